@@ -1,0 +1,36 @@
+/** Who may import whom: docs/design/call-path.md, "The walls". Each room names what it may see; everything else is an error. */
+const rooms = {
+  base: [],
+  sip: ['base'],
+  sdp: ['base'],
+  media: ['base', 'sdp'],
+  voice: ['base', 'sip', 'sdp', 'media/protocol'],
+  rooms: ['base', 'media/protocol'],
+  bridge: ['base', 'voice', 'rooms', 'media/protocol'],
+  signaling: ['base', 'rooms', 'sdp', 'media/protocol'],
+  api: ['base', 'voice', 'rooms'],
+  store: ['base', 'voice/model', 'rooms/model'],
+  observe: ['base'],
+};
+
+const pattern = (name) => (name.includes('/') ? `^src/${name}\\.ts$` : `^src/${name}/`);
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles-between-folders', severity: 'error', from: {}, to: { circular: true } },
+    ...Object.entries(rooms).map(([room, allowed]) => ({
+      name: `${room}-sees-only-${allowed.join('+') || 'itself'}`,
+      severity: 'error',
+      from: { path: `^src/${room}/`, pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/', pathNot: [`^src/${room}/`, ...allowed.map(pattern)] },
+    })),
+    {
+      name: 'sockets-have-their-places',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/(sip/transport|media/transport|signaling|api|voice/webhook|store|cluster|cli|testing|observe)/', '^src/main\\.ts$', '\\.test\\.ts$'] },
+      to: { path: '^(node:)?(dgram|net|tls|http|https|http2)$' },
+    },
+    { name: 'tests-are-leaves', severity: 'error', from: { path: '^src/', pathNot: '\\.test\\.ts$' }, to: { path: '\\.test\\.ts$' } },
+  ],
+  options: { tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, doNotFollow: { path: 'node_modules' }, exclude: { path: '^(dist|node_modules)/' } },
+};

@@ -1,0 +1,38 @@
+import type { TrackSid } from '../../base/sid.ts';
+import type { RtpView } from '../rtp/packet.ts';
+import type { TrackKind } from '../protocol.ts';
+
+/**
+ * Inside a media worker, where phones, browsers, mixer and forwarder meet. A source is one published track; each sink is
+ * one subscription to it. Phones and browsers feed `PublishedTrack.packetReceived`, the sinks write to their transports.
+ */
+export interface TrackSink {
+  /**
+   * One packet of the source, in arrival order (not re-ordered). `codec` is the codec of the payload in lower case, so that
+   * the sink can choose its own payload type. `view` is valid during the call only. Never throws.
+   */
+  packetForwarded(view: RtpView, codec: string, nowMs: number): void;
+  /** The source has ended. */
+  sourceEnded(): void;
+}
+
+/** How a sink reaches back to the publisher. */
+export interface TrackSource {
+  readonly trackSid: TrackSid;
+  readonly kind: TrackKind;
+  addSink(sink: TrackSink): void;
+  removeSink(sink: TrackSink): void;
+  /** Asks the publisher for a key frame (PLI), rate-limited; nothing for audio. */
+  requestKeyFrame(): void;
+}
+
+/** What the room (its registry of sources, its mixer) gives to a transport that publishes into it. */
+export interface TrackRegistry {
+  /** Announces a source; sinks that wait for its SID are attached. */
+  addSource(source: TrackSource): void;
+  removeSource(source: TrackSource): void;
+  /** The source of a SID; null when it is not (or not yet) there. */
+  source(trackSid: TrackSid): TrackSource | null;
+  /** Attaches as soon as the source is there; the returned function detaches again. */
+  subscribe(trackSid: TrackSid, sink: TrackSink): () => void;
+}

@@ -1,0 +1,212 @@
+import type { Emitter } from '../base/emitter.ts';
+import type { RoomSid, TrackSid } from '../base/sid.ts';
+
+/**
+ * The wall between the planes. The control plane (voice, rooms, signaling, bridge) sees the media plane only as these
+ * interfaces. They carry requests and events, never a packet. `media/control/` implements them over IPC, `media/worker.ts`
+ * serves them. All requests reject with `MediaError` when the worker has gone.
+ */
+export interface MediaPlane {
+  /**
+   * Opens one phone's media: an RTP socket (and RTCP on port + 1) on the least loaded worker, or on the worker of `near`,
+   * so that a call that will join a room needs no pipe.
+   */
+  createPhone(options: { near?: RoomMedia }): Promise<PhoneMedia>;
+  /** Opens a room's mixer and forwarder on the least loaded worker. */
+  createRoom(options: { roomSid: RoomSid }): Promise<RoomMedia>;
+}
+
+/** Why a media object is gone without having been asked to close. */
+export type MediaLossReason = 'worker-died';
+
+export class MediaError extends Error {
+  override readonly name = 'MediaError';
+  readonly reason: 'worker-died' | 'closed' | 'no-port' | 'bad-request' | 'prompt-unreadable' | 'prompt-type';
+  constructor(reason: MediaError['reason'], message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------- phones
+
+/** G.711 variants of a phone leg. Others (G.722, Opus) follow with the SIP edge. */
+export type PhoneCodec = 'PCMU' | 'PCMA';
+
+/** What offer/answer settled. Given again after each re-INVITE; sequence numbers and SSRC of ours go on over it. */
+export interface PhoneRemote {
+  /** Where the phone wants its RTP. Media from elsewhere latches (symmetric RTP) on the first valid packet. */
+  address: string;
+  port: number;
+  /** Default: port + 1; equal to port with rtcp-mux. */
+  rtcpPort?: number;
+  codec: PhoneCodec;
+  /** Payload type on the wire for `codec`, 0 or 8 as a rule. */
+  payloadType: number;
+  /** Payload type of telephone-event/8000, null when not negotiated. */
+  dtmfPayloadType: number | null;
+  /** Packet time we send with, in ms: 20 (default), 10, 30 or 40. */
+  ptimeMs: number;
+  /** False while the phone holds us (a=sendonly/inactive seen from the phone): we fall silent but keep our sequence. */
+  send: boolean;
+  /** False when we expect no media from the phone: the media time-out pauses. */
+  receive: boolean;
+}
+
+export interface PhoneMediaEvents {
+  /** A key was pressed; once per press (RFC 4733 §2.5), at its beginning. */
+  digitReceived: [digit: string];
+  /** First valid RTP packet of the phone. */
+  firstPacketReceived: [];
+  /** Nothing valid came from the phone for `mediaTimeoutMs` though it should have sent. */
+  mediaTimedOut: [];
+  /** Gone by itself. No further event follows. */
+  lost: [reason: MediaLossReason];
+}
+
+/** Something to be heard. Files are read and decoded in the media plane, off its packet thread. */
+export type PromptSource =
+  /** An absolute path; `contentType` as the web server gave it (audio/wav, audio/x-wav, audio/basic, audio/ulaw …). */
+  | { kind: 'file'; path: string; contentType: string }
+  | { kind: 'tone'; frequencyHz: number; durationMs: number; levelDbov: number }
+  | { kind: 'silence'; durationMs: number };
+
+export type PlayOutcome = 'finished' | 'stopped';
+
+export interface PhoneMediaStats {
+  packetsReceived: number;
+  packetsSent: number;
+  packetsLost: number;
+  packetsDiscarded: number;
+  jitterMs: number;
+}
+
+/** One phone's media. Created idle: it keeps sending comfort silence once connected, until something is played or joined. */
+export interface PhoneMedia extends Emitter<PhoneMediaEvents> {
+  readonly id: string;
+  /** Local RTP port (even); RTCP is on the next one. */
+  readonly localPort: number;
+  connect(remote: PhoneRemote): Promise<void>;
+  /**
+   * Plays to the phone; resolves when it has been heard to its end or was stopped. One at a time: a second call stops the
+   * first. `loops` 1 by default, 0 means until stopped. Rejects with MediaError `prompt-unreadable` or `prompt-type`.
+   */
+  play(source: PromptSource, options?: { loops?: number; signal?: AbortSignal }): Promise<PlayOutcome>;
+  /** Sends keys as RFC 4733 events: 0-9 A-D * #, `w` pauses 0.5 s, `W` 1 s. Resolves when all went out. */
+  sendDigits(digits: string): Promise<void>;
+  /** Publishes the phone as `trackSid` in the room and lets it hear the room's mix-minus. Pipes between workers by itself. */
+  joinRoom(room: RoomMedia, options: { trackSid: TrackSid }): Promise<void>;
+  /** Back to silence. Does nothing when it is in no room. */
+  leaveRoom(): Promise<void>;
+  stats(): Promise<PhoneMediaStats>;
+  /** Closes sockets; idempotent. */
+  close(): Promise<void>;
+}
+
+// ----------------------------------------------------------------------------------------------------------- rooms
+
+export interface RoomMediaEvents {
+  /** The loudest talker among phones and browsers, with hysteresis; null when all are silent. */
+  activeSpeakerChanged: [trackSid: TrackSid | null];
+  lost: [reason: MediaLossReason];
+}
+
+export interface RoomMedia extends Emitter<RoomMediaEvents> {
+  readonly roomSid: RoomSid;
+  /** Opens one browser's transport; resolves with gathered candidates. */
+  createBrowser(options: { remote: RemoteIceDtls }): Promise<BrowserMedia>;
+  close(): Promise<void>;
+}
+
+// -------------------------------------------------------------------------------------------------------- browsers
+
+/** The browser's side of ICE and DTLS, read from its SDP. */
+export interface RemoteIceDtls {
+  iceUfrag: string;
+  icePwd: string;
+  /** As in a=fingerprint: `sha-256 AB:CD:…`. */
+  fingerprint: string;
+}
+
+/** Our side, to be written into our SDP. */
+export interface LocalIceDtls {
+  iceUfrag: string;
+  icePwd: string;
+  fingerprint: string;
+  /** DTLS role to be written as a=setup of an answer: `active` as a rule (rsp.md §4.2). */
+  setup: 'active' | 'passive';
+  /** Values of a=candidate lines, without the prefix. Host candidates with the public address where one is configured. */
+  candidates: string[];
+}
+
+export type TrackKind = 'audio' | 'video';
+
+/** One codec as the SDP of one browser numbers it. */
+export interface RtpCodec {
+  /** In lower case: opus, pcmu, pcma, vp8, h264, vp9. */
+  name: string;
+  payloadType: number;
+  clockRateHz: number;
+  channels?: number;
+  /** RTX payload type whose apt is this one. */
+  rtxPayloadType?: number;
+  /** fmtp text as in the SDP. */
+  parameters?: string;
+}
+
+/** Header extension URI → id of that browser's SDP. */
+export type HeaderExtensions = Record<string, number>;
+
+/** A browser's track on its way to us. */
+export interface ReceiveTrack {
+  trackSid: TrackSid;
+  kind: TrackKind;
+  mid: string;
+  codecs: RtpCodec[];
+  extensions: HeaderExtensions;
+  /** From a=ssrc / a=ssrc-group, lowest layer first. Empty when the SDP names none: the MID extension tells then. */
+  encodings: { ssrc: number; rtxSsrc?: number }[];
+}
+
+/** A track of somebody else on its way to a browser. */
+export interface SendTrack {
+  /** The publication that is subscribed to: a browser's or a phone's of the same room. */
+  trackSid: TrackSid;
+  kind: TrackKind;
+  mid: string;
+  ssrc: number;
+  rtxSsrc?: number;
+  cname: string;
+  /** The receiving browser's numbering. */
+  codecs: RtpCodec[];
+  extensions: HeaderExtensions;
+}
+
+export interface BrowserMediaEvents {
+  /** ICE and DTLS are up: media flows. */
+  connected: [];
+  /** ICE or DTLS gave up, or consent expired. The transport is dead; an ICE restart makes a new one. */
+  failed: [];
+  lost: [reason: MediaLossReason];
+}
+
+export interface BrowserMediaStats {
+  bytesReceived: number;
+  bytesSent: number;
+  packetsReceived: number;
+  packetsSent: number;
+}
+
+export interface BrowserMedia extends Emitter<BrowserMediaEvents> {
+  readonly id: string;
+  /** Changes with each `restartIce`. */
+  readonly local: LocalIceDtls;
+  /** For an offer with a new ufrag/pwd: new transport under the same object; SSRCs and sequence numbers go on (rsp.md §7). */
+  restartIce(remote: RemoteIceDtls): Promise<LocalIceDtls>;
+  /** The complete list of what this browser publishes; tracks no longer listed end for their subscribers. */
+  setReceiveTracks(tracks: ReceiveTrack[]): Promise<void>;
+  /** The complete list of what this browser gets. A new video track asks its publisher for a key frame. */
+  setSendTracks(tracks: SendTrack[]): Promise<void>;
+  stats(): Promise<BrowserMediaStats>;
+  close(): Promise<void>;
+}

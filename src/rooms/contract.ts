@@ -1,0 +1,109 @@
+import type { Emitter } from '../base/emitter.ts';
+import type { AccountSid, ParticipantSid, RoomSid, TrackSid } from '../base/sid.ts';
+import type { RoomMedia } from '../media/protocol.ts';
+import type { LeaveReason, ParticipantRecord, RoomEndReason, RoomRecord, TrackKind, TrackPriority, TrackRecord } from './model.ts';
+
+/**
+ * What bridge/, signaling/ and api/ see of rooms/: live rooms in progress, synchronous and in memory. Each change is saved
+ * through RoomRepository and told to the room's StatusCallback by rooms/ itself. Refusals are thrown as TwilioError with
+ * the number of contract §12.1.
+ */
+export interface Rooms {
+  /** In-progress room of the account by RM sid or by unique name (exact, case-sensitive), else null. */
+  find(accountSid: AccountSid, nameOrSid: string): Room | null;
+  /** REST create: checks every parameter (53100 … 53127), name taken → 53113. */
+  create(accountSid: AccountSid, options: CreateRoomOptions): Promise<Room>;
+  /**
+   * The room an SDK connects to: found, or made ad hoc when the account allows it; else 53106 (53103 when creation is off
+   * is told by contract §7.2: we use 53106 for a missing room with creation off).
+   */
+  findOrCreateForSdk(accountSid: AccountSid, nameOrSid: string | null): Promise<Room>;
+  /** All in-progress rooms. */
+  all(): Room[];
+  /** Ends everything; called at stop. */
+  stop(reason: RoomEndReason): Promise<void>;
+}
+
+/** Create parameters as read from REST, already typed; absent means Twilio's default. */
+export interface CreateRoomOptions {
+  uniqueName?: string;
+  type?: string;
+  statusCallback?: string;
+  statusCallbackMethod?: string;
+  maxParticipants?: number;
+  recordParticipantsOnConnect?: boolean;
+  videoCodecs?: string[];
+  mediaRegion?: string;
+  emptyRoomTimeout?: number;
+  unusedRoomTimeout?: number;
+  maxParticipantDuration?: number;
+  audioOnly?: boolean;
+  largeRoom?: boolean;
+}
+
+export interface RoomEvents {
+  participantConnected: [participant: Participant];
+  /** Its tracks have been unpublished before. */
+  participantDisconnected: [participant: Participant, reason: LeaveReason];
+  participantReconnecting: [participant: Participant];
+  participantReconnected: [participant: Participant];
+  trackPublished: [participant: Participant, track: Publication];
+  trackUnpublished: [participant: Participant, track: Publication];
+  /** enabled or priority changed. */
+  trackUpdated: [participant: Participant, track: Publication];
+  /** Last event. All participants were disconnected before, with reason `room-completed` or the like. */
+  ended: [reason: RoomEndReason];
+}
+
+export interface Room extends Emitter<RoomEvents> {
+  readonly sid: RoomSid;
+  readonly accountSid: AccountSid;
+  readonly uniqueName: string;
+  readonly record: Readonly<RoomRecord>;
+  readonly ended: boolean;
+  /** Opened with the first participant; the same object for all of them. */
+  media(): Promise<RoomMedia>;
+  /** Connected and reconnecting participants, in order of arrival. */
+  readonly participants: ReadonlyMap<ParticipantSid, Participant>;
+  participantByIdentity(identity: string): Participant | null;
+  /**
+   * Adds a participant. Same identity connected → that one is disconnected with `duplicate-identity` first (contract §3.3).
+   * Throws 53105 (room full), 53118 (ended), 53200–53202 (identity), and for phones 53105 past 35 phones in the room,
+   * 53108-like refusal in peer-to-peer and go rooms. `identity` null → a random unique one.
+   */
+  join(options: { identity: string | null; medium: 'browser' | 'phone' }): Participant;
+  /** Disconnects all, closes media, saves. Idempotent. */
+  end(reason: RoomEndReason): void;
+}
+
+export interface ParticipantEvents {
+  /** Final. Tells the owner of the connection (signaling session, phone participant) to let go. */
+  disconnected: [reason: LeaveReason];
+}
+
+export interface Participant extends Emitter<ParticipantEvents> {
+  readonly sid: ParticipantSid;
+  readonly identity: string;
+  readonly medium: 'browser' | 'phone';
+  readonly room: Room;
+  readonly record: Readonly<ParticipantRecord>;
+  readonly publications: ReadonlyMap<TrackSid, Publication>;
+  /** Publishes a track; `name` empty → the SID. Throws 53203, 53300–53304, 53125 (video in an audio-only room). */
+  publish(options: { kind: TrackKind; name: string; enabled?: boolean; priority?: TrackPriority }): Publication;
+  unpublish(sid: TrackSid): void;
+  /** Changes enabled or priority; tells only when something differs. */
+  update(sid: TrackSid, change: { enabled?: boolean; priority?: TrackPriority }): void;
+  /** Signaling lost / found its socket. */
+  setReconnecting(reconnecting: boolean): void;
+  /** Leaves, for whatever reason. Idempotent. */
+  disconnect(reason: LeaveReason): void;
+}
+
+export interface Publication {
+  readonly sid: TrackSid;
+  readonly kind: TrackKind;
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly priority: TrackPriority;
+  readonly record: Readonly<TrackRecord>;
+}

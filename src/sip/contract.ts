@@ -1,0 +1,156 @@
+import type { Emitter } from '../base/emitter.ts';
+
+/** What voice/ and cli/ see of sip/: a user agent that takes and places calls. Bodies are opaque bytes. */
+
+export type SipTransportName = 'udp' | 'tcp';
+
+export interface SipUserAgentEvents {
+  /** A new INVITE outside a dialog that passed the checks of the message and transaction layers. 100 was sent. */
+  incomingCall: [call: IncomingSipCall];
+}
+
+export interface SipUserAgent extends Emitter<SipUserAgentEvents> {
+  /** Binds the sockets; rejects with StartupError naming the address when one is taken. */
+  start(): Promise<void>;
+  /** The ports really bound (useful with port 0). */
+  readonly ports: { udp: number; tcp: number };
+  /** Sends an INVITE. The call is returned at once; failures arrive as `ended`. */
+  call(options: OutgoingSipCallOptions): OutgoingSipCall;
+  /** Live dialogs and transactions; all 0 when nothing leaks. */
+  counts(): { dialogs: number; transactions: number; connections: number };
+  /** Ends what is left (BYE, CANCEL, 503), closes sockets. */
+  stop(): Promise<void>;
+}
+
+export interface OutgoingSipCallOptions {
+  /** Request-URI, `sip:user@host:port;transport=tcp`. URI headers (`?X-Foo=bar`) become headers of the INVITE. */
+  to: string;
+  /** From URI, `sip:+1555…@host`. */
+  from: string;
+  fromDisplayName?: string;
+  /** Sent as next hop instead of the URI's host: `sip:host:port;transport=udp`. */
+  outboundProxy?: string;
+  body: Uint8Array;
+  contentType: string;
+  /** Extra headers; names and values are checked against header injection. */
+  headers?: [name: string, value: string][];
+  /** For a 401/407 challenge. */
+  credentials?: { username: string; password: string };
+  /** CANCEL after this time without a final answer, ended with cause `ring-timeout`. Default 180000. */
+  ringTimeoutMs?: number;
+}
+
+/** Why a SIP call is over. */
+export interface SipEnding {
+  cause:
+    /** BYE from the other side. */
+    | 'remote-bye'
+    /** CANCEL from the other side before we answered. */
+    | 'remote-cancel'
+    /** Final non-2xx answer to our INVITE; `statusCode` tells. */
+    | 'rejected'
+    /** hangup() or reject() of ours. */
+    | 'local'
+    /** Our CANCEL because nobody answered in ringTimeoutMs. */
+    | 'ring-timeout'
+    /** No ACK within 32 s of our 200 (RFC 3261 §13.3.1.4). */
+    | 'ack-timeout'
+    /** Timer B/F or a transport error: the other side is unreachable. */
+    | 'unreachable'
+    /** A re-INVITE or BYE of ours got 481/408: the other side lost the dialog. */
+    | 'dialog-lost'
+    | 'server-stopped';
+  statusCode?: number;
+  reasonPhrase?: string;
+  /** Reason header (RFC 3326) as it came. */
+  reason?: string;
+}
+
+export interface SipSource {
+  transport: SipTransportName;
+  address: string;
+  port: number;
+}
+
+/** Common to both directions, after the first INVITE. */
+export interface SipCallEvents {
+  /** The dialog is confirmed on both sides: ACK received (incoming) or sent (outgoing). `body` is an answer carried by ACK, if any. */
+  confirmed: [body: SipBody | null];
+  /**
+   * Re-INVITE (or UPDATE with a body) inside the dialog. Answer by `respond` exactly once. `body` null: an offer-less
+   * re-INVITE, respond with an offer; its answer arrives by `reofferAnswered`.
+   */
+  reoffered: [body: SipBody | null, respond: (answer: ReofferAnswer) => void];
+  reofferAnswered: [body: SipBody | null];
+  /** SIP INFO, answered with 200 by the user agent. */
+  infoReceived: [body: SipBody | null];
+  /** Last event, exactly once. */
+  ended: [ending: SipEnding];
+}
+
+export interface SipBody {
+  contentType: string;
+  bytes: Uint8Array;
+}
+
+export type ReofferAnswer = { statusCode: 200; body: SipBody } | { statusCode: 488 | 491 | 500; reasonPhrase?: string };
+
+export interface SipCallBase<E extends SipCallEvents & { [K in keyof E]: unknown[] }> extends Emitter<E> {
+  /** Call-ID header. */
+  readonly callId: string;
+  /** Where the other side's packets come from. */
+  readonly source: SipSource;
+  readonly state: 'early' | 'accepted' | 'confirmed' | 'ended';
+  /** BYE (or CANCEL / 487-603 before the answer). `reason` becomes a Reason header. Idempotent. */
+  hangup(options?: { reason?: string }): void;
+}
+
+export interface IncomingSipCall extends SipCallBase<SipCallEvents> {
+  /** Request-URI, verbatim. */
+  readonly requestUri: string;
+  readonly requestUriUser: string;
+  readonly requestUriHost: string;
+  readonly from: SipParty;
+  readonly to: SipParty;
+  /** The offer; null for an INVITE without a body. */
+  readonly body: SipBody | null;
+  /** All values of a header, in order; names compare case-insensitively and compact forms are known. */
+  header(name: string): string[];
+  /** All headers as they came, for SipHeader_X-… parameters. */
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
+  /** 180 (default) or 183 with early media. May be repeated. */
+  ring(options?: { statusCode?: 180 | 183; body?: SipBody }): void;
+  /** 200 with the answer, or with an offer when `body` was null. Retransmitted until ACK. */
+  accept(options: { body: SipBody }): void;
+  /** Final non-2xx. */
+  reject(statusCode: number, reasonPhrase?: string, headers?: [name: string, value: string][]): void;
+}
+
+export interface SipParty {
+  displayName: string;
+  uri: string;
+  user: string;
+  host: string;
+}
+
+export interface OutgoingSipCallEvents extends SipCallEvents {
+  /** 180 or 183 and the like (not 100). */
+  progressed: [statusCode: number, body: SipBody | null];
+  /** 2xx: the answer. ACK is sent by the user agent. */
+  accepted: [body: SipBody | null];
+}
+
+export type OutgoingSipCall = SipCallBase<OutgoingSipCallEvents>;
+
+export interface SipUserAgentOptions {
+  /** Address both sockets bind to. */
+  bindAddress: string;
+  /** One port number for UDP and TCP; 0 takes free ones. */
+  port: number;
+  /** Written into Via and Contact. Default: bindAddress. */
+  publicAddress?: string;
+  /** Server and User-Agent header. */
+  product: string;
+  /** Called for an INVITE before `incomingCall`, to refuse cheaply: overload (503) or unknown domain. */
+  admit?: (request: { requestUri: string; source: SipSource }) => { statusCode: number; reasonPhrase?: string; headers?: [string, string][] } | null;
+}

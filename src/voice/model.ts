@@ -1,0 +1,146 @@
+import type { AccountSid, ApplicationSid, CallSid, NotificationSid, NumberSid } from '../base/sid.ts';
+import type { Page, PageRequest } from '../base/paging.ts';
+
+/** The stored shapes of voice/ and the repositories it wants. Dates are milliseconds since 1970, UTC. */
+
+export type CallStatus = 'queued' | 'ringing' | 'in-progress' | 'completed' | 'busy' | 'failed' | 'no-answer' | 'canceled';
+export type CallDirection = 'inbound' | 'outbound-api' | 'outbound-dial';
+export type HttpMethod = 'GET' | 'POST';
+/** Events of a status callback (contract §4.2). */
+export type CallEvent = 'initiated' | 'ringing' | 'answered' | 'completed';
+
+export interface CallRecord {
+  sid: CallSid;
+  accountSid: AccountSid;
+  parentCallSid: CallSid | null;
+  to: string;
+  from: string;
+  phoneNumberSid: NumberSid | null;
+  status: CallStatus;
+  direction: CallDirection;
+  createdAtMs: number;
+  updatedAtMs: number;
+  /** When it was dialled or arrived; null while queued. */
+  startedAtMs: number | null;
+  answeredAtMs: number | null;
+  endedAtMs: number | null;
+  answeredBy: string | null;
+  forwardedFrom: string | null;
+  callerName: string | null;
+  /** Our own ending: see voice/termination.ts. Null while live. */
+  terminationReason: string | null;
+}
+
+/** A debugger entry of a call (contract §5.4): `log` 0 = error, 1 = warning. */
+export interface NotificationRecord {
+  sid: NotificationSid;
+  accountSid: AccountSid;
+  callSid: CallSid;
+  log: 0 | 1;
+  errorCode: number;
+  messageText: string;
+  messageAtMs: number;
+  requestMethod: HttpMethod | null;
+  requestUrl: string | null;
+  requestVariables: string;
+  responseBody: string;
+  responseHeaders: string;
+}
+
+/** One webhook exchange of a call (`…/Calls/{sid}/Events.json`). */
+export interface CallEventRecord {
+  callSid: CallSid;
+  atMs: number;
+  request: { method: string; url: string; parameters: Record<string, string> };
+  response: { responseCode: number | null; contentType: string | null; responseBody: string; requestDurationMs: number; validTwiml: boolean };
+}
+
+export interface AccountRecord {
+  sid: AccountSid;
+  friendlyName: string;
+  status: 'active' | 'suspended' | 'closed';
+  authToken: string;
+  ownerAccountSid: AccountSid;
+  /** Account settings of contract §7.2. */
+  clientRoomCreation: boolean;
+  roomStatusCallback: string | null;
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+export interface KeyRecord {
+  sid: string;
+  accountSid: AccountSid;
+  friendlyName: string;
+  secret: string;
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+/** Who answers calls to a number, a domain, or through an application. */
+export interface VoiceUrls {
+  voiceUrl: string | null;
+  voiceMethod: HttpMethod;
+  voiceFallbackUrl: string | null;
+  voiceFallbackMethod: HttpMethod;
+  statusCallback: string | null;
+  statusCallbackMethod: HttpMethod;
+}
+
+export interface PhoneNumberRecord extends VoiceUrls {
+  sid: NumberSid;
+  accountSid: AccountSid;
+  /** E.164 with +. */
+  phoneNumber: string;
+  friendlyName: string;
+  voiceApplicationSid: ApplicationSid | null;
+  trunkSid: string | null;
+  voiceCallerIdLookup: boolean;
+  voiceReceiveMode: 'voice' | 'fax';
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+export interface CallFilter {
+  accountSid: AccountSid;
+  to?: string;
+  from?: string;
+  parentCallSid?: string;
+  status?: CallStatus;
+  startedAfterMs?: number;
+  startedBeforeMs?: number;
+  endedAfterMs?: number;
+  endedBeforeMs?: number;
+}
+
+/** Where calls are kept. Same write rules as `RoomRepository`: saves return at once and in order, reads see them. */
+export interface CallRepository {
+  saveCall(record: CallRecord): void;
+  saveNotification(record: NotificationRecord): void;
+  saveEvent(record: CallEventRecord): void;
+  findCall(accountSid: AccountSid, sid: CallSid): Promise<CallRecord | null>;
+  listCalls(filter: CallFilter, page: PageRequest): Promise<Page<CallRecord>>;
+  deleteCall(accountSid: AccountSid, sid: CallSid): Promise<void>;
+  listNotifications(filter: { accountSid: AccountSid; callSid?: CallSid; log?: 0 | 1 }, page: PageRequest): Promise<Page<NotificationRecord>>;
+  findNotification(accountSid: AccountSid, sid: NotificationSid): Promise<NotificationRecord | null>;
+  listEvents(callSid: CallSid, page: PageRequest): Promise<Page<CallEventRecord>>;
+  /** Ends calls that a crash left live, as `failed`; returns them so that their `completed` callbacks can be sent. */
+  closeLeftovers(endedAtMs: number): Promise<CallRecord[]>;
+}
+
+/** Accounts, keys and numbers. Small and read on every request: the implementation keeps them in memory. */
+export interface DirectoryRepository {
+  account(sid: AccountSid): AccountRecord | null;
+  accounts(): AccountRecord[];
+  key(sid: string): KeyRecord | null;
+  /** The number a call is for, by its exact E.164 text, over all accounts. */
+  numberByDigits(phoneNumber: string): PhoneNumberRecord | null;
+  number(accountSid: AccountSid, sid: NumberSid): PhoneNumberRecord | null;
+  /** Newest first. */
+  numbers(accountSid: AccountSid): PhoneNumberRecord[];
+  saveAccount(record: AccountRecord): Promise<void>;
+  saveKey(record: KeyRecord): Promise<void>;
+  deleteKey(sid: string): Promise<void>;
+  saveNumber(record: PhoneNumberRecord): Promise<void>;
+  deleteNumber(sid: NumberSid): Promise<void>;
+}
