@@ -1,0 +1,242 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { StartupError, messageOf } from './base/errors.ts';
+import { isSid } from './base/sid.ts';
+
+/**
+ * The settings of a server. Each is read from its flag, else its environment variable, else the file named by
+ * `PARTYLINE_CONFIG_FILE` (JSON, the same names as the variables), else its default. docs/reference/config.md is checked
+ * against this table by a test.
+ */
+interface Setting<T> {
+  env: string;
+  /** What people read in `--help` and in the reference. */
+  about: string;
+  /** As text, for people. */
+  defaultText: string;
+  secret?: boolean;
+  schema: z.ZodType<T, string | undefined>;
+}
+
+const PHONE_PORTS_PER_CALL = 2;
+
+const port = (fallback: number): z.ZodType<number, string | undefined> =>
+  z
+    .string()
+    .regex(/^\d{1,5}$/, 'must be a port number')
+    .transform(Number)
+    .refine((n) => n <= 65535, 'must be a port number up to 65535')
+    .optional()
+    .transform((n) => n ?? fallback);
+
+const text = (check: (value: string) => boolean, complaint: string): z.ZodType<string | null, string | undefined> =>
+  z
+    .string()
+    .refine(check, complaint)
+    .optional()
+    .transform((value) => value ?? null);
+
+const portRange = (fallback: { min: number; max: number }): z.ZodType<{ min: number; max: number }, string | undefined> =>
+  z
+    .string()
+    .regex(/^\d{1,5}-\d{1,5}$/, 'must be two port numbers like 10000-19999')
+    .transform((value) => {
+      const [min = 0, max = 0] = value.split('-').map(Number);
+      return { min, max };
+    })
+    .refine(({ min, max }) => min >= 1024 && max <= 65535 && max - min + 1 >= PHONE_PORTS_PER_CALL * 2, 'must be a rising range between 1024 and 65535 with room for two calls')
+    .optional()
+    .transform((value) => value ?? fallback);
+
+const onOff = (fallback: boolean): z.ZodType<boolean, string | undefined> =>
+  z
+    .string()
+    .toLowerCase()
+    .refine((value) => ['on', 'off', 'true', 'false', '1', '0'].includes(value), 'must be on or off')
+    .transform((value) => ['on', 'true', '1'].includes(value))
+    .optional()
+    .transform((value) => value ?? fallback);
+
+const isAddress = (value: string): boolean => isIP(value) !== 0;
+
+const isUrl = (value: string, protocols: string[]): boolean => {
+  try {
+    return protocols.includes(new URL(value).protocol);
+  } catch {
+    return false;
+  }
+};
+
+const setting = <T>(value: Setting<T>): Setting<T> => value;
+
+export const settings = {
+  httpPort: setting({ env: 'PARTYLINE_HTTP_PORT', about: 'TCP port of the REST API, the signaling WebSocket and the page', defaultText: '8080', schema: port(8080) }),
+  sipPort: setting({ env: 'PARTYLINE_SIP_PORT', about: 'SIP port, UDP and TCP', defaultText: '5060', schema: port(5060) }),
+  bindAddress: setting({
+    env: 'PARTYLINE_BIND_ADDRESS',
+    about: 'IP address that every socket binds to',
+    defaultText: '127.0.0.1',
+    schema: z.string().refine(isAddress, 'must be an IP address').optional().transform((value) => value ?? '127.0.0.1'),
+  }),
+  publicAddress: setting({
+    env: 'PARTYLINE_PUBLIC_ADDRESS',
+    about: 'IP address put into SDP, Contact and ICE candidates, when it is not the bind address (NAT)',
+    defaultText: 'the bind address',
+    schema: text(isAddress, 'must be an IP address'),
+  }),
+  publicUrl: setting({
+    env: 'PARTYLINE_PUBLIC_URL',
+    about: 'Base URL that customers reach the HTTP port by; video resources carry absolute URLs made from it',
+    defaultText: 'taken from each request',
+    schema: text((value) => isUrl(value, ['http:', 'https:']), 'must be an http(s) URL'),
+  }),
+  rtpPorts: setting({
+    env: 'PARTYLINE_RTP_PORTS',
+    about: 'UDP ports for phones, two a call (RTP and RTCP)',
+    defaultText: '10000-19999',
+    schema: portRange({ min: 10000, max: 19999 }),
+  }),
+  webrtcPort: setting({
+    env: 'PARTYLINE_WEBRTC_PORT',
+    about: 'UDP port for browsers; media worker n uses this port + n',
+    defaultText: '7882',
+    schema: port(7882),
+  }),
+  mediaWorkers: setting({
+    env: 'PARTYLINE_MEDIA_WORKERS',
+    about: 'Number of media worker processes (1-64)',
+    defaultText: 'one per core',
+    schema: z
+      .string()
+      .regex(/^([1-9]|[1-5]\d|6[0-4])$/, 'must be a whole number from 1 to 64')
+      .transform(Number)
+      .optional()
+      .transform((value) => value ?? Math.min(availableParallelism(), 64)),
+  }),
+  dataDir: setting({
+    env: 'PARTYLINE_DATA_DIR',
+    about: 'Folder of the credentials, the embedded database and the prompt cache',
+    defaultText: './data',
+    schema: z.string().min(1, 'must not be empty').optional().transform((value) => resolve(value ?? './data')),
+  }),
+  databaseUrl: setting({
+    env: 'DATABASE_URL',
+    about: 'PostgreSQL to use instead of the embedded database',
+    defaultText: 'embedded database in the data folder',
+    secret: true,
+    schema: text((value) => isUrl(value, ['postgres:', 'postgresql:']), 'must be a postgres:// URL'),
+  }),
+  accountSid: setting({ env: 'PARTYLINE_ACCOUNT_SID', about: 'SID of the account', defaultText: 'made at the first start', schema: text((value) => isSid('AC', value), 'must be AC and 32 hexadecimal digits') }),
+  authToken: setting({ env: 'PARTYLINE_AUTH_TOKEN', about: 'Auth token of the account', defaultText: 'made at the first start', secret: true, schema: text((value) => value.length >= 16, 'must have at least 16 characters') }),
+  apiKeySid: setting({ env: 'PARTYLINE_API_KEY_SID', about: 'SID of the first API key', defaultText: 'made at the first start', schema: text((value) => isSid('SK', value), 'must be SK and 32 hexadecimal digits') }),
+  apiKeySecret: setting({ env: 'PARTYLINE_API_KEY_SECRET', about: 'Secret of the first API key; signs access tokens', defaultText: 'made at the first start', secret: true, schema: text((value) => value.length >= 16, 'must have at least 16 characters') }),
+  demo: setting({ env: 'PARTYLINE_DEMO', about: 'The demo page, its number and its application', defaultText: 'on', schema: onOff(true) }),
+  demoNumber: setting({
+    env: 'PARTYLINE_DEMO_NUMBER',
+    about: 'The number of the demo application',
+    defaultText: '+15550100',
+    schema: z.string().regex(/^\+\d{3,15}$/, 'must be + and 3 to 15 digits').optional().transform((value) => value ?? '+15550100'),
+  }),
+  carrier: setting({
+    env: 'PARTYLINE_CARRIER',
+    about: 'Where numbers are called out, sip:host:port',
+    defaultText: 'none: only SIP URIs can be called',
+    schema: text((value) => /^sip:(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(;transport=(udp|tcp))?$/.test(value), 'must look like sip:host:port'),
+  }),
+  sipDomains: setting({
+    env: 'PARTYLINE_SIP_DOMAINS',
+    about: 'More host names that SIP calls may be addressed to, separated by commas',
+    defaultText: 'the bind and public address, localhost, the host of the public URL',
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9.,-]+$/, 'must be host names separated by commas')
+      .optional()
+      .transform((value) => (value ?? '').split(',').filter((host) => host !== '')),
+  }),
+  clientRoomCreation: setting({ env: 'PARTYLINE_CLIENT_ROOM_CREATION', about: 'Whether a browser that connects to a room that is not there creates it', defaultText: 'on', schema: onOff(true) }),
+  logLevel: setting({
+    env: 'PARTYLINE_LOG_LEVEL',
+    about: 'error, warn, info or debug',
+    defaultText: 'info',
+    schema: z.enum(['error', 'warn', 'info', 'debug'], 'must be error, warn, info or debug').optional().transform((value) => value ?? 'info'),
+  }),
+} satisfies Record<string, Setting<unknown>>;
+
+type Settings = typeof settings;
+export type Config = { [K in keyof Settings]: z.output<Settings[K]['schema']> };
+
+/** `--http-port` for PARTYLINE_HTTP_PORT. */
+export function flagOf(env: string): string {
+  return `--${env.replace(/^PARTYLINE_/, '').toLowerCase().replaceAll('_', '-')}`;
+}
+
+/**
+ * Reads the configuration. Throws StartupError with one line that names the setting, never its value when it is secret.
+ * Empty variables count as not set.
+ */
+export function readConfig(argv: string[], env: Record<string, string | undefined>): Config {
+  const flags = readFlags(argv);
+  const file = readFile(env['PARTYLINE_CONFIG_FILE']);
+  const result: Record<string, unknown> = {};
+  for (const [name, entry] of Object.entries(settings) as [string, Setting<unknown>][]) {
+    const given = flags.get(flagOf(entry.env)) ?? env[entry.env] ?? file[entry.env];
+    const parsed = entry.schema.safeParse(given === '' ? undefined : given);
+    if (!parsed.success) {
+      const shown = entry.secret || given === undefined ? '' : ` (it is ${JSON.stringify(given.slice(0, 80))})`;
+      throw new StartupError(`${entry.env} ${parsed.error.issues[0]?.message ?? 'is not valid'}${shown}`);
+    }
+    result[name] = parsed.data;
+  }
+  const config = result as Config;
+  checkTogether(config);
+  return config;
+}
+
+function checkTogether(config: Config): void {
+  if ((config.apiKeySid === null) !== (config.apiKeySecret === null)) throw new StartupError('PARTYLINE_API_KEY_SID and PARTYLINE_API_KEY_SECRET go together: set both or neither');
+  if ((config.accountSid === null) !== (config.authToken === null)) throw new StartupError('PARTYLINE_ACCOUNT_SID and PARTYLINE_AUTH_TOKEN go together: set both or neither');
+  if (config.webrtcPort !== 0 && config.webrtcPort + config.mediaWorkers - 1 > 65535) throw new StartupError('PARTYLINE_WEBRTC_PORT leaves no room for one port per media worker');
+}
+
+function readFlags(argv: string[]): Map<string, string> {
+  const known = new Set(Object.values(settings).map((entry) => flagOf(entry.env)));
+  const flags = new Map<string, string>();
+  for (let i = 0; i < argv.length; i++) {
+    const [name = '', inline] = splitOnce(argv[i] ?? '', '=');
+    if (!known.has(name)) throw new StartupError(`${name} is not an option; partyline serve --help lists them`);
+    const value = inline ?? argv[++i];
+    if (value === undefined) throw new StartupError(`${name} needs a value`);
+    flags.set(name, value);
+  }
+  return flags;
+}
+
+function splitOnce(value: string, separator: string): [string, string | undefined] {
+  const at = value.indexOf(separator);
+  return at < 0 ? [value, undefined] : [value.slice(0, at), value.slice(at + 1)];
+}
+
+function readFile(path: string | undefined): Record<string, string> {
+  if (!path) return {};
+  const known = new Set<string>(Object.values(settings).map((entry) => entry.env));
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new StartupError(`PARTYLINE_CONFIG_FILE cannot be read: ${messageOf(error)}`);
+  }
+  const shape = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).safeParse(parsed);
+  if (!shape.success) throw new StartupError('PARTYLINE_CONFIG_FILE must hold one JSON object of names and plain values');
+  const stranger = Object.keys(shape.data).find((name) => !known.has(name));
+  if (stranger !== undefined) throw new StartupError(`PARTYLINE_CONFIG_FILE: ${stranger} is not a setting`);
+  return Object.fromEntries(Object.entries(shape.data).map(([name, value]) => [name, String(value)]));
+}
+
+/** The text of `partyline serve --help`. */
+export function describeSettings(): string {
+  const rows = Object.values(settings).map((entry) => `  ${flagOf(entry.env).padEnd(26)} ${entry.env.padEnd(32)} ${entry.about} [${entry.defaultText}]`);
+  return rows.join('\n');
+}
