@@ -1,0 +1,296 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { createApi } from './api/api.ts';
+import { registerDemo } from './api/demo.ts';
+import { systemClock } from './base/clock.ts';
+import { StartupError, messageOf } from './base/errors.ts';
+import { setListenerErrorSink } from './base/listener-errors.ts';
+import type { Log } from './base/log.ts';
+import { newSid, type AccountSid } from './base/sid.ts';
+import { createRoomConnector } from './bridge/phone-participant.ts';
+import { describeSettings, readConfig, type Config } from './config.ts';
+import { loadCredentials, type Credentials } from './credentials.ts';
+import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
+import { checkPorts } from './port-check.ts';
+import { createRooms } from './rooms/rooms.ts';
+import { createLog } from './server-log.ts';
+import { makeAccessToken } from './signaling/access-token.ts';
+import { createSignaling, type TokenKeys } from './signaling/signaling.ts';
+import { createSipUserAgent } from './sip/user-agent.ts';
+import { openStore, type Store } from './store/store.ts';
+import type { PhoneNumberRecord } from './voice/model.ts';
+import { createVoice } from './voice/voice.ts';
+
+const DEMO_ROOM = 'DailyStandup';
+const DRAIN_MS = 1500;
+const clock = systemClock;
+
+/** A running server. */
+export interface RunningServer {
+  httpUrl: string;
+  sipPort: number;
+  credentials: Credentials;
+  media: MediaPlaneHandle;
+  /** Refuses new work, ends calls and rooms, saves, closes. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The order in which the house is left: calls hang up, then rooms tell their browsers, then the doors close, then the last
+ * callbacks go out, and the database last of all. docs/design/closures.md draws it.
+ */
+const STOP_ORDER = ['calls', 'rooms', 'signaling', 'api', 'voice', 'sip', 'media', 'store'] as const;
+type Closers = Map<(typeof STOP_ORDER)[number], () => Promise<void> | void>;
+
+/**
+ * Builds the house from the ground up: store, media, rooms, voice, SIP, signaling and API. What fails on the way undoes
+ * what stood already. This is the only place that knows every room.
+ */
+export async function startServer(config: Config, log: Log): Promise<RunningServer> {
+  const closers: Closers = new Map();
+  const stop = once(async () => {
+    for (const part of STOP_ORDER) await closePart(closers.get(part)).catch((error: unknown) => log.error({ part, error: messageOf(error) }, 'a part did not stop cleanly'));
+  });
+  try {
+    return await build(config, log, { closers, stop });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function closePart(close: (() => Promise<void> | void) | undefined): Promise<void> {
+  await close?.();
+}
+
+async function build(config: Config, log: Log, { closers, stop }: { closers: Closers; stop: () => Promise<void> }): Promise<RunningServer> {
+  await checkPorts(wantedPorts(config));
+  const { credentials } = loadCredentials(config.dataDir, config);
+  const store = await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl }, { log: log.child({ part: 'store' }), clock });
+  closers.set('store', () => store.close());
+  await seedDirectory(store, config, credentials);
+  await store.rooms.closeLeftovers(clock.wallMs());
+  const leftovers = await store.calls.closeLeftovers(clock.wallMs());
+
+  const media = await createMediaPlane(
+    { workers: config.mediaWorkers, bindAddress: config.bindAddress, rtpPorts: config.rtpPorts, webrtcPort: config.webrtcPort, ...(config.publicAddress ? { publicAddress: config.publicAddress } : {}) },
+    { clock, log: log.child({ part: 'media' }) },
+  );
+  closers.set('media', () => media.stop());
+
+  const rooms = createRooms({
+    clock,
+    log: log.child({ part: 'rooms' }),
+    media,
+    repository: store.rooms,
+    callbacks: { send: (callback) => voice.callbacks.send(callback) },
+    settings: (sid) => store.directory.account(sid),
+  });
+  closers.set('rooms', () => rooms.stop('server-stopped'));
+
+  const publicAddress = config.publicAddress ?? config.bindAddress;
+  const sip = createSipUserAgent({ bindAddress: config.bindAddress, port: config.sipPort, publicAddress, product: `Partyline/${version()}` }, { clock, log: log.child({ part: 'sip' }) });
+  closers.set('sip', () => sip.stop());
+
+  const voice = createVoice({
+    clock,
+    log: log.child({ part: 'voice' }),
+    sip,
+    media,
+    rooms: createRoomConnector({ rooms, log: log.child({ part: 'bridge' }) }),
+    calls: store.calls,
+    directory: store.directory,
+    config: { publicAddress, localHosts: localHosts(config), carrier: config.carrier, dataDir: config.dataDir, speech: { command: 'espeak-ng' } },
+  });
+  closers.set('calls', () => voice.calls.stop(DRAIN_MS));
+  closers.set('voice', () => voice.stop(DRAIN_MS));
+  voice.leftoversEnded(leftovers);
+  await sip.start();
+
+  let ready = false;
+  const app = createApi({
+    log: log.child({ part: 'api' }),
+    clock,
+    calls: voice.calls,
+    callRepository: store.calls,
+    directory: store.directory,
+    rooms,
+    roomRepository: store.rooms,
+    publicUrl: () => config.publicUrl,
+    ready: () => ready,
+  });
+  closers.set('api', () => app.close());
+  if (config.demo) {
+    registerDemo(app, {
+      rooms,
+      directory: store.directory,
+      consoleDir: fileURLToPath(new URL('./console', import.meta.url)),
+      info: () => ({ room: DEMO_ROOM, number: config.demoNumber, sipUri: demoUri(config, sip.ports.udp), accountSid: credentials.accountSid, version: version() }),
+      makeToken: (identity, room) => makeAccessToken({ ...credentials, identity, ...(room ? { room } : {}) }),
+    });
+  }
+  const signaling = createSignaling({ clock, log: log.child({ part: 'signaling' }), rooms, keys: tokenKeys(store) });
+  closers.set('signaling', () => signaling.stop());
+  app.server.on('upgrade', (request, socket, head) => {
+    if (!signaling.handleUpgrade(request, socket, head)) socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+  });
+
+  const httpUrl = await listen(app, config);
+  if (config.demo) await seedDemoNumber(store, config, { accountSid: credentials.accountSid, httpUrl });
+  ready = true;
+  const leave = async (): Promise<void> => {
+    ready = false;
+    await stop();
+  };
+  return { httpUrl, sipPort: sip.ports.udp, credentials, media, stop: leave };
+}
+
+function wantedPorts(config: Config): Parameters<typeof checkPorts>[0] {
+  const address = config.bindAddress;
+  return [
+    { setting: 'PARTYLINE_HTTP_PORT', protocol: 'tcp', address, port: config.httpPort },
+    { setting: 'PARTYLINE_SIP_PORT', protocol: 'udp', address, port: config.sipPort },
+    { setting: 'PARTYLINE_SIP_PORT', protocol: 'tcp', address, port: config.sipPort },
+    ...Array.from({ length: config.mediaWorkers }, (_, n) => ({ setting: 'PARTYLINE_WEBRTC_PORT', protocol: 'udp' as const, address, port: config.webrtcPort === 0 ? 0 : config.webrtcPort + n })),
+  ];
+}
+
+/** The account and its first key, as the configuration and the credentials file have them. */
+async function seedDirectory(store: Store, config: Config, credentials: Credentials): Promise<void> {
+  const nowMs = clock.wallMs();
+  const account = store.directory.account(credentials.accountSid);
+  await store.directory.saveAccount({
+    ...(account ?? { sid: credentials.accountSid, friendlyName: 'Partyline', status: 'active', ownerAccountSid: credentials.accountSid, roomStatusCallback: null, createdAtMs: nowMs }),
+    authToken: credentials.authToken,
+    clientRoomCreation: config.clientRoomCreation,
+    updatedAtMs: nowMs,
+  });
+  const key = store.directory.key(credentials.apiKeySid);
+  await store.directory.saveKey({
+    ...(key ?? { sid: credentials.apiKeySid, friendlyName: 'First key', createdAtMs: nowMs }),
+    accountSid: credentials.accountSid,
+    secret: credentials.apiKeySecret,
+    updatedAtMs: nowMs,
+  });
+}
+
+/** The demo number answers through the demo application of this server, over HTTP as any other application would. */
+async function seedDemoNumber(store: Store, config: Config, { accountSid, httpUrl }: { accountSid: AccountSid; httpUrl: string }): Promise<void> {
+  const nowMs = clock.wallMs();
+  const kept = store.directory.numberByDigits(config.demoNumber);
+  if (kept && kept.friendlyName !== DEMO_NUMBER_NAME) return;
+  const record: PhoneNumberRecord = {
+    sid: kept?.sid ?? newSid('PN'),
+    accountSid,
+    phoneNumber: config.demoNumber,
+    friendlyName: DEMO_NUMBER_NAME,
+    voiceUrl: `${httpUrl}/demo/voice`,
+    voiceMethod: 'POST',
+    voiceFallbackUrl: null,
+    voiceFallbackMethod: 'POST',
+    statusCallback: null,
+    statusCallbackMethod: 'POST',
+    voiceApplicationSid: null,
+    trunkSid: null,
+    voiceCallerIdLookup: false,
+    voiceReceiveMode: 'voice',
+    createdAtMs: kept?.createdAtMs ?? nowMs,
+    updatedAtMs: nowMs,
+  };
+  await store.directory.saveNumber(record);
+}
+
+const DEMO_NUMBER_NAME = 'Demo: join the room DailyStandup';
+
+function tokenKeys(store: Store): TokenKeys {
+  return {
+    secretOf: (keySid) => {
+      const key = store.directory.key(keySid);
+      return key ? { accountSid: key.accountSid, secret: key.secret } : null;
+    },
+    accountActive: (sid) => store.directory.account(sid)?.status === 'active',
+  };
+}
+
+/** Host names that a Request-URI may carry: everything this server is called. */
+function localHosts(config: Config): string[] {
+  const hosts = [config.bindAddress, config.publicAddress, 'localhost', config.publicUrl && new URL(config.publicUrl).hostname, ...config.sipDomains];
+  return [...new Set(hosts.filter((host): host is string => typeof host === 'string' && host !== '').map((host) => host.toLowerCase()))];
+}
+
+function demoUri(config: Config, sipPort: number): string {
+  return `sip:${config.demoNumber}@${hostText(config.publicAddress ?? config.bindAddress)}:${sipPort}`;
+}
+
+function hostText(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}
+
+async function listen(app: ReturnType<typeof createApi>, config: Config): Promise<string> {
+  try {
+    await app.listen({ host: config.bindAddress, port: config.httpPort });
+  } catch (error) {
+    throw new StartupError(`TCP port ${config.httpPort} on ${config.bindAddress} cannot be opened (${messageOf(error)}): see PARTYLINE_HTTP_PORT`);
+  }
+  const address = app.server.address();
+  const port = address !== null && typeof address === 'object' ? address.port : config.httpPort;
+  const reachable = config.bindAddress === '0.0.0.0' || config.bindAddress === '::' ? '127.0.0.1' : config.bindAddress;
+  return `http://${hostText(reachable)}:${port}`;
+}
+
+function version(): string {
+  const file = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return file.version;
+}
+
+function once(fn: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  return () => (running ??= fn());
+}
+
+/** What people see on their terminal once everything listens. */
+export function banner(config: Config, server: RunningServer): string {
+  const { credentials } = server;
+  const host = hostText(config.publicAddress ?? config.bindAddress);
+  const lines = [
+    '',
+    `  Partyline ${version()} is ready.`,
+    '',
+    `  Page         ${config.publicUrl ?? server.httpUrl}${config.demo ? `/      join the room ${DEMO_ROOM}` : ''}`,
+    `  Signaling    ${server.httpUrl.replace(/^http/, 'ws')}/signaling`,
+    `  SIP          ${host}:${server.sipPort}  UDP and TCP`,
+    `  Media        UDP ${config.rtpPorts.min}-${config.rtpPorts.max} (phones), ${config.webrtcPort}${config.mediaWorkers > 1 ? `-${config.webrtcPort + config.mediaWorkers - 1}` : ''} (browsers), ${config.mediaWorkers} worker(s)`,
+    '',
+    `  Account SID  ${credentials.accountSid}`,
+    `  Auth token   ${credentials.authToken}`,
+    `  API key      ${credentials.apiKeySid}`,
+    `  API secret   ${credentials.apiKeySecret}`,
+    `               kept in ${config.dataDir}/credentials.json`,
+  ];
+  if (config.demo) lines.push('', `  Dial         ${demoUri(config, server.sipPort)}`, `  or run       npx partyline call ${config.demoNumber}${server.sipPort === 5060 ? '' : ` --server ${host}:${server.sipPort}`}`);
+  return `${lines.join('\n')}\n\n`;
+}
+
+/** `partyline serve`: runs until SIGINT or SIGTERM. Settles the exit code itself. */
+export async function serve(argv: string[]): Promise<void> {
+  if (argv.includes('--help')) return void process.stdout.write(`partyline serve [options]\n\n${describeSettings()}\n`);
+  let config: Config;
+  let server: RunningServer;
+  try {
+    config = readConfig(argv, process.env);
+    const log = createLog(config.logLevel);
+    setListenerErrorSink((event, error) => log.error({ event, error: error instanceof Error ? error.stack : String(error) }, 'a listener threw'));
+    process.on('unhandledRejection', (error) => log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a promise was left rejected'));
+    server = await startServer(config, log);
+  } catch (error) {
+    process.stderr.write(`partyline: ${error instanceof StartupError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exit(1);
+  }
+  process.stdout.write(banner(config, server));
+  const leave = (): void => {
+    clock.after(10_000, () => process.exit(1));
+    void server.stop().then(() => process.exit(0));
+  };
+  process.once('SIGINT', leave);
+  process.once('SIGTERM', leave);
+}
