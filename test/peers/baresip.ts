@@ -1,0 +1,248 @@
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { startChild, makeFolder, temporaryFolder, type Child } from './child.ts';
+import { freePort, freePorts } from './ports.ts';
+import { readWav, tonesIn, writeToneWav, type Sound, type ToneReport } from './tones.ts';
+import { sleep, waitUntil } from './wait.ts';
+
+/** A real phone: one baresip process with one account and one call at a time, humming its tone. */
+
+export interface PhoneOptions {
+  /** User part of its address, e.g. `+15550001`. */
+  user: string;
+  toneHz: number;
+  /** Default udp. */
+  transport?: 'udp' | 'tcp';
+  /** Default PCMU. */
+  codecs?: string;
+  /** `auto` answers at once (default), `manual` rings. */
+  answerMode?: 'auto' | 'manual' | 'early';
+}
+
+export interface PhoneEvent {
+  type: string;
+  param?: string;
+}
+
+export interface Phone {
+  readonly name: string;
+  /** Where it can be called: `sip:user@127.0.0.1:port`. */
+  readonly uri: string;
+  readonly sipPort: number;
+  readonly events: PhoneEvent[];
+  log(): string;
+  command(command: string, params?: string): Promise<void>;
+  /** Dials and resolves at once; see `waitEstablished`. */
+  dial(uri: string): Promise<void>;
+  accept(): Promise<void>;
+  hangUp(): Promise<void>;
+  /** Number of events of a type so far. */
+  count(type: string): number;
+  /** The call is up. `nth` counts from 1 over the life of the phone. */
+  waitEstablished(options?: { nth?: number; timeoutMs?: number }): Promise<void>;
+  waitClosed(options?: { nth?: number; timeoutMs?: number }): Promise<PhoneEvent>;
+  waitEvent(type: string, options?: { nth?: number; timeoutMs?: number }): Promise<PhoneEvent>;
+  /** What it has heard in its latest call, so far. */
+  heard(): Sound;
+  /** Listens for `ms` from now on and tells the share of each tone in what came in that time. */
+  listen(ms: number, frequenciesHz: number[]): Promise<Record<number, ToneReport>>;
+  stop(): Promise<void>;
+}
+
+const configText = (o: { sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string }): string => `poll_method epoll
+sip_listen 127.0.0.1:${o.sipPort}
+call_local_timeout 120
+call_max_calls 4
+audio_player aubridge,sink
+audio_source aufile,${o.wav}
+audio_alert aubridge,alert
+ausrc_srate 8000
+auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
+ausrc_format s16
+auplay_format s16
+auenc_format s16
+audec_format s16
+audio_buffer 20-160
+rtp_ports ${o.rtpFirst}-${o.rtpFirst + 19}
+rtp_stats yes
+jitter_buffer_delay 1-5
+net_interface 127.0.0.1
+module_path /usr/lib/baresip/modules
+module g711.so
+module g722.so
+module opus.so
+module sndfile.so
+module aubridge.so
+module aufile.so
+module_tmp account.so
+module_app contact.so
+module_app debug_cmd.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen 127.0.0.1:${o.controlPort}
+snd_path ${o.recordings}
+opus_stereo no
+menu_bell no
+ringback_disabled yes
+`;
+
+/** Starts baresip and resolves when it takes commands. */
+export async function startPhone(options: PhoneOptions): Promise<Phone> {
+  const folder = temporaryFolder('phone');
+  const recordings = makeFolder(`${folder}/recordings`);
+  const sipPort = await freePorts(2);
+  const controlPort = await freePort();
+  const rtpFirst = await freePorts(20);
+  const { transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto' } = options;
+  writeFileSync(`${folder}/config`, configText({ sipPort, controlPort, rtpFirst, wav: writeToneWav(folder, options.toneHz), recordings }));
+  writeFileSync(`${folder}/accounts`, `<sip:${options.user}@127.0.0.1:${sipPort};transport=${transport}>;audio_codecs=${codecs};answermode=${answerMode};ptime=20;regint=0\n`);
+  writeFileSync(`${folder}/contacts`, '\n');
+  const name = `baresip ${options.user}`;
+  const child = startChild({ name, command: 'baresip', args: ['-f', folder, '-v', '-s'] });
+  try {
+    await waitUntil(() => child.exitCode === undefined && /baresip is ready/.test(child.log()), { timeoutMs: 8000, what: () => `${name} to be ready\n${child.log().slice(-1500)}` });
+    const control = await Control.open(controlPort);
+    return new BaresipPhone({ name, uri: `sip:${options.user}@127.0.0.1:${sipPort}`, transport, sipPort, recordings, child, control });
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+}
+
+/** baresip's ctrl_tcp: JSON in netstrings, answers and events on one socket. */
+class Control {
+  readonly events: PhoneEvent[] = [];
+  readonly #socket: net.Socket;
+  readonly #waiting = new Map<string, (answer: { ok?: boolean; data?: string }) => void>();
+  #received = Buffer.alloc(0);
+  #counter = 0;
+
+  private constructor(socket: net.Socket) {
+    this.#socket = socket;
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes) => this.#read(bytes));
+  }
+
+  static async open(port: number): Promise<Control> {
+    const socket = net.connect(port, '127.0.0.1');
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', () => resolve());
+      socket.once('error', reject);
+    });
+    return new Control(socket);
+  }
+
+  #read(bytes: Buffer): void {
+    this.#received = Buffer.concat([this.#received, bytes]);
+    for (;;) {
+      const colon = this.#received.indexOf(':');
+      if (colon < 0) return;
+      const length = Number(this.#received.toString('latin1', 0, colon));
+      if (this.#received.length < colon + length + 2) return;
+      const message = JSON.parse(this.#received.toString('utf8', colon + 1, colon + 1 + length));
+      this.#received = this.#received.subarray(colon + length + 2);
+      if (message.event) this.events.push({ type: message.type, param: message.param });
+      else this.#waiting.get(message.token)?.(message);
+    }
+  }
+
+  async command(command: string, params: string): Promise<void> {
+    const token = `t${++this.#counter}`;
+    const text = JSON.stringify({ command, params, token });
+    const answered = new Promise<void>((resolve) => this.#waiting.set(token, () => resolve()));
+    this.#socket.write(`${Buffer.byteLength(text)}:${text},`);
+    await Promise.race([answered, sleep(3000)]);
+    this.#waiting.delete(token);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+interface BaresipParts {
+  name: string;
+  uri: string;
+  transport: 'udp' | 'tcp';
+  sipPort: number;
+  recordings: string;
+  child: Child;
+  control: Control;
+}
+
+class BaresipPhone implements Phone {
+  readonly #parts: BaresipParts;
+  readonly name: string;
+  readonly uri: string;
+  readonly sipPort: number;
+  readonly events: PhoneEvent[];
+
+  constructor(parts: BaresipParts) {
+    this.#parts = parts;
+    this.name = parts.name;
+    this.uri = parts.transport === 'udp' ? parts.uri : `${parts.uri};transport=${parts.transport}`;
+    this.sipPort = parts.sipPort;
+    this.events = parts.control.events;
+  }
+
+  log(): string {
+    return `${this.events.map((event) => `${event.type} ${event.param ?? ''}`).join('\n')}\n${this.#parts.child.log()}`;
+  }
+
+  command(command: string, params = ''): Promise<void> {
+    return this.#parts.control.command(command, params);
+  }
+
+  dial(uri: string): Promise<void> {
+    return this.command('dial', this.#parts.transport === 'udp' ? uri : `${uri};transport=${this.#parts.transport}`);
+  }
+
+  accept(): Promise<void> {
+    return this.command('accept');
+  }
+
+  hangUp(): Promise<void> {
+    return this.command('hangup');
+  }
+
+  count(type: string): number {
+    return this.events.filter((event) => event.type === type).length;
+  }
+
+  async waitEstablished(options: { nth?: number; timeoutMs?: number } = {}): Promise<void> {
+    await this.waitEvent('CALL_ESTABLISHED', options);
+  }
+
+  waitClosed(options: { nth?: number; timeoutMs?: number } = {}): Promise<PhoneEvent> {
+    return this.waitEvent('CALL_CLOSED', options);
+  }
+
+  waitEvent(type: string, { nth = 1, timeoutMs = 10_000 }: { nth?: number; timeoutMs?: number } = {}): Promise<PhoneEvent> {
+    const seen = (): string => this.events.map((event) => `${event.type} ${event.param ?? ''}`.trim()).join(', ');
+    return waitUntil(() => this.events.filter((event) => event.type === type)[nth - 1], { timeoutMs, what: () => `${type} no. ${nth} at ${this.name}; it had ${seen()}` });
+  }
+
+  heard(): Sound {
+    const files = readdirSync(this.#parts.recordings)
+      .filter((file) => file.endsWith('dec.wav'))
+      .map((file) => `${this.#parts.recordings}/${file}`)
+      .sort((a, b) => statSync(a).birthtimeMs - statSync(b).birthtimeMs);
+    const latest = files.at(-1);
+    return latest === undefined ? { sampleRateHz: 8000, samples: new Int16Array(0) } : readWav(latest);
+  }
+
+  async listen(ms: number, frequenciesHz: number[]): Promise<Record<number, ToneReport>> {
+    const before = this.heard();
+    const fromSeconds = before.samples.length / before.sampleRateHz;
+    await sleep(ms);
+    return tonesIn(this.heard(), frequenciesHz, { fromSeconds });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#parts.child.exitCode === undefined) await Promise.race([this.command('quit'), sleep(300)]);
+    await this.#parts.child.stop(1500);
+    this.#parts.control.close();
+  }
+}

@@ -1,0 +1,251 @@
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { chromium, type Browser as ChromiumBrowser, type BrowserContext, type Page } from 'playwright-core';
+import type { ToneReport } from './tones.ts';
+import { waitUntil, within } from './wait.ts';
+
+/** Chromium with pages that join rooms by the unmodified `twilio-video` package. */
+
+export interface PartyEvent {
+  at: number;
+  name: string;
+  identity?: string;
+  kind?: string;
+  sid?: string;
+  code?: number | null;
+  message?: string | null;
+  trackName?: string;
+}
+
+export interface TrackView {
+  sid: string;
+  kind: string;
+  name: string;
+  enabled: boolean;
+  subscribed: boolean | null;
+}
+
+export interface RoomView {
+  sid: string;
+  name: string;
+  state: string;
+  localIdentity: string;
+  localSid: string;
+  localTracks: TrackView[];
+  participants: { identity: string; sid: string; state: string; tracks: TrackView[] }[];
+}
+
+export interface ConnectError {
+  code: number | null;
+  message: string;
+  name: string;
+}
+
+export interface InboundRtp {
+  kind: string;
+  trackIdentifier: string;
+  packetsReceived: number;
+  framesDecoded?: number;
+  totalAudioEnergy?: number;
+  totalSamplesDuration?: number;
+  concealedSamples?: number;
+  codec: string | null;
+  mid: string;
+}
+
+export interface JoinOptions {
+  token: string;
+  wsServer: string;
+  /** `name` of connect(); absent leaves it to the token. */
+  roomName?: string;
+  toneHz?: number;
+  video?: boolean;
+  /** More ConnectOptions. */
+  options?: Record<string, unknown>;
+}
+
+const require = createRequire(import.meta.url);
+const FLAGS = [
+  '--no-sandbox',
+  '--autoplay-policy=no-user-gesture-required',
+  '--use-fake-ui-for-media-stream',
+  '--use-fake-device-for-media-stream',
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+  '--allow-loopback-in-peer-connection',
+  // A page in the background must hum and listen like one in front.
+  '--disable-background-timer-throttling',
+  '--disable-renderer-backgrounding',
+  '--disable-backgrounding-occluded-windows',
+];
+
+/** One Chromium and the web server of its pages. */
+export class Browser {
+  readonly #browser: ChromiumBrowser;
+  readonly #server: http.Server;
+  readonly #origin: string;
+  readonly parties: Party[] = [];
+
+  private constructor(browser: ChromiumBrowser, server: http.Server) {
+    this.#browser = browser;
+    this.#server = server;
+    this.#origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  static async start(): Promise<Browser> {
+    const server = http.createServer(servePage);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const browser = await chromium.launch({ executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium', args: FLAGS, headless: true, timeout: 30_000 });
+    return new Browser(browser, server);
+  }
+
+  /** A fresh page in a context of its own. */
+  async party(name: string): Promise<Party> {
+    const context = await this.#browser.newContext();
+    const page = await context.newPage();
+    const party = new Party(name, context, page);
+    this.parties.push(party);
+    await page.goto(`${this.#origin}/`);
+    return party;
+  }
+
+  /** A page of the server under test. */
+  async open(url: string): Promise<Page> {
+    const context = await this.#browser.newContext({ permissions: ['camera', 'microphone'] });
+    const page = await context.newPage();
+    await page.goto(url);
+    return page;
+  }
+
+  log(): string {
+    return this.parties.map((party) => `--- page ${party.name}\n${party.log()}`).join('\n');
+  }
+
+  async stop(): Promise<void> {
+    await within(8000, 'Closing Chromium', this.#browser.close()).catch(() => undefined);
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+const files: Record<string, [path: string, contentType: string]> = {
+  '/': [new URL('./page/index.html', import.meta.url).pathname, 'text/html'],
+  '/party.js': [new URL('./page/party.js', import.meta.url).pathname, 'text/javascript'],
+  '/twilio-video.min.js': [require.resolve('twilio-video/dist/twilio-video.min.js'), 'text/javascript'],
+};
+
+function servePage(request: http.IncomingMessage, response: http.ServerResponse): void {
+  const file = files[request.url ?? ''];
+  if (file === undefined) {
+    response.writeHead(404).end();
+    return;
+  }
+  response.writeHead(200, { 'content-type': `${file[1]}; charset=utf-8` }).end(readFileSync(file[0]));
+}
+
+/** One page: one participant. */
+export class Party {
+  readonly name: string;
+  readonly page: Page;
+  readonly #context: BrowserContext;
+  #console = '';
+
+  constructor(name: string, context: BrowserContext, page: Page) {
+    this.name = name;
+    this.page = page;
+    this.#context = context;
+    page.on('console', (message) => (this.#console += `${message.type()}: ${message.text()}\n`));
+    page.on('pageerror', (error) => (this.#console += `page error: ${error.message}\n`));
+  }
+
+  log(): string {
+    return this.#console.slice(-6000);
+  }
+
+  #call<T>(method: string, ...parameters: unknown[]): Promise<T> {
+    const call = this.page.evaluate(({ method, parameters }) => (globalThis as unknown as { party: Record<string, (...p: unknown[]) => unknown> }).party[method]!(...parameters), { method, parameters });
+    return within(30_000, `party.${method}() of page ${this.name}`, call as Promise<T>);
+  }
+
+  /** Joins; an error of the SDK comes back as `error`. */
+  tryJoin(options: JoinOptions): Promise<RoomView | { error: ConnectError }> {
+    return this.#call('join', { ...options });
+  }
+
+  /** Joins, or throws what the SDK said. */
+  async join(options: JoinOptions): Promise<RoomView> {
+    const result = await this.tryJoin(options);
+    if ('error' in result) throw new Error(`Page ${this.name} could not join: ${result.error.code} ${result.error.message}\n${this.log()}`);
+    return result;
+  }
+
+  describe(): Promise<RoomView> {
+    return this.#call('describe');
+  }
+
+  /** Tones per identity in the next `ms`. */
+  listen(ms: number, frequenciesHz: number[]): Promise<Record<string, Record<number, ToneReport>>> {
+    return this.#call('listen', ms, frequenciesHz);
+  }
+
+  inbound(): Promise<Record<string, { kind: string; packetsReceived: number | null; audioLevel?: number | null; codec: string | null }>> {
+    return this.#call('inbound');
+  }
+
+  rtp(): Promise<InboundRtp[]> {
+    return this.#call('rtp');
+  }
+
+  enableAudio(enabled: boolean): Promise<void> {
+    return this.#call('enableAudio', enabled);
+  }
+
+  publishTone(hz: number, name: string): Promise<string> {
+    return this.#call('publishTone', hz, name);
+  }
+
+  publishPicture(): Promise<string> {
+    return this.#call('publishPicture');
+  }
+
+  unpublishAudio(): Promise<void> {
+    return this.#call('unpublishAudio');
+  }
+
+  leave(): Promise<void> {
+    return this.#call('leave');
+  }
+
+  selfTest(hz: number, frequenciesHz: number[]): Promise<{ tones: Record<number, ToneReport>; rtp: InboundRtp[] }> {
+    return this.#call('selfTest', hz, frequenciesHz);
+  }
+
+  events(): Promise<PartyEvent[]> {
+    return this.page.evaluate(() => (globalThis as unknown as { party: { events: PartyEvent[] } }).party.events);
+  }
+
+  /** Waits for the first event that fits. */
+  waitEvent(fits: (event: PartyEvent) => boolean, what: string, timeoutMs = 10_000): Promise<PartyEvent> {
+    let seen: PartyEvent[] = [];
+    const told = (): string => `${what} at page ${this.name}; it had\n${seen.map((event) => JSON.stringify(event)).join('\n')}\n${this.log()}`;
+    return waitUntil(async () => (seen = await this.events()).find(fits), { timeoutMs, what: told });
+  }
+
+  /** Waits until the page hears `identity` hum at `hz` for at least `share` of half a second. */
+  async waitHears(identity: string, hz: number, timeoutMs = 10_000): Promise<void> {
+    let last: unknown;
+    await waitUntil(
+      async () => {
+        const report = await this.listen(500, [hz]);
+        last = report;
+        return (report[identity]?.[hz]?.share ?? 0) >= 0.8;
+      },
+      { timeoutMs, what: () => `page ${this.name} to hear ${hz} Hz of ${identity}; it heard ${JSON.stringify(last)}\n${this.log()}` },
+    );
+  }
+
+  async close(): Promise<void> {
+    await within(5000, 'Closing a page', this.#context.close()).catch(() => undefined);
+  }
+}
