@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startChild, temporaryFolder, type Child } from './child.ts';
 import { freePort, freePorts } from './ports.ts';
@@ -47,19 +48,21 @@ export async function startSipp(options: SippOptions): Promise<SippRun> {
     ...(options.remote === undefined ? [] : [options.remote]),
     ...['-sf', `${SCENARIOS}${options.scenario}.xml`, '-s', options.service ?? 'nobody', '-i', '127.0.0.1', '-mi', '127.0.0.1', '-p', String(sipPort)],
     ...['-mp', String(mediaPort), '-m', String(calls), '-r', '10'],
-    ...['-timeout', `${Math.ceil(timeoutMs / 1000)}s`, '-timeout_error', '-nostdin', '-trace_err', '-error_file', `${folder}/errors.log`, '-trace_msg', '-message_file', '/dev/stderr'],
+    ...['-timeout', `${Math.ceil(timeoutMs / 1000)}s`, '-timeout_error', '-nostdin', '-trace_err', '-error_file', `${folder}/errors.log`, '-trace_msg', '-message_file', `${folder}/messages.log`],
     ...(transport === 'tcp' ? ['-t', 't1'] : []),
     ...(options.lostPercent === undefined ? [] : ['-lost', String(options.lostPercent)]),
     ...Object.entries(options.keys ?? {}).flatMap(([name, value]) => ['-key', name, value]),
   ];
   const name = `sipp ${options.scenario} ${transport}`;
   const child = startChild({ name, command: 'sipp', args, cwd: folder, env: { ...process.env, TERM: 'dumb' } });
+  const written = (file: string): string => (existsSync(`${folder}/${file}`) ? readFileSync(`${folder}/${file}`, 'utf8') : '');
+  const log = (): string => `${written('messages.log')}\n${written('errors.log')}\n${child.log().slice(-1500)}`;
   return {
     name,
     sipPort,
     child,
     result: () => child.exited(timeoutMs + 10_000),
-    log: () => child.log(),
+    log,
     stop: async () => void (await child.stop(500)),
   };
 }
