@@ -1,0 +1,174 @@
+import twilio from 'twilio';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import { startPhone, type Phone } from '../peers/baresip.ts';
+import { Cast } from '../peers/cast.ts';
+import { Stage } from '../peers/stage.ts';
+import { waitUntil } from '../peers/wait.ts';
+
+// Calls placed through REST to a phone that answers, is busy, does not answer, or is called off.
+
+const { VoiceResponse } = twilio.twiml;
+const cast = new Cast();
+const FROM = '+15550300';
+const EVENTS = ['initiated', 'ringing', 'answered', 'completed'];
+
+let stage: Stage;
+let ready: Phone;
+let ringing: Phone;
+
+beforeAll(async () => {
+  stage = await Stage.open(cast);
+  ready = await cast.add('phone that answers', startPhone({ user: 'ready', toneHz: 440 }));
+  ringing = await cast.add('phone that rings', startPhone({ user: 'ringing', toneHz: 1000, answerMode: 'manual' }));
+  await stage.number(FROM, '/voice');
+  stage.app.on('/answered', () => pause(2));
+  stage.app.on('/long', () => pause(60));
+}, 60_000);
+
+afterEach(async () => {
+  const live = (await Promise.all((['queued', 'ringing', 'in-progress'] as const).map((status) => stage.server.client.calls.list({ status })))).flat();
+  for (const call of live) await stage.server.client.calls(call.sid).update({ status: 'completed' }).catch(() => undefined);
+  await waitUntil(async () => (await stage.server.client.calls.list({ status: 'in-progress' })).length === 0, { what: 'all calls to be over' });
+});
+
+function pause(length: number): string {
+  const response = new VoiceResponse();
+  response.pause({ length });
+  return response.toString();
+}
+
+const calls = (): typeof stage.server.client.calls => stage.server.client.calls;
+
+/** The status callbacks of a call in the order of their SequenceNumber, once the last has come. */
+async function callbacks(sid: string): Promise<Record<string, string>[]> {
+  const last = ['completed', 'busy', 'failed', 'no-answer', 'canceled'];
+  await waitUntil(() => stage.app.matching({ path: '/status', params: { CallSid: sid } }).some((request) => last.includes(request.params['CallStatus'] ?? '')), {
+    timeoutMs: 15_000,
+    what: () => `the last callback of ${sid}\n${stage.app.log()}`,
+  });
+  const all = stage.app.matching({ path: '/status', params: { CallSid: sid } });
+  expect(all.every((request) => request.valid)).toBe(true);
+  return all.map((request) => request.params).sort((a, b) => Number(a['SequenceNumber']) - Number(b['SequenceNumber']));
+}
+
+it('a call is queued, rings, is answered, asks for TwiML and ends, and each step is told in order', async () => {
+  const call = await calls().create({ to: ready.uri, from: FROM, url: `${stage.app.url}/answered`, statusCallback: `${stage.app.url}/status`, statusCallbackEvent: EVENTS });
+  expect(call).toMatchObject({ status: 'queued', direction: 'outbound-api', from: FROM });
+  expect(call.sid).toMatch(/^CA[0-9a-f]{32}$/);
+  const asked = await stage.app.waitFor({ path: '/answered' });
+  expect(asked.valid).toBe(true);
+  expect(asked.params).toMatchObject({ CallSid: call.sid, CallStatus: 'in-progress', Direction: 'outbound-api' });
+  await stage.waitCallStatus(call.sid, 'completed');
+  const told = await callbacks(call.sid);
+  expect(told.map((params) => params['CallStatus'])).toEqual(['initiated', 'ringing', 'in-progress', 'completed']);
+  expect(told.map((params) => params['SequenceNumber'])).toEqual(['0', '1', '2', '3']);
+  for (const params of told) {
+    expect(params['CallbackSource']).toBe('call-progress-events');
+    expect(params['Timestamp']).toMatch(/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} (\+0000|GMT)$/);
+  }
+  expect(told.map((params) => params['CallDuration'] !== undefined)).toEqual([false, false, false, true]);
+  expect(Number(told[3]!['CallDuration'])).toBeGreaterThanOrEqual(1);
+  const fetched = await calls()(call.sid).fetch();
+  expect(fetched.startTime).toBeInstanceOf(Date);
+  expect(fetched.endTime).toBeInstanceOf(Date);
+  expect(Number(fetched.duration)).toBeGreaterThanOrEqual(1);
+});
+
+it('without StatusCallbackEvent only the end is told', async () => {
+  const call = await calls().create({ to: ready.uri, from: FROM, twiml: pause(1), statusCallback: `${stage.app.url}/status` });
+  const told = await callbacks(call.sid);
+  expect(told.map((params) => params['CallStatus'])).toEqual(['completed']);
+});
+
+it('with Url and Twiml both, the Url is asked', async () => {
+  const before = stage.app.matching({ path: '/answered' }).length;
+  const call = await calls().create({ to: ready.uri, from: FROM, url: `${stage.app.url}/answered`, twiml: '<Response><Redirect>/never</Redirect></Response>' });
+  const asked = await stage.app.waitFor({ path: '/answered' }, { nth: before + 1 });
+  expect(asked.params['CallSid']).toBe(call.sid);
+});
+
+it('a called phone joins a room when it answers, not before', async () => {
+  const room = await stage.room('Called');
+  const incoming = ringing.count('CALL_INCOMING');
+  const call = await calls().create({ to: ringing.uri, from: FROM, twiml: '<Response><Connect><Room participantIdentity="called">Called</Room></Connect></Response>' });
+  await ringing.waitEvent('CALL_INCOMING', { nth: incoming + 1 });
+  await stage.waitCallStatus(call.sid, 'ringing');
+  expect(await stage.participants(room)).toEqual([]);
+  await ringing.accept();
+  const [participant] = await stage.waitParticipants(room, 1);
+  expect(participant!.identity).toBe('called');
+  await stage.waitCallStatus(call.sid, 'in-progress');
+  await calls()(call.sid).update({ status: 'completed' });
+  await ringing.waitClosed({ nth: ringing.count('CALL_CLOSED') + 1 }).catch(() => undefined);
+  await stage.waitParticipants(room, 0);
+  await stage.waitCallStatus(call.sid, 'completed');
+});
+
+it('a phone that declines makes the call busy', async () => {
+  const incoming = ringing.count('CALL_INCOMING');
+  const call = await calls().create({ to: ringing.uri, from: FROM, twiml: pause(1), statusCallback: `${stage.app.url}/status`, statusCallbackEvent: EVENTS });
+  await ringing.waitEvent('CALL_INCOMING', { nth: incoming + 1 });
+  await stage.waitCallStatus(call.sid, 'ringing');
+  await ringing.hangUp();
+  await stage.waitCallStatus(call.sid, 'busy');
+  const told = await callbacks(call.sid);
+  expect(told.map((params) => params['CallStatus'])).toEqual(['initiated', 'ringing', 'busy']);
+  expect(told[2]!['SipResponseCode']).toBe('486');
+});
+
+it('a phone that does not answer in time makes the call no-answer', async () => {
+  const closed = ringing.count('CALL_CLOSED');
+  const call = await calls().create({ to: ringing.uri, from: FROM, twiml: pause(1), timeout: 3, statusCallback: `${stage.app.url}/status`, statusCallbackEvent: EVENTS });
+  await stage.waitCallStatus(call.sid, 'no-answer', 15_000);
+  await ringing.waitClosed({ nth: closed + 1 });
+  expect((await callbacks(call.sid)).map((params) => params['CallStatus'])).toEqual(['initiated', 'ringing', 'no-answer']);
+});
+
+it('a ringing call can be canceled', async () => {
+  const closed = ringing.count('CALL_CLOSED');
+  const incoming = ringing.count('CALL_INCOMING');
+  const call = await calls().create({ to: ringing.uri, from: FROM, twiml: pause(1), statusCallback: `${stage.app.url}/status`, statusCallbackEvent: EVENTS });
+  await ringing.waitEvent('CALL_INCOMING', { nth: incoming + 1 });
+  await stage.waitCallStatus(call.sid, 'ringing');
+  await calls()(call.sid).update({ status: 'canceled' });
+  await stage.waitCallStatus(call.sid, 'canceled');
+  await ringing.waitClosed({ nth: closed + 1 });
+  expect(ringing.log()).toMatch(/CANCEL sip:/);
+  expect((await callbacks(call.sid)).at(-1)!['CallStatus']).toBe('canceled');
+});
+
+it('a call to nobody fails', async () => {
+  const { freePort } = await import('../peers/ports.ts');
+  const call = await calls().create({ to: `sip:nobody@127.0.0.1:${await freePort()};transport=tcp`, from: FROM, twiml: pause(1), statusCallback: `${stage.app.url}/status` });
+  expect((await callbacks(call.sid)).map((params) => params['CallStatus'])).toEqual(['failed']);
+  await stage.waitCallStatus(call.sid, 'failed');
+});
+
+it('a live call can be given new TwiML, and ended', async () => {
+  const established = ready.count('CALL_ESTABLISHED');
+  const closed = ready.count('CALL_CLOSED');
+  const call = await calls().create({ to: ready.uri, from: FROM, url: `${stage.app.url}/long` });
+  await ready.waitEstablished({ nth: established + 1 });
+  await stage.waitCallStatus(call.sid, 'in-progress');
+  const room = await stage.room('Moved');
+  await calls()(call.sid).update({ twiml: '<Response><Connect><Room participantIdentity="moved">Moved</Room></Connect></Response>' });
+  expect((await stage.waitParticipants(room, 1))[0]!.identity).toBe('moved');
+  const ended = await calls()(call.sid).update({ status: 'completed' });
+  expect(ended.sid).toBe(call.sid);
+  await ready.waitClosed({ nth: closed + 1 });
+  await stage.waitCallStatus(call.sid, 'completed');
+  await expect(calls()(call.sid).update({ url: `${stage.app.url}/long` })).rejects.toMatchObject({ status: 400, code: 21220 });
+});
+
+it('finished calls are listed by status, sender and start', async () => {
+  const completed = await calls().list({ status: 'completed', from: FROM });
+  expect(completed.length).toBeGreaterThan(0);
+  expect(completed.every((call) => call.status === 'completed' && call.from === FROM)).toBe(true);
+  expect(await calls().list({ status: 'completed', from: '+15550999' })).toEqual([]);
+  const dayMs = 86_400_000;
+  expect((await calls().list({ startTimeAfter: new Date(Date.now() - dayMs) })).length).toBeGreaterThan(0);
+  expect(await calls().list({ startTimeAfter: new Date(Date.now() + 2 * dayMs) })).toEqual([]);
+  const [oldest] = completed.slice(-1);
+  expect(await calls()(oldest!.sid).remove()).toBe(true);
+  await expect(calls()(oldest!.sid).fetch()).rejects.toMatchObject({ status: 404, code: 20404 });
+});
