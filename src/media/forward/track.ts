@@ -1,6 +1,6 @@
 import type { TrackSid } from '../../base/sid.ts';
 import type { RtpView } from '../rtp/packet.ts';
-import type { TrackKind } from '../protocol.ts';
+import type { RtpCodec, TrackKind } from '../protocol.ts';
 
 /**
  * Inside a media worker, where phones, browsers, mixer and forwarder meet. A source is one published track; each sink is
@@ -16,6 +16,16 @@ export interface TrackSink {
   sourceEnded(): void;
 }
 
+/** How the timestamps of a source relate to its publisher's wall clock: its last sender report (RFC 3550 §6.4.1). */
+export interface SourceClock {
+  ssrc: number;
+  ntpSeconds: number;
+  ntpFraction: number;
+  rtpTimestamp: number;
+  /** When the report came, `Clock.nowMs`. */
+  receivedMs: number;
+}
+
 /** How a sink reaches back to the publisher. */
 export interface TrackSource {
   readonly trackSid: TrackSid;
@@ -24,6 +34,10 @@ export interface TrackSource {
   removeSink(sink: TrackSink): void;
   /** Asks the publisher for a key frame (PLI), rate-limited; nothing for audio. */
   requestKeyFrame(): void;
+  /** Codec of the packet being forwarded, as the publisher described it; absent where the name says all. */
+  readonly currentCodec?: RtpCodec | null;
+  /** Clock of the stream being forwarded; null before its first report, absent for a source that sends none (a phone). */
+  readonly sourceClock?: SourceClock | null;
 }
 
 /** What the room (its registry of sources, its mixer) gives to a transport that publishes into it. */

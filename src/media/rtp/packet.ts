@@ -24,6 +24,8 @@ export class RtpView {
   extensionProfile = 0;
   /** Audio level of RFC 6464 as 0 (loudest) … 127 (silence) -dBov; -1 when the sender tells none. Set by the transport. */
   audioLevel = -1;
+  /** Orientation byte of video (3GPP TS 26.114 §7.4.5), -1 when the packet has none. Set by the transport. */
+  videoOrientation = -1;
 }
 
 /** Parses `buffer` into `view`. False for anything that is not a well-formed RTP packet (RFC 3550 §A.1). */

@@ -1,0 +1,226 @@
+import { randomInt } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import type { RtpCodec, SendTrack } from '../protocol.ts';
+import { RTP_HEADER_BYTES, writeRtpHeader } from '../rtp/packet.ts';
+import type { RtpView } from '../rtp/packet.ts';
+import type { ReportBlock } from '../rtp/rtcp.ts';
+import { writeSenderReport } from '../rtp/rtcp-feedback.ts';
+import { matchCodec } from './codec-match.ts';
+import { beginsKeyFrame } from './key-frame.ts';
+import { PacketCache } from './packet-cache.ts';
+import type { PacketScratch } from './packet-scratch.ts';
+import { AUDIO_LEVEL_URI, VIDEO_ORIENTATION_URI } from './published-track.ts';
+import { wrapRtx } from './rtx.ts';
+import { ReportClock } from './report-clock.ts';
+import { StreamRewriter } from './stream-rewriter.ts';
+import type { TrackRegistry, TrackSink, TrackSource } from './track.ts';
+
+/** Where a subscription's packets go: one browser's transport. */
+export interface SubscriberOutput {
+  /** ICE and DTLS are up. */
+  readonly open: boolean;
+  readonly scratch: PacketScratch;
+  /** Sends an RTP packet; it is copied before the call returns. */
+  sendRtp(packet: Buffer): void;
+}
+
+/**
+ * One track on its way to one browser: under an SSRC, payload type and header extensions of that browser's own, with
+ * retransmission, key-frame requests upstream and sender reports.
+ */
+export class Subscription implements TrackSink {
+  #track: SendTrack;
+  #registry: TrackRegistry;
+  #output: SubscriberOutput;
+  #clock: Clock;
+  #detach: () => void = () => {};
+  #rewriter = new StreamRewriter();
+  #reports = new ReportClock();
+  #cache: PacketCache | null;
+  #source: TrackSource | null = null;
+  #waitsForKeyFrame: boolean;
+  #codecName = '';
+  #sourceCodec: RtpCodec | null = null;
+  #codec: RtpCodec | null = null;
+  #audioLevelId = 0;
+  #orientationId = 0;
+  #rtxSequence = randomInt(0x8000);
+  #packetsSent = 0;
+  #octetsSent = 0;
+  #header = { payloadType: 0, marker: false, sequenceNumber: 0, timestamp: 0, ssrc: 0 };
+  #payload = { offset: 0, length: 0 };
+
+  constructor(track: SendTrack, options: { registry: TrackRegistry; output: SubscriberOutput; clock: Clock }) {
+    this.#track = track;
+    this.#registry = options.registry;
+    this.#output = options.output;
+    this.#clock = options.clock;
+    this.#cache = track.kind === 'video' ? new PacketCache() : null;
+    this.#waitsForKeyFrame = track.kind === 'video';
+    this.#describe(track);
+    this.#attach();
+  }
+
+  get ssrc(): number {
+    return this.#track.ssrc;
+  }
+
+  get rtxSsrc(): number | undefined {
+    return this.#track.rtxSsrc;
+  }
+
+  /** A later SDP: other numbers, or another source under the same SSRC, which goes on without a gap. */
+  update(track: SendTrack): void {
+    const moved = track.trackSid !== this.#track.trackSid;
+    this.#track = track;
+    this.#describe(track);
+    if (!moved) return;
+    this.#detach();
+    this.#startOver();
+    this.#attach();
+  }
+
+  #attach(): void {
+    this.#detach = this.#registry.subscribe(this.#track.trackSid, this);
+    this.#source = this.#registry.source(this.#track.trackSid);
+    this.#source?.requestKeyFrame();
+  }
+
+  #describe(track: SendTrack): void {
+    this.#codecName = '';
+    this.#header.ssrc = track.ssrc;
+    // One-byte form only (RFC 8285 §4.2).
+    this.#audioLevelId = oneByteId(track.extensions[AUDIO_LEVEL_URI]);
+    this.#orientationId = oneByteId(track.extensions[VIDEO_ORIENTATION_URI]);
+  }
+
+  /** The browser can hear us now; what went before is lost to it. */
+  transportConnected(): void {
+    this.#startOver();
+    this.#source?.requestKeyFrame();
+  }
+
+  #startOver(): void {
+    this.#rewriter.interrupt();
+    this.#waitsForKeyFrame = this.#track.kind === 'video';
+  }
+
+  packetForwarded(view: RtpView, codec: string, nowMs: number): void {
+    if (!this.#output.open) return;
+    const target = this.#targetCodec(codec);
+    if (!target) return this.#rewriter.interrupt();
+    if (this.#waitsForKeyFrame && !this.#keyFrameBegins(view, codec)) return;
+    this.#waitsForKeyFrame = false;
+    if (!this.#rewriter.rewrite(view, target.clockRateHz, nowMs)) return;
+    const packet = this.#write(view, target.payloadType);
+    if (!packet) return;
+    this.#cache?.store(this.#rewriter.sequenceNumber, packet);
+    this.#packetsSent++;
+    this.#octetsSent += view.payloadLength;
+    this.#output.sendRtp(packet);
+  }
+
+  #keyFrameBegins(view: RtpView, codec: string): boolean {
+    this.#payload.offset = view.payloadOffset;
+    this.#payload.length = view.payloadLength;
+    return beginsKeyFrame(codec, view.buffer, this.#payload);
+  }
+
+  /** Looked up when name or description change, not per packet. */
+  #targetCodec(name: string): RtpCodec | null {
+    this.#source ??= this.#registry.source(this.#track.trackSid);
+    const described = this.#source?.currentCodec ?? null;
+    if (name !== this.#codecName || described !== this.#sourceCodec) {
+      this.#codecName = name;
+      this.#sourceCodec = described;
+      this.#codec = matchCodec(this.#track.codecs, name, described);
+    }
+    return this.#codec;
+  }
+
+  /** Null when the packet is too long. */
+  #write(view: RtpView, payloadType: number): Buffer | null {
+    const { scratch } = this.#output;
+    const header = this.#header;
+    header.payloadType = payloadType;
+    header.marker = view.marker;
+    header.sequenceNumber = this.#rewriter.sequenceNumber;
+    header.timestamp = this.#rewriter.timestamp;
+    writeRtpHeader(scratch.buffer, header);
+    const start = this.#writeExtensions(view, scratch.buffer);
+    const end = start + view.payloadLength;
+    if (end + 2 > scratch.buffer.length) return null;
+    view.buffer.copy(scratch.buffer, start, view.payloadOffset, view.payloadOffset + view.payloadLength);
+    return scratch.view(end);
+  }
+
+  /** The one extension of each kind that a receiver uses; returns where the payload begins. */
+  #writeExtensions(view: RtpView, buffer: Buffer): number {
+    const value = this.#audioLevelId > 0 ? view.audioLevel : this.#orientationId > 0 ? view.videoOrientation : -1;
+    if (value < 0) return RTP_HEADER_BYTES;
+    const id = this.#audioLevelId > 0 ? this.#audioLevelId : this.#orientationId;
+    buffer[0] = 0x90;
+    buffer.writeUInt32BE(0xbede0001, RTP_HEADER_BYTES);
+    buffer.writeUInt32BE(((id << 28) | (value << 16)) >>> 0, RTP_HEADER_BYTES + 4);
+    return RTP_HEADER_BYTES + 8;
+  }
+
+  /** The browser misses packets (RFC 4585 §6.2.1): sent again as RTX where it understands that, else as they were. */
+  nackReceived(sequenceNumbers: readonly number[], nowMs: number): void {
+    if (!this.#cache || !this.#output.open) return;
+    for (const sequenceNumber of sequenceNumbers) {
+      const packet = this.#cache.take(sequenceNumber, nowMs);
+      if (packet) this.#resend(packet);
+    }
+  }
+
+  #resend(packet: Buffer): void {
+    const { rtxSsrc } = this.#track;
+    const payloadType = (packet[1] as number) & 0x7f;
+    const rtxPayloadType = this.#track.codecs.find((codec) => codec.payloadType === payloadType)?.rtxPayloadType;
+    if (rtxSsrc === undefined || rtxPayloadType === undefined) return this.#output.sendRtp(packet);
+    this.#rtxSequence = (this.#rtxSequence + 1) & 0xffff;
+    const { scratch } = this.#output;
+    const length = wrapRtx(scratch.buffer, packet, { ssrc: rtxSsrc, payloadType: rtxPayloadType, sequenceNumber: this.#rtxSequence });
+    if (length > 0) this.#output.sendRtp(scratch.view(length));
+  }
+
+  /** The browser asks for a key frame (PLI or FIR). */
+  keyFrameRequested(): void {
+    this.#source?.requestKeyFrame();
+  }
+
+  /** The next sender report; null when none is due. Every second once packets flow, and with the first of them. */
+  takeSenderReport(nowMs: number): Buffer | null {
+    if (this.#packetsSent === 0 || !this.#reports.due(nowMs)) return null;
+    const info = this.#reports.senderInfo({
+      ssrc: this.#track.ssrc,
+      source: this.#source?.sourceClock,
+      rewriter: this.#rewriter,
+      nowMs,
+      wallMs: this.#clock.wallMs(),
+    });
+    return info && writeSenderReport(info, { packets: this.#packetsSent, octets: this.#octetsSent });
+  }
+
+  /** Round-trip time the block tells of, null when it answers none of our latest reports. */
+  reportReceived(block: ReportBlock, nowMs: number): number | null {
+    return this.#reports.roundTripMs(block, nowMs);
+  }
+
+  sourceEnded(): void {
+    this.#source = null;
+    this.#startOver();
+  }
+
+  /** The browser is not subscribed any more, or has gone. */
+  close(): void {
+    this.#detach();
+    this.#detach = () => {};
+    this.#source = null;
+  }
+}
+
+function oneByteId(id: number | undefined): number {
+  return id !== undefined && id >= 1 && id <= 14 ? id : 0;
+}

@@ -1,0 +1,247 @@
+import { randomBytes } from 'node:crypto';
+import ndc from 'node-datachannel';
+import type { DataChannel, PeerConnection, Track } from 'node-datachannel';
+import { InternalError, messageOf } from '../../base/errors.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import { MediaError } from '../protocol.ts';
+import type { LocalIceDtls, RemoteIceDtls } from '../protocol.ts';
+
+export interface WebRtcSettings {
+  /** Address the UDP socket is bound to. */
+  bindAddress: string;
+  /** Address written into our candidates instead, behind a NAT. */
+  publicAddress?: string;
+  /** The one UDP port all browsers of this process share. */
+  webrtcPort: number;
+}
+
+export interface WebRtcPeerEvents {
+  /** An RTP or RTCP packet, decrypted. The buffer is the receiver's to keep or change. */
+  packetReceived(packet: Buffer): void;
+  connected(): void;
+  failed(reason: string): void;
+}
+
+export interface WebRtcPeerOptions {
+  id: string;
+  remote: RemoteIceDtls;
+  settings: WebRtcSettings;
+  clock: Clock;
+  log: Log;
+  events: WebRtcPeerEvents;
+}
+
+const GATHERING_TIMEOUT_MS = 5000;
+/** From our answer to media: a browser that never comes is given up. */
+const CONNECT_TIMEOUT_MS = 30_000;
+
+/**
+ * ICE, DTLS and SRTP towards one browser, by libdatachannel. It is shown one audio m-line and one m=application, whatever
+ * the browser's SDP holds: every SRTP packet then comes out of that one track. SCTP must be there from the start: libdatachannel
+ * blocks for ever when it is added after the browser's INIT has arrived.
+ */
+export class WebRtcPeer {
+  #options: WebRtcPeerOptions;
+  #connection: PeerConnection;
+  // The wrappers close what they wrap when collected, so they are held as long as the peer.
+  #track: Track | null = null;
+  #dataChannels: DataChannel[] = [];
+  #local: LocalIceDtls | null = null;
+  #open = false;
+  #ended = false;
+  #timer: Timer | null = null;
+  #onGathered: () => void = () => {};
+
+  /** Resolves with candidates gathered. Rejects with MediaError `bad-request` or `no-port`. */
+  static async open(options: WebRtcPeerOptions): Promise<WebRtcPeer> {
+    checkRemote(options.remote);
+    const peer = new WebRtcPeer(options);
+    try {
+      await peer.#negotiate();
+    } catch (error) {
+      peer.close();
+      throw error instanceof MediaError ? error : new MediaError('no-port', `WebRTC transport: ${messageOf(error)}`);
+    }
+    return peer;
+  }
+
+  private constructor(options: WebRtcPeerOptions) {
+    const { settings } = options;
+    this.#options = options;
+    this.#connection = new ndc.PeerConnection(options.id, {
+      iceServers: [],
+      disableAutoNegotiation: true,
+      forceMediaTransport: true,
+      bindAddress: settings.bindAddress,
+      enableIceUdpMux: true,
+      portRangeBegin: settings.webrtcPort,
+      portRangeEnd: settings.webrtcPort,
+    });
+    this.#connection.onTrack(this.#guard((track: Track) => this.#trackOpened(track)));
+    this.#connection.onDataChannel(this.#guard((channel: DataChannel) => this.#dataChannels.push(channel)));
+    this.#connection.onStateChange(this.#guard((state: string) => this.#stateChanged(state)));
+    this.#connection.onGatheringStateChange(this.#guard((state: string) => state === 'complete' && this.#onGathered()));
+  }
+
+  /** An exception that leaves a callback of node-datachannel aborts the whole process: none does. */
+  #guard<A extends unknown[]>(fn: (...args: A) => unknown): (...args: A) => void {
+    return (...args) => {
+      if (this.#ended) return;
+      try {
+        fn(...args);
+      } catch (error) {
+        this.#options.log.error({ error: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, 'handler of a WebRTC event failed');
+      }
+    };
+  }
+
+  async #negotiate(): Promise<void> {
+    const gathered = new Promise<void>((resolve, reject) => {
+      this.#onGathered = resolve;
+      this.#timer = this.#options.clock.after(GATHERING_TIMEOUT_MS, () => reject(new MediaError('no-port', 'no ICE candidate could be gathered')));
+    });
+    // Base64 of 6 and 18 bytes: 8 and 24 ice-chars without padding (RFC 8839 §5.4).
+    const iceUfrag = randomBytes(6).toString('base64');
+    const icePwd = randomBytes(18).toString('base64');
+    try {
+      this.#connection.setRemoteDescription(syntheticOffer(this.#options.remote), 'offer');
+      this.#connection.setLocalDescription('answer', { iceUfrag, icePwd });
+    } catch (error) {
+      this.#timer?.cancel();
+      throw error;
+    }
+    await gathered.finally(() => this.#timer?.cancel());
+    this.#local = readLocal(this.#connection.localDescription()?.sdp ?? '', { iceUfrag, icePwd, publicAddress: this.#options.settings.publicAddress });
+    this.#timer = this.#options.clock.after(CONNECT_TIMEOUT_MS, () => this.#fail('connect time-out'));
+  }
+
+  get local(): LocalIceDtls {
+    if (!this.#local) throw new InternalError('WebRTC peer used before it was opened');
+    return this.#local;
+  }
+
+  #trackOpened(track: Track): void {
+    this.#track = track;
+    track.onMessage(this.#guard((packet: Buffer) => this.#options.events.packetReceived(packet)));
+    track.onOpen(this.#guard(() => this.#connected()));
+    track.onClosed(this.#guard(() => (this.#open = false)));
+    track.onError(this.#guard((error: string) => this.#options.log.warn({ error }, 'WebRTC track error')));
+  }
+
+  #connected(): void {
+    if (this.#open) return;
+    this.#open = true;
+    this.#timer?.cancel();
+    this.#options.events.connected();
+  }
+
+  #stateChanged(state: string): void {
+    if (state === 'connected' && this.#track?.isOpen()) this.#connected();
+    if (state === 'failed' || state === 'disconnected' || state === 'closed') this.#fail(state);
+  }
+
+  #fail(reason: string): void {
+    if (this.#ended) return;
+    this.close();
+    this.#options.events.failed(reason);
+  }
+
+  /** ICE and DTLS are up. */
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  /** Encrypts and sends an RTP or RTCP packet; it is copied. False when it did not go. */
+  send(packet: Buffer): boolean {
+    if (!this.#open || !this.#track) return false;
+    try {
+      return this.#track.sendMessageBinary(packet);
+    } catch {
+      // Closed a moment ago, its event is on the way.
+      return false;
+    }
+  }
+
+  /** No event follows. Idempotent. */
+  close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#open = false;
+    this.#timer?.cancel();
+    for (const closing of [() => this.#track?.close(), () => this.#connection.close()]) {
+      try {
+        closing();
+      } catch (error) {
+        this.#options.log.debug({ error: messageOf(error) }, 'closing a WebRTC peer');
+      }
+    }
+  }
+}
+
+/** These texts come from a browser and go into an SDP of ours (RFC 8839 §5.4, RFC 8122 §5). */
+function checkRemote(remote: RemoteIceDtls): void {
+  const good =
+    /^[A-Za-z0-9+/]{4,256}$/.test(remote.iceUfrag) &&
+    /^[A-Za-z0-9+/]{22,256}$/.test(remote.icePwd) &&
+    /^sha-(1|224|256|384|512) [0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){19,63}$/i.test(remote.fingerprint);
+  if (!good) throw new MediaError('bad-request', 'ICE credentials or fingerprint are malformed');
+}
+
+function syntheticOffer(remote: RemoteIceDtls): string {
+  return [
+    'v=0',
+    'o=- 1 1 IN IP4 0.0.0.0',
+    's=-',
+    't=0 0',
+    'a=group:BUNDLE 0 1',
+    `a=ice-ufrag:${remote.iceUfrag}`,
+    `a=ice-pwd:${remote.icePwd}`,
+    `a=fingerprint:${remote.fingerprint}`,
+    'a=setup:actpass',
+    'm=audio 9 UDP/TLS/RTP/SAVPF 0',
+    'c=IN IP4 0.0.0.0',
+    'a=mid:0',
+    'a=sendrecv',
+    'a=rtcp-mux',
+    'a=rtpmap:0 PCMU/8000',
+    'm=application 9 UDP/DTLS/SCTP webrtc-datachannel',
+    'c=IN IP4 0.0.0.0',
+    'a=mid:1',
+    'a=sctp-port:5000',
+    '',
+  ].join('\r\n');
+}
+
+function readLocal(sdp: string, ours: { iceUfrag: string; icePwd: string; publicAddress: string | undefined }): LocalIceDtls {
+  const values = (name: string): string[] =>
+    sdp
+      .split(/\r?\n/)
+      .filter((line) => line.startsWith(`a=${name}:`))
+      .map((line) => line.slice(name.length + 3));
+  const fingerprint = values('fingerprint')[0];
+  const candidates = new Set(values('candidate').map((value) => withAddress(value, ours.publicAddress)));
+  if (!fingerprint || candidates.size === 0) throw new MediaError('no-port', 'no ICE candidate could be gathered');
+  return {
+    iceUfrag: ours.iceUfrag,
+    icePwd: ours.icePwd,
+    fingerprint,
+    setup: values('setup')[0] === 'passive' ? 'passive' : 'active',
+    candidates: [...candidates],
+  };
+}
+
+/** The fifth field of a candidate is its address (RFC 8839 §5.1). */
+function withAddress(candidate: string, address: string | undefined): string {
+  if (address === undefined) return candidate;
+  const fields = candidate.split(' ');
+  fields[4] = address;
+  return fields.join(' ');
+}
+
+/** The first peer of a process costs 60–200 ms for library and certificate; this spends them at start. */
+export function preloadWebRtc(): void {
+  ndc.preload();
+  const connection = new ndc.PeerConnection('preload', { iceServers: [], disableAutoNegotiation: true });
+  connection.close();
+}
