@@ -1,0 +1,20 @@
+import type { SipTransportName } from '../contract.ts';
+import { unbracket, type SipUri } from '../message/uri.ts';
+
+/** Where a message goes. `address` is filled in once the host name is resolved, so retransmissions go to the same place. */
+export interface Destination {
+  readonly transport: SipTransportName;
+  /** Name or literal address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  address: string | null;
+}
+
+export const DEFAULT_PORT = 5060;
+
+/** RFC 3261 §18.1.1 with the URI's own words only: transport parameter (default UDP), maddr, port (default 5060). */
+export function destinationOf(uri: SipUri): Destination {
+  const host = unbracket(uri.params.get('maddr') || uri.host);
+  const transport = uri.params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp';
+  return { transport, host, port: uri.port ?? DEFAULT_PORT, address: null };
+}
