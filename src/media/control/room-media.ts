@@ -1,0 +1,67 @@
+import { Emitter } from '../../base/emitter.ts';
+import type { RoomSid } from '../../base/sid.ts';
+import type { WorkerEvent } from '../ipc.ts';
+import { MediaError, type BrowserMedia, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents } from '../protocol.ts';
+import { RemoteBrowser } from './browser-media.ts';
+import type { WorkerClient, WorkerObject } from './worker-client.ts';
+
+/** A room of a media worker, seen from the control plane. Closing it closes its browsers; its phones fall silent. */
+export class RemoteRoom extends Emitter<RoomMediaEvents> implements RoomMedia, WorkerObject {
+  readonly roomSid: RoomSid;
+  /** The worker it lives on; private to `media/`. */
+  readonly client: WorkerClient;
+  readonly #browsers = new Set<RemoteBrowser>();
+  #browsersMade = 0;
+  #state: 'open' | 'closed' | 'lost' = 'open';
+
+  private constructor(roomSid: RoomSid, client: WorkerClient) {
+    super();
+    this.roomSid = roomSid;
+    this.client = client;
+  }
+
+  static async open(roomSid: RoomSid, client: WorkerClient): Promise<RemoteRoom> {
+    client.rooms++;
+    try {
+      await client.request('createRoom', { roomSid });
+    } catch (error) {
+      client.rooms--;
+      throw error;
+    }
+    const room = new RemoteRoom(roomSid, client);
+    client.attach(roomSid, room);
+    return room;
+  }
+
+  async createBrowser(options: { remote: RemoteIceDtls }): Promise<BrowserMedia> {
+    if (this.#state !== 'open') throw new MediaError(this.#state === 'lost' ? 'worker-died' : 'closed', `room ${this.roomSid} is closed`);
+    const id = `${this.roomSid}/browser-${++this.#browsersMade}`;
+    const browser = await RemoteBrowser.open({ id, roomSid: this.roomSid, remote: options.remote, client: this.client });
+    this.#browsers.add(browser);
+    browser.gone = () => void this.#browsers.delete(browser);
+    return browser;
+  }
+
+  async close(): Promise<void> {
+    if (this.#state !== 'open') return;
+    this.#state = 'closed';
+    this.client.detach(this.roomSid);
+    this.client.rooms--;
+    for (const browser of [...this.#browsers]) browser.roomClosed();
+    try {
+      await this.client.request('closeRoom', { roomSid: this.roomSid });
+    } catch {
+      // the worker died: so did the room
+    }
+  }
+
+  workerEvent(event: WorkerEvent): void {
+    if (event.type === 'activeSpeakerChanged') this.emit('activeSpeakerChanged', event.trackSid);
+  }
+
+  workerDied(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'lost';
+    this.emit('lost', 'worker-died');
+  }
+}

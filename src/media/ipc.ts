@@ -1,0 +1,78 @@
+import type { RoomSid, TrackSid } from '../base/sid.ts';
+import type {
+  BrowserMediaStats,
+  LocalIceDtls,
+  MediaError,
+  PhoneMediaStats,
+  PhoneRemote,
+  PlayOutcome,
+  PromptSource,
+  ReceiveTrack,
+  RemoteIceDtls,
+  SendTrack,
+} from './protocol.ts';
+
+/** What travels between the control process and one media worker. Private to `media/`; the wall itself is `protocol.ts`. */
+export interface WorkerSettings {
+  bindAddress: string;
+  publicAddress?: string;
+  /** This worker's share, both ends inclusive. */
+  rtpPorts: { min: number; max: number };
+  webrtcPort: number;
+  mediaTimeoutMs: number;
+}
+
+/** Each request with its question and its answer. */
+export interface WorkerRequests {
+  configure: { in: WorkerSettings; out: null };
+  createPhone: { in: { phoneId: string }; out: { localPort: number } };
+  connectPhone: { in: { phoneId: string; remote: PhoneRemote }; out: null };
+  play: { in: { phoneId: string; playId: number; source: PromptSource; loops: number }; out: PlayOutcome };
+  stopPlay: { in: { phoneId: string; playId: number }; out: null };
+  sendDigits: { in: { phoneId: string; digits: string }; out: null };
+  joinRoom: { in: { phoneId: string; roomSid: RoomSid; trackSid: TrackSid }; out: null };
+  leaveRoom: { in: { phoneId: string }; out: null };
+  phoneStats: { in: { phoneId: string }; out: PhoneMediaStats };
+  closePhone: { in: { phoneId: string }; out: null };
+  /** At the phone's worker: a loopback socket that carries the phone's voice to a room of another worker and back. */
+  openPipe: { in: { phoneId: string }; out: { localPort: number } };
+  connectPipe: { in: { phoneId: string; port: number }; out: null };
+  closePipe: { in: { phoneId: string }; out: null };
+  /** At the room's worker: the pipe's other end, a phone without a phone: no time-out, loopback only. */
+  createPipeEnd: { in: { phoneId: string }; out: { localPort: number } };
+  createRoom: { in: { roomSid: RoomSid }; out: null };
+  closeRoom: { in: { roomSid: RoomSid }; out: null };
+  createBrowser: { in: { browserId: string; roomSid: RoomSid; remote: RemoteIceDtls }; out: LocalIceDtls };
+  restartIce: { in: { browserId: string; remote: RemoteIceDtls }; out: LocalIceDtls };
+  setReceiveTracks: { in: { browserId: string; tracks: ReceiveTrack[] }; out: null };
+  setSendTracks: { in: { browserId: string; tracks: SendTrack[] }; out: null };
+  browserStats: { in: { browserId: string }; out: BrowserMediaStats };
+  closeBrowser: { in: { browserId: string }; out: null };
+  cpuUsage: { in: Record<string, never>; out: { userMs: number; systemMs: number; rssBytes: number } };
+}
+
+export type WorkerRequestName = keyof WorkerRequests;
+export type RequestBody<K extends WorkerRequestName> = WorkerRequests[K]['in'];
+export type RequestResult<K extends WorkerRequestName> = WorkerRequests[K]['out'];
+
+/** What a worker tells unasked. */
+export type WorkerEvent =
+  | { type: 'digitReceived'; phoneId: string; digit: string }
+  | { type: 'firstPacketReceived'; phoneId: string }
+  | { type: 'mediaTimedOut'; phoneId: string }
+  | { type: 'activeSpeakerChanged'; roomSid: RoomSid; trackSid: TrackSid | null }
+  | { type: 'browserConnected'; browserId: string }
+  | { type: 'browserFailed'; browserId: string };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export type ToWorker = { kind: 'request'; id: number; name: WorkerRequestName; body: unknown };
+
+export type FromWorker =
+  | { kind: 'answer'; id: number; result: unknown }
+  | { kind: 'refusal'; id: number; reason: MediaError['reason']; message: string }
+  | { kind: 'event'; event: WorkerEvent }
+  | { kind: 'log'; level: LogLevel; fields: Record<string, unknown>; message: string };
+
+/** One function per request, as the worker serves them. */
+export type WorkerHandlers = { [K in WorkerRequestName]: (body: RequestBody<K>) => RequestResult<K> | Promise<RequestResult<K>> };

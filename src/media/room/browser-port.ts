@@ -1,0 +1,54 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { TrackRegistry } from '../forward/track.ts';
+import { MediaError, type BrowserMediaStats, type LocalIceDtls, type ReceiveTrack, type RemoteIceDtls, type SendTrack } from '../protocol.ts';
+
+/** A browser's transport as the worker drives it. */
+export interface BrowserTransport {
+  readonly local: LocalIceDtls;
+  restartIce(remote: RemoteIceDtls): Promise<LocalIceDtls>;
+  setReceiveTracks(tracks: ReceiveTrack[]): void;
+  setSendTracks(tracks: SendTrack[]): void;
+  stats(): BrowserMediaStats;
+  close(): void;
+}
+
+export interface BrowserTransportOptions {
+  id: string;
+  remote: RemoteIceDtls;
+  registry: TrackRegistry;
+  settings: { bindAddress: string; publicAddress?: string; webrtcPort: number };
+  clock: Clock;
+  log: Log;
+  events: { connected(): void; failed(): void };
+}
+
+interface TransportModule {
+  WebRtcTransport: { create(options: BrowserTransportOptions): Promise<BrowserTransport>; preload?(): void };
+}
+
+/** The native library is loaded with the first browser, or by `preloadBrowserTransport`; phones do without it. */
+async function load(): Promise<TransportModule> {
+  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return (await import(new URL(`../transport/webrtc-transport.${ending}`, import.meta.url).href)) as TransportModule;
+}
+
+export async function createBrowserTransport(options: BrowserTransportOptions): Promise<BrowserTransport> {
+  let module: TransportModule;
+  try {
+    module = await load();
+  } catch (error) {
+    options.log.error({ error: error instanceof Error ? error.message : String(error) }, 'the WebRTC transport cannot be loaded');
+    throw new MediaError('bad-request', 'this worker cannot serve browsers: its WebRTC library is missing');
+  }
+  return module.WebRtcTransport.create(options);
+}
+
+/** Loads the native library ahead of the first browser; its absence shows when a browser comes. */
+export async function preloadBrowserTransport(): Promise<void> {
+  try {
+    (await load()).WebRtcTransport.preload?.();
+  } catch {
+    // reported by createBrowserTransport when it matters
+  }
+}

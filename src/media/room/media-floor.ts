@@ -1,0 +1,235 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { RoomSid, TrackSid } from '../../base/sid.ts';
+import type { RequestBody, RequestResult, WorkerEvent, WorkerHandlers, WorkerSettings } from '../ipc.ts';
+import { Ticker } from '../mix/ticker.ts';
+import { ClipSource, silenceSource, ToneSource, type PcmSource } from '../play/pcm-source.ts';
+import { PromptStore } from '../play/prompt-store.ts';
+import { MediaError, type PlayOutcome, type PromptSource } from '../protocol.ts';
+import { PhoneTransport } from '../transport/phone-transport.ts';
+import { PipeTransport } from '../transport/pipe-transport.ts';
+import { PortPool } from '../transport/port-pool.ts';
+import { createBrowserTransport, type BrowserTransport } from './browser-port.ts';
+import { MediaRoom } from './media-room.ts';
+
+interface PhoneEntry {
+  phone: PhoneTransport;
+  room: MediaRoom | null;
+  pipe: PipeTransport | null;
+  /** The latest `play`; an older one that is still loading its file has been stopped by it. */
+  playId: number;
+}
+
+interface BrowserEntry {
+  transport: BrowserTransport;
+  roomSid: RoomSid;
+}
+
+/** Everything one worker holds, and what it does on each request. Closing a room closes its browsers; phones outlive it. */
+export class MediaFloor {
+  readonly #settings: WorkerSettings;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #emit: (event: WorkerEvent) => void;
+  readonly #ticker: Ticker;
+  readonly #ports: PortPool;
+  readonly #prompts = new PromptStore();
+  readonly #phones = new Map<string, PhoneEntry>();
+  readonly #rooms = new Map<RoomSid, MediaRoom>();
+  readonly #browsers = new Map<string, BrowserEntry>();
+
+  constructor(settings: WorkerSettings, deps: { clock: Clock; log: Log; emit: (event: WorkerEvent) => void }) {
+    this.#settings = settings;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#emit = deps.emit;
+    this.#ticker = new Ticker(deps.clock, deps.log);
+    this.#ports = new PortPool(settings.rtpPorts);
+  }
+
+  /** All requests but `configure` and `cpuUsage`, which are the process's own. */
+  readonly handlers: Omit<WorkerHandlers, 'configure' | 'cpuUsage'> = {
+    createPhone: ({ phoneId }) => this.#createPhone(phoneId, false),
+    createPipeEnd: ({ phoneId }) => this.#createPhone(phoneId, true),
+    connectPhone: ({ phoneId, remote }) => done(this.#phone(phoneId).phone.connect(remote)),
+    play: (body) => this.#play(body),
+    stopPlay: ({ phoneId, playId }) => done(this.#stopPlay(phoneId, playId)),
+    sendDigits: async ({ phoneId, digits }) => done(await this.#phone(phoneId).phone.sendDigits(digits)),
+    joinRoom: (body) => done(this.#joinRoom(body)),
+    leaveRoom: ({ phoneId }) => done(this.#leaveRoom(this.#phone(phoneId))),
+    phoneStats: ({ phoneId }) => this.#phone(phoneId).phone.stats(),
+    closePhone: ({ phoneId }) => done(this.#closePhone(phoneId)),
+    openPipe: ({ phoneId }) => this.#openPipe(phoneId),
+    connectPipe: ({ phoneId, port }) => done(this.#phone(phoneId).pipe?.connect(port)),
+    closePipe: ({ phoneId }) => done(this.#closePipe(this.#phone(phoneId))),
+    createRoom: ({ roomSid }) => done(this.#createRoom(roomSid)),
+    closeRoom: ({ roomSid }) => done(this.#closeRoom(roomSid)),
+    createBrowser: (body) => this.#createBrowser(body),
+    restartIce: ({ browserId, remote }) => this.#browser(browserId).restartIce(remote),
+    setReceiveTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setReceiveTracks(tracks)),
+    setSendTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setSendTracks(tracks)),
+    browserStats: ({ browserId }) => this.#browser(browserId).stats(),
+    closeBrowser: ({ browserId }) => done(this.#closeBrowser(browserId)),
+  };
+
+  /** Says BYE to phones and closes everything. */
+  close(): void {
+    for (const id of [...this.#phones.keys()]) this.#closePhone(id);
+    for (const roomSid of [...this.#rooms.keys()]) this.#closeRoom(roomSid);
+    this.#ticker.stop();
+    this.#prompts.close();
+  }
+
+  // ------------------------------------------------------------------------------------------------------- phones
+
+  async #createPhone(phoneId: string, isPipeEnd: boolean): Promise<RequestResult<'createPhone'>> {
+    if (this.#phones.has(phoneId)) throw new MediaError('bad-request', `phone ${phoneId} exists already`);
+    const phone = await PhoneTransport.open({
+      id: phoneId,
+      bindAddress: isPipeEnd ? '127.0.0.1' : this.#settings.bindAddress,
+      ports: this.#ports,
+      mediaTimeoutMs: isPipeEnd ? 0 : this.#settings.mediaTimeoutMs,
+      clock: this.#clock,
+      events: {
+        digitReceived: (digit) => this.#emit({ type: 'digitReceived', phoneId, digit }),
+        firstPacketReceived: () => isPipeEnd || this.#emit({ type: 'firstPacketReceived', phoneId }),
+        mediaTimedOut: () => this.#emit({ type: 'mediaTimedOut', phoneId }),
+      },
+    });
+    this.#phones.set(phoneId, { phone, room: null, pipe: null, playId: 0 });
+    this.#ticker.add(phone.idle);
+    return { localPort: phone.localPort };
+  }
+
+  #phone(phoneId: string): PhoneEntry {
+    const entry = this.#phones.get(phoneId);
+    if (!entry) throw new MediaError('closed', `phone ${phoneId} is closed`);
+    return entry;
+  }
+
+  #closePhone(phoneId: string): void {
+    const entry = this.#phones.get(phoneId);
+    if (!entry) return;
+    this.#phones.delete(phoneId);
+    this.#leaveRoom(entry);
+    this.#closePipe(entry);
+    this.#ticker.remove(entry.phone.idle);
+    entry.phone.close();
+  }
+
+  async #play(body: RequestBody<'play'>): Promise<PlayOutcome> {
+    const entry = this.#phone(body.phoneId);
+    entry.playId = body.playId;
+    entry.phone.stopPlaying();
+    const source = await this.#promptSource(body.source, body.loops);
+    if (entry.playId !== body.playId || !this.#phones.has(body.phoneId)) return 'stopped';
+    return entry.phone.play(source);
+  }
+
+  async #promptSource(source: PromptSource, loops: number): Promise<PcmSource> {
+    if (source.kind === 'tone') return new ToneSource(source, loops);
+    if (source.kind === 'silence') return silenceSource(source.durationMs, loops);
+    return new ClipSource(await this.#prompts.load(source.path, source.contentType), loops);
+  }
+
+  #stopPlay(phoneId: string, playId: number): void {
+    const entry = this.#phones.get(phoneId);
+    if (!entry || entry.playId !== playId) return;
+    entry.playId = 0;
+    entry.phone.stopPlaying();
+  }
+
+  #joinRoom(body: RequestBody<'joinRoom'>): void {
+    const entry = this.#phone(body.phoneId);
+    const room = this.#room(body.roomSid);
+    this.#leaveRoom(entry);
+    this.#closePipe(entry);
+    entry.room = room;
+    room.addPhone(entry.phone, body.trackSid);
+  }
+
+  #leaveRoom(entry: PhoneEntry): void {
+    entry.room?.removePhone(entry.phone);
+    entry.room = null;
+  }
+
+  async #openPipe(phoneId: string): Promise<RequestResult<'openPipe'>> {
+    const entry = this.#phone(phoneId);
+    this.#leaveRoom(entry);
+    this.#closePipe(entry);
+    const pipe = await PipeTransport.open(entry.phone, this.#clock);
+    entry.pipe = pipe;
+    entry.phone.enterPipe(pipe);
+    return { localPort: pipe.localPort };
+  }
+
+  #closePipe(entry: PhoneEntry): void {
+    entry.pipe?.close();
+    entry.pipe = null;
+  }
+
+  // ------------------------------------------------------------------------------------------------ rooms, browsers
+
+  #room(roomSid: RoomSid): MediaRoom {
+    const room = this.#rooms.get(roomSid);
+    if (!room) throw new MediaError('closed', `room ${roomSid} is closed`);
+    return room;
+  }
+
+  #createRoom(roomSid: RoomSid): void {
+    if (this.#rooms.has(roomSid)) return;
+    const activeSpeakerChanged = (trackSid: TrackSid | null): void =>
+      this.#emit({ type: 'activeSpeakerChanged', roomSid, trackSid });
+    this.#rooms.set(roomSid, new MediaRoom({ roomSid, ticker: this.#ticker, activeSpeakerChanged }));
+  }
+
+  #closeRoom(roomSid: RoomSid): void {
+    const room = this.#rooms.get(roomSid);
+    if (!room) return;
+    this.#rooms.delete(roomSid);
+    for (const [browserId, browser] of [...this.#browsers]) if (browser.roomSid === roomSid) this.#closeBrowser(browserId);
+    for (const entry of this.#phones.values()) if (entry.room === room) this.#leaveRoom(entry);
+    room.close();
+  }
+
+  async #createBrowser(body: RequestBody<'createBrowser'>): Promise<RequestResult<'createBrowser'>> {
+    const { browserId, roomSid, remote } = body;
+    const registry = this.#room(roomSid);
+    const transport = await createBrowserTransport({
+      id: browserId,
+      remote,
+      registry,
+      settings: this.#settings,
+      clock: this.#clock,
+      log: this.#log,
+      events: {
+        connected: () => this.#emit({ type: 'browserConnected', browserId }),
+        failed: () => this.#emit({ type: 'browserFailed', browserId }),
+      },
+    });
+    if (this.#rooms.get(roomSid) !== registry) {
+      transport.close();
+      throw new MediaError('closed', `room ${roomSid} closed meanwhile`);
+    }
+    this.#browsers.set(browserId, { transport, roomSid });
+    return transport.local;
+  }
+
+  #browser(browserId: string): BrowserTransport {
+    const entry = this.#browsers.get(browserId);
+    if (!entry) throw new MediaError('closed', `browser ${browserId} is closed`);
+    return entry.transport;
+  }
+
+  #closeBrowser(browserId: string): void {
+    const entry = this.#browsers.get(browserId);
+    if (!entry) return;
+    this.#browsers.delete(browserId);
+    entry.transport.close();
+  }
+}
+
+/** The answer of requests that have none. */
+function done(_nothing: void): null {
+  return null;
+}

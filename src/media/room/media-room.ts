@@ -1,0 +1,146 @@
+import type { RoomSid, TrackSid } from '../../base/sid.ts';
+import type { TrackRegistry, TrackSink, TrackSource } from '../forward/track.ts';
+import { ActiveSpeaker } from '../mix/active-speaker.ts';
+import { BrowserVoice } from '../mix/browser-voice.ts';
+import { RoomMixer } from '../mix/room-mixer.ts';
+import type { Ticked, Ticker } from '../mix/ticker.ts';
+import type { PhoneTransport } from '../transport/phone-transport.ts';
+import { PhoneTrack } from './phone-track.ts';
+
+interface PhoneMember {
+  phone: PhoneTransport;
+  track: PhoneTrack;
+}
+
+interface BrowserMember {
+  source: TrackSource;
+  voice: BrowserVoice;
+}
+
+/**
+ * One room in a media worker: the register of its tracks, its mixer, its active speaker. Phones that join are taken from the
+ * ticker's hands and stepped by the room, so that a mix is made right before it is sent.
+ */
+export class MediaRoom implements TrackRegistry, Ticked {
+  readonly roomSid: RoomSid;
+  readonly #ticker: Ticker;
+  readonly #activeSpeakerChanged: (trackSid: TrackSid | null) => void;
+  readonly #mixer = new RoomMixer();
+  readonly #speaker = new ActiveSpeaker();
+  readonly #sources = new Map<TrackSid, TrackSource>();
+  readonly #waiting = new Map<TrackSid, Set<TrackSink>>();
+  readonly #phones = new Map<string, PhoneMember>();
+  readonly #browsers = new Map<TrackSid, BrowserMember>();
+
+  constructor(options: { roomSid: RoomSid; ticker: Ticker; activeSpeakerChanged: (trackSid: TrackSid | null) => void }) {
+    this.roomSid = options.roomSid;
+    this.#ticker = options.ticker;
+    this.#activeSpeakerChanged = options.activeSpeakerChanged;
+  }
+
+  // ------------------------------------------------------------------------------------------------------- tracks
+
+  addSource(source: TrackSource): void {
+    const before = this.#sources.get(source.trackSid);
+    if (before === source) return;
+    if (before) this.removeSource(before);
+    this.#sources.set(source.trackSid, source);
+    const waiting = this.#waiting.get(source.trackSid);
+    if (waiting) for (const sink of waiting) source.addSink(sink);
+    if (source.kind === 'audio' && !(source instanceof PhoneTrack)) this.#browserAudioAdded(source);
+  }
+
+  removeSource(source: TrackSource): void {
+    if (this.#sources.get(source.trackSid) !== source) return;
+    this.#sources.delete(source.trackSid);
+    this.#browserAudioRemoved(source.trackSid);
+  }
+
+  source(trackSid: TrackSid): TrackSource | null {
+    return this.#sources.get(trackSid) ?? null;
+  }
+
+  subscribe(trackSid: TrackSid, sink: TrackSink): () => void {
+    let sinks = this.#waiting.get(trackSid);
+    if (!sinks) this.#waiting.set(trackSid, (sinks = new Set()));
+    sinks.add(sink);
+    this.#sources.get(trackSid)?.addSink(sink);
+    return () => this.#unsubscribe(trackSid, sink);
+  }
+
+  #unsubscribe(trackSid: TrackSid, sink: TrackSink): void {
+    const sinks = this.#waiting.get(trackSid);
+    sinks?.delete(sink);
+    if (sinks?.size === 0) this.#waiting.delete(trackSid);
+    this.#sources.get(trackSid)?.removeSink(sink);
+  }
+
+  #browserAudioAdded(source: TrackSource): void {
+    const voice = new BrowserVoice({ ended: () => this.#browserAudioRemoved(source.trackSid) });
+    voice.needed = this.#phones.size > 0;
+    this.#browsers.set(source.trackSid, { source, voice });
+    this.#mixer.addInput(voice);
+    source.addSink(voice);
+    this.#ticker.add(this);
+  }
+
+  #browserAudioRemoved(trackSid: TrackSid): void {
+    const member = this.#browsers.get(trackSid);
+    if (!member) return;
+    this.#browsers.delete(trackSid);
+    member.source.removeSink(member.voice);
+    this.#mixer.removeInput(member.voice);
+    member.voice.close();
+    this.#speaker.remove(trackSid);
+  }
+
+  // ------------------------------------------------------------------------------------------------------- phones
+
+  get phoneCount(): number {
+    return this.#phones.size;
+  }
+
+  addPhone(phone: PhoneTransport, trackSid: TrackSid): void {
+    const track = new PhoneTrack(trackSid);
+    this.#phones.set(phone.id, { phone, track });
+    phone.enterRoom(track);
+    this.addSource(track);
+    this.#mixer.addInput(phone.voice);
+    this.#mixer.addOutput(phone);
+    this.#ticker.remove(phone.idle);
+    this.#ticker.add(this);
+    for (const browser of this.#browsers.values()) browser.voice.needed = true;
+  }
+
+  /** The phone goes on in the ticker's hands, with silence. */
+  removePhone(phone: PhoneTransport): void {
+    const member = this.#phones.get(phone.id);
+    if (!member) return;
+    this.#phones.delete(phone.id);
+    this.#mixer.removeInput(phone.voice);
+    this.#mixer.removeOutput(phone);
+    phone.leaveRoom();
+    this.removeSource(member.track);
+    member.track.ended();
+    this.#speaker.remove(member.track.trackSid);
+    this.#ticker.add(phone.idle);
+    if (this.#phones.size === 0) for (const browser of this.#browsers.values()) browser.voice.needed = false;
+  }
+
+  close(): void {
+    for (const { phone } of [...this.#phones.values()]) this.removePhone(phone);
+    for (const trackSid of [...this.#browsers.keys()]) this.#browserAudioRemoved(trackSid);
+    this.#ticker.remove(this);
+    this.#waiting.clear();
+  }
+
+  // --------------------------------------------------------------------------------------------------------- steps
+
+  tick(nowMs: number): void {
+    if (this.#phones.size > 0) this.#mixer.tick(nowMs);
+    for (const { phone, track } of this.#phones.values()) this.#speaker.level(track.trackSid, phone.voice.levelDbov, nowMs);
+    for (const [trackSid, { voice }] of this.#browsers) this.#speaker.level(trackSid, voice.levelAt(nowMs), nowMs);
+    if (this.#speaker.decide(nowMs)) this.#activeSpeakerChanged(this.#speaker.current);
+    if (this.#phones.size === 0 && this.#browsers.size === 0) this.#ticker.remove(this);
+  }
+}

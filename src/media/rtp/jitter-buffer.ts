@@ -1,0 +1,209 @@
+/**
+ * Play-out buffer of one voice stream at 8,000 samples per second, in the unit of samples. It is a ring addressed by RTP
+ * timestamp, so re-ordering, duplicates and every packet time fall out of the addressing: what arrives is written where
+ * its timestamp says, what is played is read 20 ms at a time.
+ *
+ * The delay follows the network: a frame that is not there when its turn comes is held back (the delay grows by 20 ms)
+ * while nothing newer has arrived, and given up as lost otherwise. Depth that was not needed for two seconds is taken
+ * back frame by frame. A sender whose clock runs fast or slow is the same two cases.
+ *
+ * Entries are 16-bit samples, or codes of a sample-by-sample codec such as G.711 so that the silent need not be decoded.
+ */
+export const FRAME_SAMPLES = 160;
+const RING = 8192;
+const MASK = RING - 1;
+/** Marks an entry that never arrived; a sample of that value is written as -32767. */
+const MISSING = -32768;
+const MAX_DEPTH = 3200;
+const MAX_HELD_FRAMES = 25;
+const SHRINK_WINDOW_FRAMES = 100;
+const LATE_BEFORE_RESET = 10;
+const SAMPLES_PER_MS = 8;
+
+/** `voice`: all there; `patched`: parts were missing and came from the frame before; `lost`: conceal; `idle`: no stream. */
+export type PulledFrame = 'voice' | 'patched' | 'lost' | 'idle';
+
+export class JitterBuffer {
+  /** Packets that came too late, twice or too far ahead. */
+  discarded = 0;
+  readonly #ring = new Int16Array(RING).fill(MISSING);
+  readonly #before = new Int16Array(FRAME_SAMPLES);
+  #running = false;
+  /** Timestamp of the next sample to be played, and of the sample after the newest one; 32-bit serial numbers. */
+  #playAt = 0;
+  #endAt = 0;
+  #waiting = false;
+  #heldFrames = 0;
+  #lateInARow = 0;
+  #target = FRAME_SAMPLES;
+  #windowLeft = SHRINK_WINDOW_FRAMES;
+  #windowMinDepth = MAX_DEPTH;
+  #baseTransit = 0;
+  #peakLateness = 0;
+
+  /** Samples that are buffered ahead of play-out. */
+  get depth(): number {
+    return this.#running ? (this.#endAt - this.#playAt) | 0 : 0;
+  }
+
+  /** Depth the buffer waits for when a stream begins, in samples. */
+  get targetDepth(): number {
+    return this.#target;
+  }
+
+  /** A new stream: other SSRC, other codec. */
+  reset(): void {
+    this.#running = false;
+    this.#heldFrames = 0;
+    this.#lateInARow = 0;
+    this.#ring.fill(MISSING);
+  }
+
+  /** `samples` entries of `data` from `offset` on, whose first has RTP time `timestamp`. */
+  insert(timestamp: number, data: Uint8Array | Int16Array, options: { offset: number; samples: number; nowMs: number }): void {
+    const { samples } = options;
+    if (samples <= 0 || samples > MAX_DEPTH) {
+      this.discarded++;
+      return;
+    }
+    const at = timestamp | 0;
+    if (!this.#running) this.#begin(at, options.nowMs);
+    else if (!this.#inReach(at, samples, options.nowMs)) return;
+    this.#measure(at, options.nowMs);
+    this.#write(at, data, options);
+    const end = (at + samples) | 0;
+    if (((end - this.#endAt) | 0) > 0) this.#endAt = end;
+  }
+
+  #begin(at: number, nowMs: number): void {
+    this.#running = true;
+    this.#waiting = true;
+    this.#playAt = at;
+    this.#endAt = at;
+    this.#heldFrames = 0;
+    this.#lateInARow = 0;
+    this.#baseTransit = nowMs * SAMPLES_PER_MS - at;
+    this.#restartWindow();
+  }
+
+  /** False when the packet is too late. A stream that jumped (a restarted sender keeps its SSRC at times) begins anew. */
+  #inReach(at: number, samples: number, nowMs: number): boolean {
+    const ahead = (at + samples - this.#playAt) | 0;
+    if (ahead > RING - FRAME_SAMPLES || ahead < -RING) {
+      this.reset();
+      this.#begin(at, nowMs);
+      return true;
+    }
+    if (ahead > 0) {
+      this.#lateInARow = 0;
+      return true;
+    }
+    this.discarded++;
+    if (++this.#lateInARow < LATE_BEFORE_RESET) return false;
+    this.reset();
+    this.#begin(at, nowMs);
+    return true;
+  }
+
+  /** How much later than the fastest packet of late this one came, in samples; the peak of it decays by 1/8 per window. */
+  #measure(at: number, nowMs: number): void {
+    const transit = nowMs * SAMPLES_PER_MS - at;
+    const lateness = transit - this.#baseTransit;
+    if (lateness < 0 || lateness > RING) this.#baseTransit = transit;
+    else {
+      // The base creeps up so that a sender with a slow clock is not taken for a late one.
+      this.#baseTransit += 0.02;
+      if (lateness > this.#peakLateness) this.#peakLateness = lateness;
+    }
+    this.#target = Math.min(MAX_DEPTH / 2, FRAME_SAMPLES + this.#peakLateness);
+  }
+
+  #write(at: number, data: Uint8Array | Int16Array, options: { offset: number; samples: number }): void {
+    const ring = this.#ring;
+    const skip = Math.max(0, (this.#playAt - at) | 0);
+    let o = options.offset + skip;
+    for (let i = skip; i < options.samples; i++, o++) {
+      const value = data[o] as number;
+      ring[(at + i) & MASK] = value === MISSING ? MISSING + 1 : value;
+    }
+  }
+
+  /** Moves play-out on by one 20 ms frame into `out` (160 entries). `out` is untouched for `lost` and `idle`. */
+  pull(out: Int16Array): PulledFrame {
+    if (!this.#running) return 'idle';
+    let depth = this.depth;
+    if (this.#waiting) {
+      if (depth < this.#target && ++this.#heldFrames * FRAME_SAMPLES < this.#target) return 'idle';
+      this.#waiting = false;
+      this.#heldFrames = 0;
+    }
+    if (depth <= 0) return this.#hold();
+    if (this.#heldFrames > 0) depth = this.#skipConcealed(depth);
+    if (depth < FRAME_SAMPLES && depth < this.#target && this.#ring[this.#playAt & MASK] === MISSING) return this.#hold();
+    this.#shrink(depth);
+    return this.#read(out);
+  }
+
+  /** Nothing newer has come: stand still. A stream that stays away is over until its next packet. */
+  #hold(): PulledFrame {
+    if (++this.#heldFrames > MAX_HELD_FRAMES) {
+      this.reset();
+      return 'idle';
+    }
+    return 'lost';
+  }
+
+  /** Time that was concealed while standing still is not concealed again when its packets turn out to be lost. */
+  #skipConcealed(depth: number): number {
+    let gap = 0;
+    const most = Math.min(this.#heldFrames * FRAME_SAMPLES, depth);
+    while (gap < most && this.#ring[(this.#playAt + gap) & MASK] === MISSING) gap++;
+    this.#playAt = (this.#playAt + gap) | 0;
+    this.#heldFrames = 0;
+    return depth - gap;
+  }
+
+  /** Gives back delay that has not been needed for a whole window. */
+  #shrink(depth: number): void {
+    if (depth > MAX_DEPTH) {
+      this.#drop(depth - Math.ceil(this.#target / FRAME_SAMPLES) * FRAME_SAMPLES);
+      this.#restartWindow();
+      return;
+    }
+    if (depth < this.#windowMinDepth) this.#windowMinDepth = depth;
+    if (--this.#windowLeft > 0) return;
+    if (this.#windowMinDepth >= this.#target + FRAME_SAMPLES) this.#drop(FRAME_SAMPLES);
+    this.#peakLateness *= 7 / 8;
+    this.#restartWindow();
+  }
+
+  #restartWindow(): void {
+    this.#windowLeft = SHRINK_WINDOW_FRAMES;
+    this.#windowMinDepth = MAX_DEPTH;
+  }
+
+  #drop(samples: number): void {
+    for (let i = 0; i < samples; i++) this.#ring[(this.#playAt + i) & MASK] = MISSING;
+    this.#playAt = (this.#playAt + samples) | 0;
+  }
+
+  #read(out: Int16Array): PulledFrame {
+    const ring = this.#ring;
+    const start = this.#playAt;
+    let missing = 0;
+    for (let i = 0; i < FRAME_SAMPLES; i++) {
+      const index = (start + i) & MASK;
+      if (ring[index] === MISSING) missing++;
+    }
+    this.#playAt = (start + FRAME_SAMPLES) | 0;
+    if (missing === FRAME_SAMPLES) return 'lost';
+    for (let i = 0; i < FRAME_SAMPLES; i++) {
+      const index = (start + i) & MASK;
+      const value = ring[index] as number;
+      out[i] = value === MISSING ? (this.#before[i] as number) : value;
+      ring[index] = MISSING;
+    }
+    this.#before.set(out);
+    return missing === 0 ? 'voice' : 'patched';
+  }
+}

@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import { g711, type G711 } from '../codec/g711.ts';
+import type { PhoneRemote } from '../protocol.ts';
+import type { DtmfPacket } from './dtmf.ts';
+import { FRAME_SAMPLES } from './jitter-buffer.ts';
+import { RTP_HEADER_BYTES, writeRtpHeader } from './packet.ts';
+
+/** Buffers a socket may still hold while the next packets are made. */
+const RING = 8;
+const MAX_PAYLOAD = 60 * 8 + FRAME_SAMPLES;
+
+/**
+ * Our side of a phone's RTP stream: cuts 20 ms frames into packets of the negotiated time, keeps sequence numbers running
+ * over hold and re-INVITE and timestamps running with time. Hands complete packets to `send`; allocates nothing per packet.
+ */
+export class PhoneSender {
+  readonly ssrc = randomBytes(4).readUInt32BE(0);
+  packets = 0;
+  octets = 0;
+  readonly #send: (buffer: Buffer, length: number) => void;
+  readonly #ring = Array.from({ length: RING }, () => Buffer.alloc(RTP_HEADER_BYTES + MAX_PAYLOAD));
+  readonly #header = { payloadType: 0, marker: false, sequenceNumber: 0, timestamp: 0, ssrc: this.ssrc };
+  #slot = 0;
+  #sequence = randomBytes(2).readUInt16BE(0);
+  #timestamp = randomBytes(4).readUInt32BE(0);
+  #eventTimestamp = 0;
+  #filled = 0;
+  #marker = true;
+  #law: G711 = g711('PCMU');
+  #payloadType = 0;
+  #dtmfPayloadType: number | null = null;
+  #packetSamples = FRAME_SAMPLES;
+
+  constructor(send: (buffer: Buffer, length: number) => void) {
+    this.#send = send;
+  }
+
+  get law(): G711 {
+    return this.#law;
+  }
+
+  /** RTP time of the frame that is due next. */
+  get timestamp(): number {
+    return (this.#timestamp + this.#filled) >>> 0;
+  }
+
+  configure(remote: PhoneRemote): void {
+    this.#law = g711(remote.codec);
+    this.#payloadType = remote.payloadType;
+    this.#dtmfPayloadType = remote.dtmfPayloadType;
+    this.#packetSamples = Math.min(60, Math.max(10, remote.ptimeMs)) * 8;
+    this.#dropPartial();
+  }
+
+  /** 160 codes of the negotiated codec, or null for silence. */
+  frame(codes: Uint8Array | null): void {
+    const buffer = this.#ring[this.#slot] as Buffer;
+    const at = RTP_HEADER_BYTES + this.#filled;
+    if (codes === null) buffer.fill(this.#law.silence, at, at + FRAME_SAMPLES);
+    else buffer.set(codes, at);
+    this.#filled += FRAME_SAMPLES;
+    if (this.#filled === this.#packetSamples) this.#emit(buffer);
+    else while (this.#filled >= this.#packetSamples) this.#split();
+  }
+
+  /** Time passes without a packet (hold). The next one carries the marker. */
+  skip(): void {
+    this.#dropPartial();
+    this.#timestamp = (this.#timestamp + FRAME_SAMPLES) >>> 0;
+    this.#marker = true;
+  }
+
+  /** One event packet in place of 20 ms of voice (RFC 4733 §2.5.1). */
+  event(packet: DtmfPacket): void {
+    this.#dropPartial();
+    if (packet.first) this.#eventTimestamp = this.#timestamp;
+    const buffer = this.#ring[this.#slot] as Buffer;
+    buffer[RTP_HEADER_BYTES] = packet.event;
+    buffer[RTP_HEADER_BYTES + 1] = (packet.ended ? 0x80 : 0) | 10;
+    buffer.writeUInt16BE(packet.duration, RTP_HEADER_BYTES + 2);
+    this.#finish(buffer, { payloadType: this.#dtmfPayloadType ?? 101, marker: packet.first, timestamp: this.#eventTimestamp, length: 4 });
+    this.#timestamp = (this.#timestamp + FRAME_SAMPLES) >>> 0;
+    this.#marker = true;
+  }
+
+  /**
+   * A packet that somebody else framed (a pipe): header written anew, payload as it is. Its time is theirs, carried on in
+   * ours by `timestampStep` since the last one.
+   */
+  relay(payload: Buffer, range: { offset: number; length: number; timestampStep: number }): void {
+    this.#dropPartial();
+    const length = Math.min(range.length, MAX_PAYLOAD);
+    const buffer = this.#ring[this.#slot] as Buffer;
+    payload.copy(buffer, RTP_HEADER_BYTES, range.offset, range.offset + length);
+    this.#finish(buffer, { payloadType: this.#payloadType, marker: this.#marker, timestamp: this.#timestamp, length });
+    this.#timestamp = (this.#timestamp + range.timestampStep) >>> 0;
+    this.#marker = false;
+  }
+
+  #emit(buffer: Buffer): void {
+    this.#finish(buffer, { payloadType: this.#payloadType, marker: this.#marker, timestamp: this.#timestamp, length: this.#packetSamples });
+    this.#timestamp = (this.#timestamp + this.#packetSamples) >>> 0;
+    this.#marker = false;
+    this.#filled = 0;
+  }
+
+  /** More in the buffer than a packet takes: the rest opens the next one. */
+  #split(): void {
+    const buffer = this.#ring[this.#slot] as Buffer;
+    const rest = this.#filled - this.#packetSamples;
+    const next = this.#ring[(this.#slot + 1) % RING] as Buffer;
+    const cut = RTP_HEADER_BYTES + this.#packetSamples;
+    buffer.copy(next, RTP_HEADER_BYTES, cut, cut + rest);
+    this.#emit(buffer);
+    this.#filled = rest;
+  }
+
+  #dropPartial(): void {
+    this.#timestamp = (this.#timestamp + this.#filled) >>> 0;
+    this.#filled = 0;
+  }
+
+  #finish(buffer: Buffer, packet: { payloadType: number; marker: boolean; timestamp: number; length: number }): void {
+    const header = this.#header;
+    header.payloadType = packet.payloadType;
+    header.marker = packet.marker;
+    header.timestamp = packet.timestamp;
+    header.sequenceNumber = this.#sequence;
+    writeRtpHeader(buffer, header);
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    this.#slot = (this.#slot + 1) % RING;
+    this.packets++;
+    this.octets += packet.length;
+    this.#send(buffer, RTP_HEADER_BYTES + packet.length);
+  }
+}

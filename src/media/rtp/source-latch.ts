@@ -1,0 +1,40 @@
+/** Media of the phone is believed to have moved when its old source has been silent for this long. */
+const RELATCH_SILENCE_MS = 2000;
+
+/**
+ * Symmetric RTP (RFC 4961): media is taken from, and sent to, where the first valid packet came from, whatever the SDP
+ * said; others are strangers until the source falls silent or a new offer/answer opens the latch. Pure.
+ */
+export class SourceLatch {
+  /** Where we send to: the SDP's word until something came. */
+  address = '';
+  port = 0;
+  #open = true;
+  #heardMs = 0;
+  #sdp = '';
+
+  /** Offer/answer gave a new target. The same one again (hold, session refresh) keeps sending where it did. */
+  targetGiven(address: string, port: number): void {
+    this.#open = true;
+    const sdp = `${address} ${port}`;
+    if (sdp === this.#sdp) return;
+    this.#sdp = sdp;
+    this.address = address;
+    this.port = port;
+  }
+
+  /** Is a valid packet from there the phone's? Latches when it may. */
+  accepts(address: string, port: number, nowMs: number): boolean {
+    if (port === this.port && address === this.address) {
+      this.#open = false;
+      this.#heardMs = nowMs;
+      return true;
+    }
+    if (!this.#open && nowMs - this.#heardMs < RELATCH_SILENCE_MS) return false;
+    this.address = address;
+    this.port = port;
+    this.#open = false;
+    this.#heardMs = nowMs;
+    return true;
+  }
+}

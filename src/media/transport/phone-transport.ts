@@ -1,0 +1,353 @@
+import { randomInt } from 'node:crypto';
+import type { RemoteInfo } from 'node:dgram';
+import { isIPv4 } from 'node:net';
+import type { Clock } from '../../base/clock.ts';
+import { g711 } from '../codec/g711.ts';
+import type { MixOutput } from '../mix/room-mixer.ts';
+import { PhoneVoice } from '../mix/phone-voice.ts';
+import type { Ticked } from '../mix/ticker.ts';
+import type { PcmSource } from '../play/pcm-source.ts';
+import { MediaError, type PhoneCodec, type PhoneMediaStats, type PhoneRemote, type PlayOutcome } from '../protocol.ts';
+import { DtmfReceiver, DtmfSender } from '../rtp/dtmf.ts';
+import { FRAME_SAMPLES } from '../rtp/jitter-buffer.ts';
+import { isRtcp, parseRtp, RtpView } from '../rtp/packet.ts';
+import { PhoneSender } from '../rtp/phone-sender.ts';
+import { Reception } from '../rtp/reception.ts';
+import { parseRtcp, writeReport, type ReportBlock } from '../rtp/rtcp.ts';
+import { SourceLatch } from '../rtp/source-latch.ts';
+import type { PortPool } from './port-pool.ts';
+import { UdpPair } from './udp-pair.ts';
+
+export const DEFAULT_MEDIA_TIMEOUT_MS = 60_000;
+const CLOCK_RATE_HZ = 8000;
+const RTCP_INTERVAL_MS = 5000;
+/** A pipe that has brought nothing for this long is filled up with silence. */
+const PIPE_FRESH_MS = 60;
+
+export interface PhoneTransportEvents {
+  digitReceived(digit: string): void;
+  firstPacketReceived(): void;
+  mediaTimedOut(): void;
+}
+
+export interface PhoneTransportOptions {
+  id: string;
+  bindAddress: string;
+  ports: PortPool;
+  /** 0 means never. */
+  mediaTimeoutMs: number;
+  clock: Clock;
+  events: PhoneTransportEvents;
+}
+
+/** Where a phone's valid voice packets go besides its own jitter buffer: a room's track, a pipe. */
+export interface VoiceOutlet {
+  packetReceived(view: RtpView, codec: string, nowMs: number): void;
+}
+
+interface Playing {
+  source: PcmSource;
+  done(outcome: PlayOutcome): void;
+}
+
+interface Dialling {
+  sender: DtmfSender;
+  done(): void;
+}
+
+/**
+ * One phone's plain RTP: receives, judges and hands on its packets; sends one packet per packet time for as long as it is
+ * connected, of a prompt, keys, the room's mix, a pipe, or silence. It is stepped every 20 ms by its room or, while it is in none, by the
+ * worker's ticker through `idle`.
+ */
+export class PhoneTransport implements MixOutput {
+  readonly id: string;
+  readonly voice = new PhoneVoice(g711('PCMU'));
+  readonly ownVoice = this.voice;
+  /** Steps the phone while no room does. */
+  readonly idle: Ticked = { tick: (nowMs) => this.tick(null, nowMs) };
+  readonly #options: PhoneTransportOptions;
+  readonly #view = new RtpView();
+  readonly #latch = new SourceLatch();
+  readonly #rtcpTarget = { address: '', port: 0 };
+  readonly #reception = new Reception();
+  readonly #dtmfIn = new DtmfReceiver();
+  readonly #sender: PhoneSender;
+  readonly #pcm = new Int16Array(FRAME_SAMPLES);
+  readonly #codes = new Uint8Array(FRAME_SAMPLES);
+  readonly #arrival = { nowMs: 0, clockRateHz: CLOCK_RATE_HZ };
+  readonly #report = Buffer.alloc(256);
+  #pair: UdpPair | null = null;
+  /** Set while the phone is in a room or on a pipe. */
+  #outlet: VoiceOutlet | null = null;
+  /** True while a mixer pulls `voice`. */
+  #mixed = false;
+  #remote: PhoneRemote | null = null;
+  #codecName = 'pcmu';
+  #playing: Playing | null = null;
+  #dialling: Dialling | null = null;
+  #heard = false;
+  #timedOut = false;
+  #lastHeardMs = 0;
+  #discarded = 0;
+  #nextReportMs = 0;
+  #packetsAtReport = 0;
+  #lastSr = 0;
+  #lastSrMs = 0;
+  #pipeMs = -Infinity;
+
+  private constructor(options: PhoneTransportOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#sender = new PhoneSender((buffer, length) => this.#pair?.sendRtp(buffer, length, this.#latch));
+  }
+
+  /** Rejects with MediaError `no-port`. */
+  static async open(options: PhoneTransportOptions): Promise<PhoneTransport> {
+    const phone = new PhoneTransport(options);
+    phone.#pair = await UdpPair.open(options.ports, {
+      address: options.bindAddress,
+      nowMs: options.clock.nowMs(),
+      handlers: { rtpReceived: (packet, from) => phone.#rtpReceived(packet, from), rtcpReceived: (packet) => phone.#rtcpReceived(packet) },
+    });
+    return phone;
+  }
+
+  get localPort(): number {
+    return this.#pair?.port ?? 0;
+  }
+
+  get codec(): PhoneCodec {
+    return this.#remote?.codec ?? 'PCMU';
+  }
+
+  get connected(): boolean {
+    return this.#remote !== null;
+  }
+
+  get wantsMix(): boolean {
+    return this.#remote?.send === true && this.#playing === null && this.#dialling === null;
+  }
+
+  /** What offer/answer settled; again after each re-INVITE. Throws MediaError `bad-request` for an address that is no IPv4 address. */
+  connect(remote: PhoneRemote): void {
+    if (!isIPv4(remote.address) || !(remote.port > 0 && remote.port < 65_536)) {
+      throw new MediaError('bad-request', `the phone's media address is not an IPv4 address and port: ${remote.address}:${remote.port}`);
+    }
+    const nowMs = this.#options.clock.nowMs();
+    const before = this.#remote;
+    this.#remote = remote;
+    this.#latch.targetGiven(remote.address, remote.port);
+    this.#rtcpTarget.address = remote.address;
+    this.#rtcpTarget.port = remote.rtcpPort ?? remote.port + 1;
+    this.#sender.configure(remote);
+    this.#codecName = g711(remote.codec).name;
+    if (before?.codec !== remote.codec) this.voice.restart(g711(remote.codec));
+    if (!before) this.#nextReportMs = nowMs + RTCP_INTERVAL_MS / 2;
+    if (!before?.receive) this.#lastHeardMs = nowMs;
+    this.#timedOut = false;
+  }
+
+  /** Stops what is playing; resolves when this has been heard to its end or was stopped. */
+  play(source: PcmSource): Promise<PlayOutcome> {
+    this.stopPlaying('stopped');
+    return new Promise((resolve) => (this.#playing = { source, done: resolve }));
+  }
+
+  stopPlaying(outcome: PlayOutcome = 'stopped'): void {
+    const playing = this.#playing;
+    this.#playing = null;
+    playing?.done(outcome);
+  }
+
+  /** Resolves when all keys have gone. Keys that are still going out go first. */
+  async sendDigits(digits: string): Promise<void> {
+    while (this.#dialling) await this.#dialled;
+    if (!this.#pair) return;
+    this.#dialled = new Promise((resolve) => (this.#dialling = { sender: new DtmfSender(digits), done: resolve }));
+    return this.#dialled;
+  }
+  #dialled: Promise<void> = Promise.resolve();
+
+  /** A 20 ms step. `mix` are 160 codes of this phone's codec, or null outside a room. */
+  tick(mix: Uint8Array | null, nowMs: number): void {
+    const remote = this.#remote;
+    if (!remote || !this.#pair) return;
+    this.#watch(remote, nowMs);
+    if (nowMs >= this.#nextReportMs) this.#sendReport(nowMs, false);
+    if (this.#dialling && this.#dial(remote)) return;
+    const prompt = this.#playing !== null && this.#readPrompt();
+    if (!remote.send) this.#sender.skip();
+    else if (prompt) this.#sender.frame(this.#codes);
+    else if (nowMs - this.#pipeMs > PIPE_FRESH_MS) this.#sender.frame(mix);
+  }
+
+  /** From now on a mixer pulls `voice` and steps this phone. */
+  enterRoom(outlet: VoiceOutlet): void {
+    this.voice.restart(this.#sender.law);
+    this.#mixed = true;
+    this.#outlet = outlet;
+  }
+
+  leaveRoom(): void {
+    this.#mixed = false;
+    this.#outlet = null;
+  }
+
+  /** The phone's voice goes to a room elsewhere; `pipeReceived` brings the room's. */
+  enterPipe(outlet: VoiceOutlet): void {
+    this.#outlet = outlet;
+  }
+
+  /** A packet of the room's mix came over a pipe: the phone gets it at once. */
+  pipeReceived(view: RtpView, nowMs: number): void {
+    this.#pipeMs = nowMs;
+    if (this.wantsMix) this.#sender.relay(view.buffer, { offset: view.payloadOffset, length: view.payloadLength, timestampStep: view.payloadLength });
+  }
+
+  /** The pipe is gone: silence from the next step on. */
+  pipeClosed(): void {
+    this.#outlet = null;
+    this.#pipeMs = -Infinity;
+  }
+
+  stats(): PhoneMediaStats {
+    return {
+      packetsReceived: this.#reception.received,
+      packetsSent: this.#sender.packets,
+      packetsLost: this.#reception.lost,
+      packetsDiscarded: this.#discarded + this.voice.discarded,
+      jitterMs: (this.#reception.jitter * 1000) / CLOCK_RATE_HZ,
+    };
+  }
+
+  /** Says BYE and closes the sockets; idempotent. What was playing ends as `stopped`. */
+  close(): void {
+    if (!this.#pair) return;
+    const nowMs = this.#options.clock.nowMs();
+    if (this.#remote) this.#sendReport(nowMs, true);
+    this.#pair.close(nowMs);
+    this.#pair = null;
+    this.stopPlaying();
+    this.#dialling?.done();
+    this.#dialling = null;
+  }
+
+  #rtpReceived(packet: Buffer, from: RemoteInfo): void {
+    const remote = this.#remote;
+    if (!remote) return;
+    if (isRtcp(packet)) return this.#rtcpReceived(packet);
+    const nowMs = this.#options.clock.nowMs();
+    const view = this.#view;
+    if (!parseRtp(view, packet)) return this.#discard();
+    const isVoice = view.payloadType === remote.payloadType;
+    if (!isVoice && view.payloadType !== remote.dtmfPayloadType) return this.#discard();
+    if (!this.#latch.accepts(from.address, from.port, nowMs)) return this.#discard();
+    this.#count(view, nowMs);
+    if (isVoice) this.#voiceReceived(view, nowMs);
+    else this.#keyReceived(view);
+  }
+
+  #discard(): void {
+    this.#discarded++;
+  }
+
+  #count(view: RtpView, nowMs: number): void {
+    this.#lastHeardMs = nowMs;
+    this.#timedOut = false;
+    if (!this.#heard || view.ssrc !== this.#reception.ssrc) {
+      this.#reception.restart(view.ssrc);
+      this.voice.restart(this.#sender.law);
+      this.#dtmfIn.reset();
+    }
+    this.#arrival.nowMs = nowMs;
+    this.#reception.packetReceived(view.sequenceNumber, view.timestamp, this.#arrival);
+    if (this.#heard) return;
+    this.#heard = true;
+    this.#options.events.firstPacketReceived();
+  }
+
+  #voiceReceived(view: RtpView, nowMs: number): void {
+    if (view.payloadLength === 0) return;
+    view.audioLevel = -1;
+    if (this.#mixed) this.voice.packetReceived(view, nowMs);
+    this.#outlet?.packetReceived(view, this.#codecName, nowMs);
+  }
+
+  #keyReceived(view: RtpView): void {
+    const digit = this.#dtmfIn.packetReceived(view.buffer, view.payloadOffset, { length: view.payloadLength, timestamp: view.timestamp });
+    if (digit !== null) this.#options.events.digitReceived(digit);
+  }
+
+  #rtcpReceived(packet: Buffer): void {
+    const report = parseRtcp(packet);
+    if (!report || report.senderReport === null) return;
+    this.#lastSr = report.senderReport;
+    this.#lastSrMs = this.#options.clock.nowMs();
+  }
+
+  #watch(remote: PhoneRemote, nowMs: number): void {
+    const { mediaTimeoutMs } = this.#options;
+    if (!remote.receive) {
+      this.#lastHeardMs = nowMs;
+      return;
+    }
+    if (mediaTimeoutMs === 0 || this.#timedOut || nowMs - this.#lastHeardMs < mediaTimeoutMs) return;
+    this.#timedOut = true;
+    this.#options.events.mediaTimedOut();
+  }
+
+  /** True when this step belongs to a key. Without telephone-event the keys are left out: nothing else was negotiated. */
+  #dial(remote: PhoneRemote): boolean {
+    const dialling = this.#dialling as Dialling;
+    const packet = dialling.sender.step();
+    if (packet && remote.send && remote.dtmfPayloadType !== null) this.#sender.event(packet);
+    if (dialling.sender.done) {
+      this.#dialling = null;
+      dialling.done();
+    }
+    return packet !== null && remote.send && remote.dtmfPayloadType !== null;
+  }
+
+  #readPrompt(): boolean {
+    const pcm = this.#pcm;
+    if ((this.#playing as Playing).source.read(pcm) === 0) {
+      this.stopPlaying('finished');
+      return false;
+    }
+    const { toCode } = this.#sender.law;
+    for (let i = 0; i < FRAME_SAMPLES; i++) this.#codes[i] = toCode[(pcm[i] as number) & 0xffff] as number;
+    return true;
+  }
+
+  #sendReport(nowMs: number, bye: boolean): void {
+    this.#nextReportMs = nowMs + randomInt(RTCP_INTERVAL_MS / 2, RTCP_INTERVAL_MS * 1.5); // RFC 3550 §6.2
+    const sender = this.#sender;
+    const sentSince = sender.packets !== this.#packetsAtReport;
+    this.#packetsAtReport = sender.packets;
+    const length = writeReport(this.#report, {
+      ssrc: sender.ssrc,
+      cname: `${this.id}@partyline`,
+      wallMs: this.#options.clock.wallMs(),
+      sent: sentSince ? { rtpTimestamp: sender.timestamp, packets: sender.packets, octets: sender.octets } : null,
+      received: this.#heard ? this.#receptionReport(nowMs) : null,
+      bye,
+    });
+    const muxed = this.#rtcpTarget.port === this.#remote?.port;
+    if (muxed) this.#pair?.sendRtp(this.#report, length, this.#latch);
+    else this.#pair?.sendRtcp(this.#report, length, this.#rtcpTarget);
+  }
+
+  #receptionReport(nowMs: number): ReportBlock {
+    const reception = this.#reception;
+    return {
+      ssrc: reception.ssrc,
+      fractionLost: reception.fractionLost(),
+      lost: reception.lost,
+      extendedHighest: reception.extendedHighest,
+      jitter: reception.jitter,
+      lastSr: this.#lastSr,
+      delaySinceLastSr: this.#lastSr === 0 ? 0 : Math.round((nowMs - this.#lastSrMs) * 65.536),
+    };
+  }
+}

@@ -1,0 +1,91 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { MediaError } from '../protocol.ts';
+import type { PortPool } from './port-pool.ts';
+
+export interface UdpPairHandlers {
+  rtpReceived(packet: Buffer, from: RemoteInfo): void;
+  rtcpReceived(packet: Buffer, from: RemoteInfo): void;
+}
+
+/** Addresses are numeric by the time they come here: no resolver on the packet's way. */
+function numericLookup(address: string, _options: unknown, callback: (error: null, address: string, family: number) => void): void {
+  callback(null, address, 4);
+}
+
+function open(): Socket {
+  const socket = createSocket({ type: 'udp4', lookup: numericLookup as never });
+  // ICMP errors of a peer that is gone; the media time-out tells the rest.
+  socket.on('error', () => {});
+  return socket;
+}
+
+function bind(socket: Socket, port: number, address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const failed = (): void => resolve(false);
+    socket.once('error', failed);
+    socket.bind({ port, address, exclusive: true }, () => {
+      socket.off('error', failed);
+      resolve(true);
+    });
+  });
+}
+
+function closeSocket(socket: Socket): void {
+  try {
+    socket.close();
+  } catch {
+    // not running: closed before
+  }
+}
+
+/** An RTP socket on an even port and its RTCP socket on the next. */
+export class UdpPair {
+  readonly port: number;
+  readonly #rtp: Socket;
+  readonly #rtcp: Socket;
+  readonly #pool: PortPool;
+  #closed = false;
+
+  private constructor(port: number, sockets: { rtp: Socket; rtcp: Socket }, pool: PortPool) {
+    this.port = port;
+    this.#rtp = sockets.rtp;
+    this.#rtcp = sockets.rtcp;
+    this.#pool = pool;
+  }
+
+  /** Tries the pool's ports until both of a pair can be bound. Rejects with MediaError `no-port`. */
+  static async open(pool: PortPool, options: { address: string; nowMs: number; handlers: UdpPairHandlers }): Promise<UdpPair> {
+    for (let tries = pool.size; tries > 0; tries--) {
+      const port = pool.take(options.nowMs);
+      if (port === null) break;
+      const rtp = open();
+      const rtcp = open();
+      if ((await bind(rtp, port, options.address)) && (await bind(rtcp, port + 1, options.address))) {
+        rtp.on('message', options.handlers.rtpReceived);
+        rtcp.on('message', options.handlers.rtcpReceived);
+        return new UdpPair(port, { rtp, rtcp }, pool);
+      }
+      closeSocket(rtp);
+      closeSocket(rtcp);
+      pool.release(port, options.nowMs);
+    }
+    throw new MediaError('no-port', 'no free RTP port is left on this worker');
+  }
+
+  sendRtp(buffer: Buffer, length: number, to: { address: string; port: number }): void {
+    if (!this.#closed) this.#rtp.send(buffer, 0, length, to.port, to.address);
+  }
+
+  sendRtcp(buffer: Buffer, length: number, to: { address: string; port: number }): void {
+    if (!this.#closed) this.#rtcp.send(buffer, 0, length, to.port, to.address);
+  }
+
+  /** Idempotent. The port rests before it is given out again. */
+  close(nowMs: number): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeSocket(this.#rtp);
+    closeSocket(this.#rtcp);
+    this.#pool.release(this.port, nowMs);
+  }
+}
