@@ -76,14 +76,20 @@ export class Subscription implements TrackSink {
     this.#describe(track);
     if (!moved) return;
     this.#detach();
+    this.#source = null;
     this.#startOver();
     this.#attach();
   }
 
   #attach(): void {
     this.#detach = this.#registry.subscribe(this.#track.trackSid, this);
-    this.#source = this.#registry.source(this.#track.trackSid);
-    this.#source?.requestKeyFrame();
+    this.keyFrameRequested();
+  }
+
+  /** Looked up again after the source has ended: a publisher may come back under its SID. */
+  #currentSource(): TrackSource | null {
+    this.#source ??= this.#registry.source(this.#track.trackSid);
+    return this.#source;
   }
 
   #describe(track: SendTrack): void {
@@ -97,7 +103,7 @@ export class Subscription implements TrackSink {
   /** The browser can hear us now; what went before is lost to it. */
   transportConnected(): void {
     this.#startOver();
-    this.#source?.requestKeyFrame();
+    this.keyFrameRequested();
   }
 
   #startOver(): void {
@@ -128,8 +134,7 @@ export class Subscription implements TrackSink {
 
   /** Looked up when name or description change, not per packet. */
   #targetCodec(name: string): RtpCodec | null {
-    this.#source ??= this.#registry.source(this.#track.trackSid);
-    const described = this.#source?.currentCodec ?? null;
+    const described = this.#currentSource()?.currentCodec ?? null;
     if (name !== this.#codecName || described !== this.#sourceCodec) {
       this.#codecName = name;
       this.#sourceCodec = described;
@@ -187,7 +192,7 @@ export class Subscription implements TrackSink {
 
   /** The browser asks for a key frame (PLI or FIR). */
   keyFrameRequested(): void {
-    this.#source?.requestKeyFrame();
+    this.#currentSource()?.requestKeyFrame();
   }
 
   /** The next sender report; null when none is due. Every second once packets flow, and with the first of them. */
