@@ -1,0 +1,159 @@
+import dgram from 'node:dgram';
+import net from 'node:net';
+import twilio from 'twilio';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { startPhone } from '../peers/baresip.ts';
+import { Cast } from '../peers/cast.ts';
+import { runSipp, type SippOptions } from '../peers/sipp.ts';
+import { Stage } from '../peers/stage.ts';
+import { sleep, waitUntil } from '../peers/wait.ts';
+
+// Mishaps of SIP, one scenario file each, played by sipp.
+
+const { VoiceResponse } = twilio.twiml;
+const cast = new Cast();
+const NUMBER = '+15550500';
+const SLOW = '+15550501';
+const BRIEF = '+15550502';
+
+let stage: Stage;
+/** Takes more than half a minute: started first, looked at last. */
+let lostAck: ReturnType<typeof runSipp>;
+
+beforeAll(async () => {
+  stage = await Stage.open(cast);
+  const pause = (path: string, length: number): void => stage.app.on(path, () => {
+    const response = new VoiceResponse();
+    response.say('Hello.');
+    response.pause({ length });
+    return response;
+  });
+  pause('/voice', 60);
+  pause('/brief', 1);
+  stage.app.on('/slow', () => {
+    const response = new VoiceResponse();
+    response.pause({ length: 20 });
+    return response;
+  });
+  await stage.number(NUMBER, '/voice');
+  await stage.number(SLOW, '/slow');
+  await stage.number(BRIEF, '/brief');
+  lostAck = sipp({ scenario: 'lost-ack', service: NUMBER, timeoutMs: 45_000 });
+}, 60_000);
+
+const sipp = (options: SippOptions): ReturnType<typeof runSipp> => runSipp({ remote: `127.0.0.1:${stage.server.sipPort}`, service: NUMBER, timeoutMs: 20_000, ...options });
+
+async function expectPlayed(options: SippOptions): Promise<void> {
+  const { code, log } = await sipp(options);
+  expect(code, log.slice(-6000)).toBe(0);
+}
+
+const callSids = (from: string): string[] => stage.app.matching({ params: { From: from } }).map((request) => request.params['CallSid'] ?? '');
+
+describe('calls', () => {
+  it.each(['udp', 'tcp'] as const)('a call over %s: hum, then hang up', async (transport) => {
+    const before = callSids('+15557001').length;
+    await expectPlayed({ scenario: 'call-stream-bye', transport });
+    const sid = callSids('+15557001')[before]!;
+    await stage.waitCallStatus(sid, 'completed');
+    expect(Number((await stage.server.client.calls(sid).fetch()).duration)).toBeGreaterThanOrEqual(2);
+  });
+
+  it('a call given up while it rings is not answered', async () => {
+    await expectPlayed({ scenario: 'cancel-before-answer', service: SLOW });
+    const sid = callSids('+15557002')[0]!;
+    await waitUntil(async () => ['canceled', 'no-answer'].includes((await stage.server.client.calls(sid).fetch()).status), { what: 'the canceled call to be over' });
+  });
+
+  it('an INVITE that arrives twice is one call', async () => {
+    await expectPlayed({ scenario: 'retransmitted-invite' });
+    expect(callSids('+15557004')).toHaveLength(1);
+  });
+
+  it('OPTIONS inside the call are answered', () => expectPlayed({ scenario: 'options-in-dialog' }));
+
+  it('hold and resume by re-INVITE', () => expectPlayed({ scenario: 'hold-resume' }));
+
+  it('proxies that record their route stay in the path', () => expectPlayed({ scenario: 'record-route', service: BRIEF }));
+
+  it('one message in ten lost, and every call comes through', async () => {
+    const before = callSids('+15557001').length;
+    await expectPlayed({ scenario: 'call-stream-bye', calls: 6, lostPercent: 10, timeoutMs: 40_000 });
+    expect(new Set(callSids('+15557001').slice(before)).size).toBe(6);
+    expect(callSids('+15557001')).toHaveLength(before + 6);
+  }, 60_000);
+});
+
+describe('refusals', () => {
+  it.each(['unknown-number', 'unknown-domain', 'no-common-codec', 'broken-sdp'])('%s', async (scenario) => {
+    const asked = stage.app.requests.length;
+    await expectPlayed({ scenario, service: scenario === 'unknown-number' ? '+15550599' : NUMBER });
+    if (scenario.startsWith('unknown')) expect(stage.app.requests).toHaveLength(asked);
+  });
+});
+
+const request = (lines: string[], body = ''): string => `${lines.join('\r\n')}\r\n\r\n${body}`;
+const good = (port: number): string[] => [
+  `INVITE sip:${NUMBER}@127.0.0.1 SIP/2.0`,
+  `Via: SIP/2.0/UDP 127.0.0.1:${port};branch=z9hG4bKbad${port};rport`,
+  `From: <sip:bad@127.0.0.1:${port}>;tag=bad`,
+  `To: <sip:${NUMBER}@127.0.0.1>`,
+  `Call-ID: bad-${port}@127.0.0.1`,
+  'CSeq: 1 INVITE',
+  `Contact: <sip:bad@127.0.0.1:${port}>`,
+  'Max-Forwards: 70',
+];
+const without = (lines: string[], name: string): string[] => lines.filter((line) => !line.startsWith(name));
+
+const malformed: [what: string, make: (port: number) => string][] = [
+  ['without CSeq', (port) => request(without(good(port), 'CSeq'))],
+  ['without Call-ID', (port) => request(without(good(port), 'Call-ID'))],
+  ['without From', (port) => request(without(good(port), 'From'))],
+  ['whose CSeq is another method', (port) => request([...without(good(port), 'CSeq'), 'CSeq: 1 BYE'])],
+  ['whose CSeq is too large', (port) => request([...without(good(port), 'CSeq'), 'CSeq: 99999999999999 INVITE'])],
+  ['shorter than its Content-Length', (port) => request([...good(port), 'Content-Length: 5000'], 'v=0')],
+  ['whose Content-Length is negative', (port) => request([...good(port), 'Content-Length: -1'])],
+  ['with an unterminated quoted name', (port) => request([...without(good(port), 'From'), `From: "bad <sip:bad@127.0.0.1:${port}>;tag=bad`])],
+  ['with a request line that is none', (port) => request(['INVITE', ...good(port).slice(1)])],
+  ['that is noise', () => '\u0000\u0001\u0002\u00ff not SIP at all \r\n\r\n'],
+];
+
+describe('malformed messages', () => {
+  it.each(malformed)('a message %s gets 400 or silence', async (_what, make) => {
+    const socket = dgram.createSocket('udp4');
+    const answers: string[] = [];
+    socket.on('message', (bytes) => answers.push(bytes.toString('latin1')));
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    socket.send(Buffer.from(make(socket.address().port), 'latin1'), stage.server.sipPort, '127.0.0.1');
+    await sleep(250);
+    socket.close();
+    for (const answer of answers) expect(answer).toMatch(/^SIP\/2\.0 400 /);
+    expect(stage.server.child.exitCode, stage.server.log().slice(-3000)).toBeUndefined();
+  });
+
+  it('noise over TCP closes that connection and nothing else', async () => {
+    const socket = net.connect(stage.server.sipPort, '127.0.0.1');
+    let closed = false;
+    socket.on('close', () => (closed = true));
+    socket.on('error', () => undefined);
+    socket.write(`${'x'.repeat(200_000)}\r\n\r\n`);
+    await waitUntil(() => closed, { timeoutMs: 10_000, what: 'the connection to be closed' });
+    expect(stage.server.child.exitCode).toBeUndefined();
+  });
+
+  it('after all of it a phone still gets through', async () => {
+    const phone = await cast.add('phone', startPhone({ user: '+15557009', toneHz: 440 }));
+    await phone.dial(stage.server.sipUri(NUMBER));
+    await phone.waitEstablished();
+    await phone.hangUp();
+    await phone.waitClosed();
+  });
+});
+
+it('a 200 that never gets its ACK is repeated, and the call ended after 32 s', async () => {
+  const { code, log } = await lostAck;
+  expect(code, log.slice(-6000)).toBe(0);
+  expect(log.match(/message received[^\n]*\n\s*SIP\/2\.0 200/g)?.length ?? 0, log.slice(-4000)).toBeGreaterThan(3);
+  const sid = callSids('+15557003')[0]!;
+  await stage.waitCallStatus(sid, 'completed').catch(() => stage.waitCallStatus(sid, 'failed', 1000));
+}, 60_000);
