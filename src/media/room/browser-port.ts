@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { TrackRegistry } from '../forward/track.ts';
 import { MediaError, type BrowserMediaStats, type LocalIceDtls, type ReceiveTrack, type RemoteIceDtls, type SendTrack } from '../protocol.ts';
@@ -23,14 +24,11 @@ export interface BrowserTransportOptions {
   events: { connected(): void; failed(): void };
 }
 
-interface TransportModule {
-  WebRtcTransport: { create(options: BrowserTransportOptions): Promise<BrowserTransport>; preload?(): void };
-}
+type TransportModule = typeof import('../transport/webrtc-transport.ts');
 
 /** The native library is loaded with the first browser, or by `preloadBrowserTransport`; phones do without it. */
-async function load(): Promise<TransportModule> {
-  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return (await import(new URL(`../transport/webrtc-transport.${ending}`, import.meta.url).href)) as TransportModule;
+function load(): Promise<TransportModule> {
+  return import('../transport/webrtc-transport.ts');
 }
 
 export async function createBrowserTransport(options: BrowserTransportOptions): Promise<BrowserTransport> {
@@ -38,7 +36,7 @@ export async function createBrowserTransport(options: BrowserTransportOptions): 
   try {
     module = await load();
   } catch (error) {
-    options.log.error({ error: error instanceof Error ? error.message : String(error) }, 'the WebRTC transport cannot be loaded');
+    options.log.error({ error: messageOf(error) }, 'the WebRTC transport cannot be loaded');
     throw new MediaError('bad-request', 'this worker cannot serve browsers: its WebRTC library is missing');
   }
   return module.WebRtcTransport.create(options);
