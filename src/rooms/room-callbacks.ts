@@ -1,0 +1,60 @@
+import type { Clock } from '../base/clock.ts';
+import type { ParticipantRecord, RoomCallbackSender, RoomRecord, TrackRecord } from './model.ts';
+
+/** Events of a room's StatusCallback (contract §7.9). */
+export type RoomCallbackEvent =
+  | 'room-created'
+  | 'room-ended'
+  | 'participant-connected'
+  | 'participant-disconnected'
+  | 'track-added'
+  | 'track-removed'
+  | 'track-enabled'
+  | 'track-disabled';
+
+/** Tells one room's StatusCallback what happens in it. Without a callback URL it does nothing. */
+export class RoomCallbacks {
+  readonly #room: () => Readonly<RoomRecord>;
+  readonly #sender: RoomCallbackSender;
+  readonly #clock: Clock;
+  #sequenceNumber = 0;
+
+  constructor(room: () => Readonly<RoomRecord>, deps: { callbacks: RoomCallbackSender; clock: Clock }) {
+    this.#room = room;
+    this.#sender = deps.callbacks;
+    this.#clock = deps.clock;
+  }
+
+  send(event: RoomCallbackEvent, about: { participant?: Readonly<ParticipantRecord>; track?: Readonly<TrackRecord> } = {}): void {
+    const room = this.#room();
+    if (room.statusCallback === null) return;
+    const parameters: [string, string][] = [
+      ['AccountSid', room.accountSid],
+      ['RoomName', room.uniqueName],
+      ['RoomSid', room.sid],
+      ['RoomStatus', room.status],
+      ['RoomType', room.type],
+      ['StatusCallbackEvent', event],
+      ['Timestamp', new Date(this.#clock.wallMs()).toISOString()],
+      ['SequenceNumber', String(this.#sequenceNumber++)],
+    ];
+    if (event === 'room-ended') parameters.push(['RoomDuration', secondsOf(room.createdAtMs, room.endedAtMs)]);
+    if (about.participant) parameters.push(...participantParameters(about.participant, event));
+    if (about.track) parameters.push(['TrackSid', about.track.sid], ['TrackKind', about.track.kind]);
+    this.#sender.send({ accountSid: room.accountSid, url: room.statusCallback, method: room.statusCallbackMethod, parameters });
+  }
+}
+
+function participantParameters(participant: Readonly<ParticipantRecord>, event: RoomCallbackEvent): [string, string][] {
+  const parameters: [string, string][] = [
+    ['ParticipantSid', participant.sid],
+    ['ParticipantStatus', participant.status],
+    ['ParticipantIdentity', participant.identity],
+  ];
+  if (event === 'participant-disconnected') parameters.push(['ParticipantDuration', secondsOf(participant.startedAtMs, participant.endedAtMs)]);
+  return parameters;
+}
+
+function secondsOf(startMs: number, endMs: number | null): string {
+  return String(Math.max(0, Math.round(((endMs ?? startMs) - startMs) / 1000)));
+}
