@@ -1,0 +1,68 @@
+import { parseCSeq, type CSeq } from './cseq.ts';
+import { parseNumber, splitValues } from './grammar.ts';
+import type { SipMessage, SipRequest } from './message.ts';
+import { parseNameAddr, type NameAddr } from './name-addr.ts';
+import type { Defect } from './parse.ts';
+import { parseSipUri, uriScheme } from './uri.ts';
+import { parseVia, type Via } from './via.ts';
+
+/** The five headers without which nothing can be answered or matched (RFC 3261 §8.2.6.2), parsed. */
+export interface MessageCore {
+  /** Text of the top Via value. */
+  viaText: string;
+  via: Via;
+  from: NameAddr;
+  fromTag: string;
+  to: NameAddr;
+  /** '' when there is none. */
+  toTag: string;
+  callId: string;
+  cseq: CSeq;
+}
+
+/** Null when one is missing or malformed. */
+export function readCore(message: SipMessage): MessageCore | null {
+  const h = message.headers;
+  const viaText = splitValues(h.get('via') ?? '')[0] ?? '';
+  const via = parseVia(viaText);
+  const from = parseNameAddr(h.get('from') ?? '');
+  const to = parseNameAddr(h.get('to') ?? '');
+  const callId = h.get('call-id') ?? '';
+  const cseq = parseCSeq(h.get('cseq') ?? '');
+  if (!via || !from || !to || !cseq || !/^\S+$/.test(callId)) return null;
+  return { viaText, via, from, fromTag: from.params.get('tag') ?? '', to, toTag: to.params.get('tag') ?? '', callId, cseq };
+}
+
+const SINGLE = ['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-type'];
+
+const bad = (reasonPhrase: string): Defect => ({ statusCode: 400, reasonPhrase });
+
+/** What a request is refused for though its frame and its five headers are sound. Null for nothing. */
+export function requestDefect(request: SipRequest, core: MessageCore): Defect | null {
+  for (const key of SINGLE) if (request.headers.count(key) > 1) return bad(`More Than One ${request.headers.nameOf(key)}`);
+  if (core.cseq.method !== request.method) return bad('CSeq Method Mismatch');
+  const maxForwards = request.headers.get('max-forwards');
+  if (maxForwards !== undefined && parseNumber(maxForwards, 255) === null) return bad('Malformed Max-Forwards');
+  return uriDefect(request.uri) ?? addressDefect(request);
+}
+
+/** RFC 3261 §8.2.2.1: a scheme we do not speak is 416; §19.1.1 forbids headers in a Request-URI. */
+function uriDefect(uri: string): Defect | null {
+  const scheme = uriScheme(uri);
+  if (scheme === null) return bad('Malformed Request-URI');
+  if (scheme !== 'sip' && scheme !== 'sips') return { statusCode: 416, reasonPhrase: 'Unsupported URI Scheme' };
+  const parsed = parseSipUri(uri);
+  if (!parsed) return bad('Malformed Request-URI');
+  return parsed.headers.length > 0 ? bad('Headers In Request-URI') : null;
+}
+
+function addressDefect(request: SipRequest): Defect | null {
+  for (const key of ['contact', 'record-route', 'route']) {
+    if (!request.headers.has(key)) continue;
+    for (const value of request.headers.list(key)) {
+      if (value !== '*' && !parseNameAddr(value)) return bad(`Malformed ${request.headers.nameOf(key)}`);
+    }
+  }
+  const needsContact = request.method === 'INVITE' && !parseSipUri(parseNameAddr(request.headers.list('contact')[0] ?? '')?.uri ?? '');
+  return needsContact ? bad('Contact Missing Or Malformed') : null;
+}
