@@ -61,6 +61,7 @@ export type RoomDisconnectReason =
   | 'room-full'
   | 'phone-limit'
   | 'room-type'
+  | 'identity-invalid'
   | 'media-lost'
   /** The call itself left: hung up, redirected. No action is requested then. */
   | 'left';
