@@ -1,0 +1,50 @@
+import { readPhoneDescription, type Direction, type PhoneLine } from './phone-description.ts';
+import { audioLines, sessionLines, type LocalDescription } from './phone-offer.ts';
+import { acceptableStream, type PhoneStream } from './phone-stream.ts';
+
+export interface PhoneAnswer {
+  text: string;
+  stream: PhoneStream;
+}
+
+/**
+ * Answers a phone's offer (RFC 3264 §6): the first audio line that offers G.711 over plain RTP is taken with the phone's
+ * first choice of codec, every other line is refused with port 0. rtcp-mux is not answered and so refused. Throws SdpError.
+ */
+export function answerPhoneOffer(offer: Uint8Array, local: LocalDescription): PhoneAnswer {
+  const description = readPhoneDescription(offer);
+  const { line, stream } = acceptableStream(description);
+  const media = description.lines.flatMap((other) => (other === line ? takenLines(line, stream, local) : [refusedLine(other)]));
+  return { text: [...sessionLines(local), ...media, ''].join('\r\n'), stream };
+}
+
+/** Reads the answer to an offer of ours. Throws SdpError. */
+export function readPhoneAnswer(answer: Uint8Array): PhoneStream {
+  return acceptableStream(readPhoneDescription(answer)).stream;
+}
+
+function takenLines(line: PhoneLine, stream: PhoneStream, local: LocalDescription): string[] {
+  return audioLines({
+    port: local.port,
+    protocol: line.protocol,
+    codecs: [{ payloadType: stream.payloadType, name: stream.codec }],
+    dtmfPayloadType: stream.dtmfPayloadType,
+    ptimeMs: stream.ptimeMs,
+    direction: mirrored(line.direction),
+  });
+}
+
+/** RFC 3264 §6.1. */
+function mirrored(direction: Direction): Direction {
+  if (direction === 'sendonly') return 'recvonly';
+  if (direction === 'recvonly') return 'sendonly';
+  return direction;
+}
+
+/** RFC 3264 §6: a refused line keeps its place, kind and formats. */
+function refusedLine(line: PhoneLine): string {
+  const kind = /^\w{1,32}$/.test(line.kind) ? line.kind : 'audio';
+  const protocol = /^[\w/]{1,32}$/.test(line.protocol) ? line.protocol : 'RTP/AVP';
+  const formats = line.formats.filter((format) => /^[\w.*+-]{1,64}$/.test(format));
+  return `m=${kind} 0 ${protocol} ${formats.join(' ') || '0'}`;
+}

@@ -1,0 +1,115 @@
+import { parse, type MediaDescription, type SessionDescription } from 'sdp-transform';
+import { SdpError } from './sdp-error.ts';
+
+/** What of a phone's SDP matters to us. Numbers are checked; nothing else of the text survives. */
+export interface PhoneDescription {
+  lines: PhoneLine[];
+}
+
+/** One m= line. */
+export interface PhoneLine {
+  /** audio, video, application … */
+  kind: string;
+  /** 0: refused or taken away. */
+  port: number;
+  rtcpPort: number | null;
+  protocol: string;
+  /** Payload types (or other format names) as written, in order of preference. */
+  formats: string[];
+  /** The c= that holds for this line; null when neither it nor the session has one. */
+  connection: { family: 4 | 6; address: string } | null;
+  direction: Direction;
+  codecs: PhoneCodecLine[];
+  ptimeMs: number | null;
+  maxptimeMs: number | null;
+}
+
+export interface PhoneCodecLine {
+  payloadType: number;
+  /** In upper case. */
+  name: string;
+  clockRateHz: number;
+}
+
+export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+
+const MAX_BYTES = 16_384;
+const MAX_LINES = 500;
+const MAX_LINE_LENGTH = 1024;
+const MAX_MEDIA = 16;
+const MAX_FORMATS = 64;
+
+/** RFC 3551 §6: payload types that need no rtpmap. */
+const STATIC_CODECS: ReadonlyMap<number, { name: string; clockRateHz: number }> = new Map([
+  [0, { name: 'PCMU', clockRateHz: 8000 }],
+  [8, { name: 'PCMA', clockRateHz: 8000 }],
+]);
+
+/** Reads SDP of a phone (RFC 8866), bounded in size. Throws SdpError `too-large` or `malformed`, nothing else. */
+export function readPhoneDescription(body: Uint8Array): PhoneDescription {
+  const session = parseBounded(body);
+  if (session.media.length > MAX_MEDIA) throw new SdpError('too-large', `more than ${MAX_MEDIA} media lines`);
+  return { lines: session.media.map((media) => lineOf(media, session)) };
+}
+
+function parseBounded(body: Uint8Array): SessionDescription {
+  if (body.length > MAX_BYTES) throw new SdpError('too-large', `SDP of ${body.length} bytes`);
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  const lines = text.split(/\r\n|\r|\n/);
+  if (lines.length > MAX_LINES || lines.some((line) => line.length > MAX_LINE_LENGTH)) throw new SdpError('too-large', 'SDP with too many or too long lines');
+  if (!lines[0]?.startsWith('v=0')) throw new SdpError('malformed', 'SDP must begin with v=0');
+  try {
+    return parse(text);
+  } catch {
+    throw new SdpError('malformed', 'SDP that cannot be parsed');
+  }
+}
+
+function lineOf(media: MediaOf, session: SessionDescription): PhoneLine {
+  const formats = String(media.payloads ?? '').split(' ').filter((format) => format !== '');
+  if (formats.length > MAX_FORMATS) throw new SdpError('too-large', `more than ${MAX_FORMATS} formats in one media line`);
+  return {
+    kind: String(media.type ?? ''),
+    port: portOf(media.port) ?? 0,
+    rtcpPort: portOf(media.rtcp?.port),
+    protocol: String(media.protocol ?? ''),
+    formats,
+    connection: connectionOf(media) ?? connectionOf(session),
+    direction: directionOf(media.direction) ?? directionOf(session.direction) ?? 'sendrecv',
+    codecs: codecsOf(formats, media),
+    ptimeMs: positive(media.ptime),
+    maxptimeMs: positive(media.maxptime),
+  };
+}
+
+type MediaOf = SessionDescription['media'][number] & MediaDescription;
+
+function codecsOf(formats: string[], media: MediaOf): PhoneCodecLine[] {
+  return formats.flatMap((format) => {
+    if (!/^\d{1,3}$/.test(format) || Number(format) > 127) return [];
+    const payloadType = Number(format);
+    const mapped = media.rtp.find((rtp) => Number(rtp.payload) === payloadType);
+    if (mapped) return [{ payloadType, name: String(mapped.codec ?? '').toUpperCase(), clockRateHz: Number(mapped.rate ?? 8000) }];
+    const fixed = STATIC_CODECS.get(payloadType);
+    return fixed ? [{ payloadType, ...fixed }] : [];
+  });
+}
+
+function connectionOf(level: { connection?: { version?: number; ip?: string } | undefined }): PhoneLine['connection'] {
+  const { version, ip } = level.connection ?? {};
+  if (ip === undefined) return null;
+  // A multicast time to live or count after a slash is dropped with the address check of the answer.
+  return { family: Number(version) === 6 ? 6 : 4, address: String(ip) };
+}
+
+function directionOf(value: unknown): Direction | null {
+  return value === 'sendrecv' || value === 'sendonly' || value === 'recvonly' || value === 'inactive' ? value : null;
+}
+
+function portOf(value: unknown): number | null {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65_536 ? value : null;
+}
+
+function positive(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : null;
+}

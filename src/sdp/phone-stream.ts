@@ -1,0 +1,94 @@
+import type { Direction, PhoneCodecLine, PhoneDescription, PhoneLine } from './phone-description.ts';
+import { SdpError } from './sdp-error.ts';
+
+export type PhoneCodecName = 'PCMU' | 'PCMA';
+
+/** What offer and answer settled about one phone's audio, seen from us. */
+export interface PhoneStream {
+  address: string;
+  port: number;
+  rtcpPort?: number;
+  codec: PhoneCodecName;
+  payloadType: number;
+  /** telephone-event/8000 (RFC 4733); null when not negotiated. */
+  dtmfPayloadType: number | null;
+  ptimeMs: number;
+  /** False while the phone wants no sound from us (hold). */
+  send: boolean;
+  /** False while the phone sends none. */
+  receive: boolean;
+}
+
+const PTIMES_MS = [20, 10, 30, 40];
+const DEFAULT_PTIME_MS = 20;
+const PLAIN_RTP = ['RTP/AVP', 'RTP/AVPF'];
+
+/** The first m= line we can take, and what it settles. Throws SdpError `unacceptable` (answered with 488). */
+export function acceptableStream(description: PhoneDescription): { line: PhoneLine; stream: PhoneStream } {
+  const audio = description.lines.filter((line) => line.kind === 'audio');
+  if (audio.length === 0) throw new SdpError('unacceptable', 'no audio is described');
+  let refusal = 'no audio';
+  for (const line of audio) {
+    const taken = streamOf(line);
+    if (typeof taken !== 'string') return { line, stream: taken };
+    refusal = taken;
+  }
+  throw new SdpError('unacceptable', refusal);
+}
+
+/** The stream of one line, or why it cannot be taken. */
+function streamOf(line: PhoneLine): PhoneStream | string {
+  if (line.port === 0) return 'audio is refused (port 0)';
+  if (!PLAIN_RTP.includes(line.protocol)) return `transport ${line.protocol} is not spoken here, only RTP/AVP`;
+  if (!line.connection) return 'no connection address (c=)';
+  const { family, address } = line.connection;
+  if (!(family === 4 ? isUnicast4(address) : isAddress6(address))) return 'the connection address is not a unicast IP address';
+  const codec = line.codecs.find(isOurs);
+  if (!codec) return 'no common codec: PCMU and PCMA are spoken here';
+  const towards = directionsOf(line, address);
+  return {
+    address,
+    port: line.port,
+    ...(line.rtcpPort === null ? {} : { rtcpPort: line.rtcpPort }),
+    codec: codec.name === 'PCMU' ? 'PCMU' : 'PCMA',
+    payloadType: codec.payloadType,
+    dtmfPayloadType: line.codecs.find((known) => known.name === 'TELEPHONE-EVENT' && known.clockRateHz === 8000)?.payloadType ?? null,
+    ptimeMs: ptimeOf(line),
+    ...towards,
+  };
+}
+
+function isOurs(codec: PhoneCodecLine): boolean {
+  return (codec.name === 'PCMU' || codec.name === 'PCMA') && codec.clockRateHz === 8000;
+}
+
+/** RFC 3264 §6.1, §8.4; the address 0.0.0.0 is the old way to put on hold. */
+function directionsOf(line: PhoneLine, address: string): { send: boolean; receive: boolean } {
+  const held = address === '0.0.0.0' || address === '::';
+  return {
+    send: !held && (line.direction === 'sendrecv' || line.direction === 'recvonly'),
+    receive: line.direction === 'sendrecv' || line.direction === 'sendonly',
+  };
+}
+
+function ptimeOf(line: PhoneLine): number {
+  const limit = line.maxptimeMs ?? Infinity;
+  const wanted = line.ptimeMs ?? DEFAULT_PTIME_MS;
+  if (PTIMES_MS.includes(wanted) && wanted <= limit) return wanted;
+  return DEFAULT_PTIME_MS <= limit ? DEFAULT_PTIME_MS : 10;
+}
+
+/** A dotted IPv4 address that is neither multicast nor broadcast; 0.0.0.0 counts (hold). */
+function isUnicast4(address: string): boolean {
+  const parts = address.split('.');
+  if (parts.length !== 4 || !parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) <= 255)) return false;
+  return Number(parts[0]) < 224;
+}
+
+function isAddress6(address: string): boolean {
+  return address.length <= 45 && /^[0-9a-fA-F:.]+$/.test(address) && address.includes(':') && !address.toLowerCase().startsWith('ff') && parsesAsHost6(address);
+}
+
+function parsesAsHost6(address: string): boolean {
+  return URL.canParse(`http://[${address}]/`);
+}
