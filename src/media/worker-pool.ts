@@ -23,7 +23,7 @@ export interface MediaPlaneOptions {
   publicAddress?: string;
   /** RTP and RTCP ports of phones, both ends inclusive; shared out evenly. */
   rtpPorts: { min: number; max: number };
-  /** UDP port of worker 0 for browsers; worker i binds `webrtcPort + i`. */
+  /** UDP port of worker 0 for browsers; worker i binds `webrtcPort + i`. 0: any free port each. */
   webrtcPort: number;
   /** A phone that sent nothing for so long raises `mediaTimedOut`. Default 60,000; 0 means never. */
   mediaTimeoutMs?: number;
@@ -59,7 +59,7 @@ function settingsOf(options: MediaPlaneOptions, index: number): WorkerSettings {
     bindAddress: options.bindAddress,
     ...(options.publicAddress === undefined ? {} : { publicAddress: options.publicAddress }),
     rtpPorts: { min: first, max: first + share - 1 },
-    webrtcPort: options.webrtcPort + index,
+    webrtcPort: options.webrtcPort === 0 ? 0 : options.webrtcPort + index,
     mediaTimeoutMs: options.mediaTimeoutMs ?? DEFAULT_MEDIA_TIMEOUT_MS,
   };
 }

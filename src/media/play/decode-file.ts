@@ -17,7 +17,7 @@ export function decodeFile(path: string, contentType: string): Int16Array {
   const file = readWhole(path);
   if (file.length === 0) throw new AudioFileError('broken', 'the audio file is empty');
   // Some web servers call every audio file audio/basic: the file's own word counts for more.
-  if (!isWav && !looksLikeWav(file)) return decodeMuLaw(file);
+  if (!isWav && !looksLikeWav(file)) return looksLikeAu(file) ? decodeAu(file) : Int16Array.from(file, (code) => pcmu.toPcm[code] as number);
   const { samples, rateHz } = decodeWav(file);
   return toTelephoneRate(samples, rateHz);
 }
@@ -33,11 +33,18 @@ function readWhole(path: string): Buffer {
   return file;
 }
 
-/** Bare µ-law codes, or a Sun/NeXT .au header before them (its data offset is the second word). */
-function decodeMuLaw(file: Buffer): Int16Array {
-  const hasHeader = file.length >= 24 && file.toString('latin1', 0, 4) === '.snd';
-  const start = hasHeader ? Math.min(file.readUInt32BE(4), file.length) : 0;
-  const pcm = new Int16Array(file.length - start);
-  for (let i = 0; i < pcm.length; i++) pcm[i] = pcmu.toPcm[file[start + i] as number] as number;
-  return pcm;
+function looksLikeAu(file: Buffer): boolean {
+  return file.length >= 24 && file.toString('latin1', 0, 4) === '.snd';
+}
+
+const AU_MULAW = 1;
+
+/** Sun/NeXT audio: what `audio/basic` was before it lost its header. µ-law of one channel only. */
+function decodeAu(file: Buffer): Int16Array {
+  const start = file.readUInt32BE(4);
+  const encoding = file.readUInt32BE(12);
+  const rateHz = file.readUInt32BE(16);
+  if (encoding !== AU_MULAW || file.readUInt32BE(20) !== 1) throw new AudioFileError('type', `.au audio of encoding ${encoding} is not supported`);
+  if (start < 24 || start > file.length || rateHz < 1000 || rateHz > 768_000) throw new AudioFileError('broken', 'the header of the .au file makes no sense');
+  return toTelephoneRate(Float32Array.from(file.subarray(start), (code) => pcmu.toPcm[code] as number), rateHz);
 }

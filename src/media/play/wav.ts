@@ -45,13 +45,17 @@ export function decodeWav(file: Buffer): DecodedAudio {
     if (id === 'fmt ') format = readFormat(file, start, size);
     if (id === 'data') {
       if (!format) throw new AudioFileError('broken', 'the data of the WAV file comes before its format');
-      // A stream that was never finished says 0 or 0xFFFFFFFF: everything up to the end belongs to it.
-      const end = size === 0 || start + size > file.length ? file.length : start + size;
+      const end = isUnfinished(file, start, size) ? file.length : start + size;
       return { samples: readSamples(file.subarray(start, end), format), rateHz: format.rateHz };
     }
     offset = start + size + (size & 1);
   }
   throw new AudioFileError('broken', 'the WAV file has no data');
+}
+
+/** A file written as a stream says 0 or far too much: everything up to its end is audio. Empty is one whose RIFF size is right. */
+function isUnfinished(file: Buffer, start: number, size: number): boolean {
+  return start + size > file.length || (size === 0 && file.readUInt32LE(4) + 8 < start);
 }
 
 function readFormat(file: Buffer, start: number, size: number): WavFormat {

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import type { Clock } from '../../base/clock.ts';
 import { MediaError } from '../protocol.ts';
-import { parseRtp, RtpView } from '../rtp/packet.ts';
+import { isRtcp, parseRtp, RtpView } from '../rtp/packet.ts';
 import type { PhoneTransport, VoiceOutlet } from './phone-transport.ts';
 
 const LOOPBACK = '127.0.0.1';
@@ -58,7 +58,8 @@ export class PipeTransport implements VoiceOutlet {
   }
 
   #received(packet: Buffer, fromPort: number): void {
-    if (fromPort !== this.#port || !parseRtp(this.#view, packet)) return;
+    // The far end's reports are about the pipe, not about the phone.
+    if (fromPort !== this.#port || isRtcp(packet) || !parseRtp(this.#view, packet)) return;
     this.#phone.pipeReceived(this.#view, this.#clock.nowMs());
   }
 }
