@@ -1,0 +1,93 @@
+import { randomInt } from 'node:crypto';
+import { answerPhoneOffer, readPhoneAnswer } from '../sdp/phone-answer.ts';
+import { writePhoneOffer } from '../sdp/phone-offer.ts';
+import type { PhoneStream } from '../sdp/phone-stream.ts';
+import { SdpError } from '../sdp/sdp-error.ts';
+import { InternalError } from '../base/errors.ts';
+import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
+import type { SipBody } from '../sip/contract.ts';
+
+/** The media half of a leg: one PhoneMedia and the offers and answers that describe it. */
+export class LegMedia {
+  readonly #plane: MediaPlane;
+  readonly #address: string;
+  readonly #sessionId = String(randomInt(1, 2 ** 47));
+  #phone: PhoneMedia | null = null;
+  #closed = false;
+  #version = 0;
+  /** Last description of ours, with its version taken out. */
+  #described: string | null = null;
+  #lastStream: PhoneStream | null = null;
+
+  constructor(plane: MediaPlane, address: string) {
+    this.#plane = plane;
+    this.#address = address;
+  }
+
+  get phone(): PhoneMedia | null {
+    return this.#phone;
+  }
+
+  /** Opens the RTP socket, near a room's worker when one is named. Rejects with MediaError; closes at once if the leg closed meanwhile. */
+  async open(near?: RoomMedia | null): Promise<PhoneMedia> {
+    const phone = await this.#plane.createPhone(near ? { near } : {});
+    if (this.#closed) await phone.close();
+    this.#phone = phone;
+    return phone;
+  }
+
+  offer(): SipBody {
+    return this.#body((version) => writePhoneOffer(this.#local(version)));
+  }
+
+  /** Throws SdpError when the offer holds nothing for us. */
+  answer(offer: SipBody): { body: SipBody; stream: PhoneStream } {
+    const bytes = sdpOf(offer);
+    const { stream } = answerPhoneOffer(bytes, this.#local(0));
+    return { body: this.#body((version) => answerPhoneOffer(bytes, this.#local(version)).text), stream };
+  }
+
+  /** Throws SdpError. */
+  readAnswer(answer: SipBody | null): PhoneStream {
+    if (!answer) throw new SdpError('unacceptable', 'no answer to our offer');
+    return readPhoneAnswer(sdpOf(answer));
+  }
+
+  /** Sends and receives as settled; over a hold by 0.0.0.0 the address stays the one we knew. */
+  async apply(stream: PhoneStream): Promise<void> {
+    const held = stream.address === '0.0.0.0' || stream.address === '::';
+    const known = this.#lastStream;
+    const remote = held && known ? { ...stream, address: known.address, port: known.port } : stream;
+    this.#lastStream = remote;
+    await this.#phone?.connect(remote);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#phone?.close();
+  }
+
+  #local(version: number): { address: string; port: number; sessionId: string; version: number } {
+    if (!this.#phone) throw new InternalError('media described before it was opened');
+    return { address: this.#address, port: this.#phone.localPort, sessionId: this.#sessionId, version };
+  }
+
+  /** RFC 3264 §8: the version goes up by one exactly when the description changes. */
+  #body(write: (version: number) => string): SipBody {
+    const plain = write(0);
+    if (plain !== this.#described) this.#version++;
+    this.#described = plain;
+    return { contentType: 'application/sdp', bytes: Buffer.from(write(this.#version)) };
+  }
+}
+
+/** Throws SdpError unless the phone's offer holds something we speak. Needs no socket: asked before a webhook is. */
+export function checkOffer(offer: SipBody): void {
+  answerPhoneOffer(sdpOf(offer), { address: '127.0.0.1', port: 9, sessionId: '1', version: 1 });
+}
+
+function sdpOf(body: SipBody): Uint8Array {
+  const type = body.contentType.split(';', 1)[0]?.trim().toLowerCase();
+  if (type !== 'application/sdp') throw new SdpError('unacceptable', `a body of type ${type ?? ''} is not understood`);
+  return body.bytes;
+}

@@ -1,0 +1,207 @@
+import { Emitter } from '../base/emitter.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
+import type { IncomingSipCall, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipUserAgent } from '../sip/contract.ts';
+import { LegMedia } from './leg-media.ts';
+import { terminated, terminationOf, type Termination } from './termination.ts';
+
+export interface LegEvents {
+  /** 180 or 183 of a called phone. */
+  rang: [];
+  /** A called phone took the call and its media is connected. */
+  answered: [];
+  /** First RTP packet of the phone. */
+  heard: [];
+  digitReceived: [digit: string];
+  /** Over by itself: by the phone, the network or the media plane. At most once, never after `hangup` or `close`. */
+  ended: [termination: Termination];
+}
+
+export interface LegDeps {
+  media: MediaPlane;
+  /** Written into SDP. */
+  publicAddress: string;
+  log: Log;
+}
+
+/** One SIP dialog and one phone transport: a call's way to its phone. */
+export abstract class Leg extends Emitter<LegEvents> {
+  protected readonly media: LegMedia;
+  protected readonly log: Log;
+  #over = false;
+
+  constructor(deps: LegDeps) {
+    super();
+    this.media = new LegMedia(deps.media, deps.publicAddress);
+    this.log = deps.log;
+  }
+
+  /** The media, once opened. */
+  get phone(): PhoneMedia | null {
+    return this.media.phone;
+  }
+
+  protected get over(): boolean {
+    return this.#over;
+  }
+
+  /** BYE, CANCEL or a refusal, whatever the dialog needs. `reason` is the value of a Reason header. */
+  hangup(reason?: string): void {
+    this.#over = true;
+    this.hangupDialog(reason);
+  }
+
+  /** Gives the RTP socket back. Never rejects. */
+  async close(): Promise<void> {
+    this.#over = true;
+    await this.media.close().catch((error: unknown) => this.log.warn({ error: messageOf(error) }, 'media of a call did not close cleanly'));
+  }
+
+  protected abstract hangupDialog(reason?: string): void;
+
+  protected endedBy(termination: Termination): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.emit('ended', termination);
+  }
+
+  protected async openMedia(near?: RoomMedia | null): Promise<PhoneMedia> {
+    const phone = await this.media.open(near);
+    phone.on('firstPacketReceived', () => this.emit('heard'));
+    phone.on('digitReceived', (digit) => this.emit('digitReceived', digit));
+    phone.on('mediaTimedOut', () => this.endedBy(terminated('media-timeout')));
+    phone.on('lost', (reason) => this.endedBy(terminated('media-lost', { detail: reason })));
+    return phone;
+  }
+
+  /** What both directions do with a dialog once it stands. */
+  protected follow<E extends SipCallEvents & { [K in keyof E]: unknown[] }>(sip: SipCallBase<E>, side: 'inbound' | 'outbound'): void {
+    const events = sip as unknown as Emitter<SipCallEvents>;
+    events.on('ended', (ending) => this.endedBy(terminationOf(ending, side)));
+    events.on('reoffered', (body, respond) => respond(this.#reoffered(body)));
+    events.on('reofferAnswered', (body) => this.#applyAnswer(body));
+  }
+
+  /** Hold, resume, move of the phone's media; null asks for an offer of ours (RFC 3261 §14.2). */
+  #reoffered(body: SipBody | null): ReofferAnswer {
+    try {
+      if (!body) return { statusCode: 200, body: this.media.offer() };
+      const answer = this.media.answer(body);
+      this.#applied(this.media.apply(answer.stream));
+      return { statusCode: 200, body: answer.body };
+    } catch (error) {
+      this.log.info({ error: messageOf(error) }, 'a new offer inside a call is refused');
+      return { statusCode: 488 };
+    }
+  }
+
+  #applyAnswer(body: SipBody | null): void {
+    try {
+      this.#applied(this.media.apply(this.media.readAnswer(body)));
+    } catch (error) {
+      // The session stays as it was: RFC 3264 has no way to refuse an answer, and a hang-up would punish a working call.
+      this.log.warn({ error: messageOf(error) }, 'the answer to our re-offer is unusable');
+    }
+  }
+
+  #applied(done: Promise<void>): void {
+    done.catch((error: unknown) => this.log.warn({ error: messageOf(error) }, 'media could not follow a new offer'));
+  }
+}
+
+/** The leg of a call that came in. */
+export class InboundLeg extends Leg {
+  readonly #sip: IncomingSipCall;
+  #answering: Promise<PhoneMedia> | null = null;
+  /** Settled when the ACK came. */
+  readonly #confirmed: Promise<SipBody | null>;
+
+  constructor(sip: IncomingSipCall, deps: LegDeps) {
+    super(deps);
+    this.#sip = sip;
+    this.#confirmed = new Promise((resolve) => sip.once('confirmed', resolve));
+    this.follow(sip, 'inbound');
+  }
+
+  ring(): void {
+    if (!this.over && this.#sip.state === 'early') this.#sip.ring();
+  }
+
+  /** 200, once; resolves when the phone has confirmed it and media flows. A call that ends meanwhile never resolves. */
+  answer(near?: RoomMedia | null): Promise<PhoneMedia> {
+    return (this.#answering ??= this.#sip.body ? this.#answerOffer(this.#sip.body, near) : this.#answerByOffer(near));
+  }
+
+  async #answerOffer(offer: SipBody, near?: RoomMedia | null): Promise<PhoneMedia> {
+    const phone = await this.openMedia(near);
+    const { body, stream } = this.media.answer(offer);
+    await this.media.apply(stream);
+    if (!this.over) this.#sip.accept({ body });
+    await this.#confirmed;
+    return phone;
+  }
+
+  /** INVITE without an offer: ours goes with the 200, the answer comes with ACK (RFC 3261 §13.3.1.4). */
+  async #answerByOffer(near?: RoomMedia | null): Promise<PhoneMedia> {
+    const phone = await this.openMedia(near);
+    if (!this.over) this.#sip.accept({ body: this.media.offer() });
+    await this.media.apply(this.media.readAnswer(await this.#confirmed));
+    return phone;
+  }
+
+  /** Final refusal of a call that was not answered. */
+  reject(statusCode: number, reasonPhrase?: string): void {
+    if (this.#sip.state === 'early') this.#sip.reject(statusCode, reasonPhrase);
+  }
+
+  protected hangupDialog(reason?: string): void {
+    if (this.#sip.state !== 'ended') this.#sip.hangup(reason === undefined ? {} : { reason });
+  }
+}
+
+/** The leg of a call we place. */
+export class OutboundLeg extends Leg {
+  readonly #userAgent: SipUserAgent;
+  #sip: OutgoingSipCall | null = null;
+  #earlyAnswer: SipBody | null = null;
+
+  constructor(userAgent: SipUserAgent, deps: LegDeps) {
+    super(deps);
+    this.#userAgent = userAgent;
+  }
+
+  /** Opens media and sends the INVITE. Rejects with MediaError or SipError, and then nothing was sent. */
+  async dial(options: Omit<OutgoingSipCallOptions, 'body' | 'contentType'>): Promise<void> {
+    await this.openMedia();
+    if (this.over) return;
+    const offer = this.media.offer();
+    const sip = this.#userAgent.call({ ...options, body: offer.bytes, contentType: offer.contentType });
+    this.#sip = sip;
+    this.follow(sip, 'outbound');
+    sip.on('progressed', (statusCode, body) => {
+      this.#earlyAnswer = body ?? this.#earlyAnswer;
+      if (statusCode >= 180) this.emit('rang');
+    });
+    sip.on('accepted', (body) => this.#accepted(body ?? this.#earlyAnswer));
+  }
+
+  #accepted(answer: SipBody | null): void {
+    let connected: Promise<void>;
+    try {
+      connected = this.media.apply(this.media.readAnswer(answer));
+    } catch (error) {
+      return this.endedBy(terminated('no-common-codec', { detail: messageOf(error) }));
+    }
+    connected.then(
+      () => {
+        if (!this.over) this.emit('answered');
+      },
+      (error: unknown) => this.endedBy(terminated('media-unavailable', { detail: messageOf(error) })),
+    );
+  }
+
+  protected hangupDialog(reason?: string): void {
+    if (this.#sip && this.#sip.state !== 'ended') this.#sip.hangup(reason === undefined ? {} : { reason });
+  }
+}

@@ -1,0 +1,98 @@
+import { InternalError } from '../../base/errors.ts';
+import type { PhoneMedia } from '../../media/protocol.ts';
+import { terminated, type Termination } from '../termination.ts';
+import { resolveUrl } from '../webhook/client.ts';
+import type { TwimlElement } from './document.ts';
+import type { DocumentLoader, DocumentSource, LoadedDocument } from './document-loader.ts';
+import { NEXT_VERB, type Verb, type VerbContext, type VerbOutcome } from './verb.ts';
+import { connect } from './verbs/connect.ts';
+import { hangup } from './verbs/hangup.ts';
+import { pause } from './verbs/pause.ts';
+import { play } from './verbs/play.ts';
+import { redirect } from './verbs/redirect.ts';
+import { reject } from './verbs/reject.ts';
+import { say } from './verbs/say.ts';
+
+const VERBS: Readonly<Record<string, Verb>> = { Connect: connect, Hangup: hangup, Pause: pause, Play: play, Redirect: redirect, Reject: reject, Say: say };
+
+/** Everything of a verb's context but what belongs to the document that runs. */
+export type RunContext = Omit<VerbContext, 'documentUrl' | 'report'> & { report: (problem: Parameters<VerbContext['report']>[0], loaded: LoadedDocument) => void };
+
+/** Spoken when an application fails and has no fallback (contract §3.5). */
+const APOLOGY = 'We are sorry. An application error has occurred. Goodbye.';
+
+/**
+ * Runs documents verb by verb until the call should end; resolves with why, or with null when the signal aborted.
+ * Documents that replace each other (`action`, `<Redirect>`) are one run.
+ */
+export async function runDocuments(start: DocumentSource, { loader, context }: { loader: DocumentLoader; context: RunContext }): Promise<Termination | null> {
+  let loaded = await loader.load(start, context.signal);
+  while (loaded && !context.signal.aborted) {
+    const outcome = await runDocument(loaded, context);
+    if (context.signal.aborted) return null;
+    if (outcome.next === 'end') return outcome.termination;
+    if (outcome.next === 'verb') return await documentEnded(context);
+    loaded = await follow(outcome, { loaded, loader, context });
+  }
+  return context.signal.aborted ? null : await applicationFailed(context);
+}
+
+async function runDocument(loaded: LoadedDocument, run: RunContext): Promise<VerbOutcome> {
+  const context: VerbContext = contextOf(run, loaded);
+  for (const element of loaded.document.verbs) {
+    const outcome = await runVerb(element, context);
+    if (outcome.next !== 'verb' || run.signal.aborted) return outcome;
+  }
+  return NEXT_VERB;
+}
+
+function contextOf(run: RunContext, loaded: LoadedDocument): VerbContext {
+  // Getters of the run (`answered`) stay live through the prototype.
+  return Object.assign(Object.create(run) as RunContext, {
+    documentUrl: loaded.url,
+    report: (problem: Parameters<VerbContext['report']>[0]) => run.report(problem, loaded),
+  });
+}
+
+async function runVerb(element: TwimlElement, context: VerbContext): Promise<VerbOutcome> {
+  const verb = Object.hasOwn(VERBS, element.name) ? VERBS[element.name] : undefined;
+  if (!verb) throw new InternalError(`the schema let <${element.name}> through, which nothing runs`);
+  context.reached(`verb ${element.name}`);
+  return await verb(element, context);
+}
+
+interface Following {
+  loaded: LoadedDocument;
+  loader: DocumentLoader;
+  context: RunContext;
+}
+
+/** The document an `action` or `<Redirect>` names; empty text is the same document again. */
+async function follow(outcome: VerbOutcome & { next: 'document' }, { loaded, loader, context }: Following): Promise<LoadedDocument | null> {
+  const url = outcome.reference === '' ? loaded.url : resolveUrl(loaded.url, outcome.reference);
+  if (url !== null) return await loader.load({ kind: 'url', url, method: outcome.method, ...(outcome.parameters ? { parameters: outcome.parameters } : {}) }, context.signal);
+  const message = loaded.url === null ? `'${outcome.reference}' must be an absolute URL: TwiML given over REST has no address` : `'${outcome.reference}' is no http or https URL`;
+  context.report({ errorCode: 11100, message, log: 0 }, loaded);
+  return await loader.fallBack({ errorCode: 11100, message, url: outcome.reference }, context.signal);
+}
+
+/** Nothing left to run: a call that still rings is answered and then hung up (contract §3.1). */
+async function documentEnded(context: RunContext): Promise<Termination> {
+  await context.answer();
+  return terminated('document-ended');
+}
+
+async function applicationFailed(context: RunContext): Promise<Termination | null> {
+  const phone = await context.answer();
+  await apologize(phone, context);
+  return context.signal.aborted ? null : terminated('application-error');
+}
+
+async function apologize(phone: PhoneMedia, { speech, signal }: RunContext): Promise<void> {
+  try {
+    const file = await speech.speak({ text: APOLOGY, ssml: false, language: null, voice: null, signal });
+    await phone.play({ kind: 'file', path: file.path, contentType: file.contentType }, { signal });
+  } catch {
+    // Without a voice the caller hears nothing; the failure itself is in the journal already.
+  }
+}

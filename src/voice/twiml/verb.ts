@@ -1,0 +1,48 @@
+import type { Clock } from '../../base/clock.ts';
+import type { PhoneMedia, RoomMedia } from '../../media/protocol.ts';
+import type { Problem } from '../call-journal.ts';
+import type { RoomConnector } from '../contract.ts';
+import type { CallRecord, HttpMethod } from '../model.ts';
+import type { Prompts } from '../prompts.ts';
+import type { Speech } from '../speech.ts';
+import type { Termination } from '../termination.ts';
+import type { CookieJar } from '../webhook/client.ts';
+import type { TwimlElement } from './document.ts';
+
+/** What a verb may do with its call. */
+export interface VerbContext {
+  readonly call: Readonly<CallRecord>;
+  readonly clock: Clock;
+  readonly rooms: RoomConnector;
+  readonly speech: Speech;
+  readonly prompts: Prompts;
+  readonly authToken: string;
+  readonly cookies: CookieJar;
+  /** Aborts when the call ends or is redirected: the verb lets go at once, its outcome no longer counts. */
+  readonly signal: AbortSignal;
+  /** URL of the document that runs; null for TwiML given over REST. */
+  readonly documentUrl: string | null;
+  readonly answered: boolean;
+  /** Picks up unless that was done, beside a room's media when one is named. */
+  answer(near?: RoomMedia | null): Promise<PhoneMedia>;
+  /** A debugger entry; the exchange that brought the document is added. */
+  report(problem: Omit<Problem, 'exchange'>): void;
+  /** Keeps the time of a milestone, the first of each name. */
+  reached(milestone: string): void;
+}
+
+/** How a verb left. */
+export type VerbOutcome =
+  | { next: 'verb' }
+  /** The rest of the document is replaced by what `reference` answers. */
+  | { next: 'document'; reference: string; method: HttpMethod; parameters?: [name: string, value: string][] }
+  | { next: 'end'; termination: Termination };
+
+/** One verb, one file. Rejections are for the interpreter: MediaError ends the call, everything else is a fault of ours. */
+export type Verb = (element: TwimlElement, context: VerbContext) => Promise<VerbOutcome>;
+
+export const NEXT_VERB: VerbOutcome = { next: 'verb' };
+
+export function methodOf(element: TwimlElement): HttpMethod {
+  return element.attributes['method']?.toUpperCase() === 'GET' ? 'GET' : 'POST';
+}
