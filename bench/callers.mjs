@@ -1,0 +1,260 @@
+/**
+ * What a call costs: rooms of 35 simulated G.711 callers (2 talk a tone, 33 send line noise), 35 → 350 callers in steps.
+ *
+ *   npm run build && node bench/callers.mjs [--steps 35,70,140,210,280,350] [--seconds 12] [--workers 1] [--no-floor]
+ *
+ * Per step: CPU of the server in ms per call and second, media workers and control process apart, frames that arrived of
+ * those that were due, the share of them in which a talker was heard, memory per call. The last row is the floor: the same packets received and
+ * sent by bare Node sockets, with no mixing and no RTP at all. Callers live in a process of their own (this file, forked).
+ */
+import { fork } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const ROOM_SIZE = 35;
+const TALKERS_PER_ROOM = 2;
+const FRAME_MS = 20;
+const FRAME_BYTES = 160;
+const HEADER_BYTES = 12;
+const SETTLE_MS = 3000;
+const RTP_PORTS = { min: 20_000, max: 29_999 };
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// ----------------------------------------------------------------------------------------------------------- callers
+
+function muLaw(sample) {
+  const sign = sample < 0 ? 0x80 : 0;
+  const magnitude = Math.min(Math.abs(Math.round(sample)), 32_635) + 132;
+  const exponent = 31 - Math.clz32(magnitude) - 7;
+  return ~(sign | (exponent << 4) | ((magnitude >> (exponent + 3)) & 0x0f)) & 0xff;
+}
+
+/** 50 frames that repeat without a seam: a tone at -15 dBov, or noise of a line around -75 dBov. */
+function secondOf(frequencyHz) {
+  const codes = Buffer.alloc(50 * FRAME_BYTES);
+  for (let i = 0; i < codes.length; i++) {
+    codes[i] = frequencyHz > 0 ? muLaw(8000 * Math.sin((2 * Math.PI * frequencyHz * i) / 8000)) : muLaw(Math.random() < 0.3 ? 8 : 0);
+  }
+  return codes;
+}
+
+/** A frame in which somebody is heard: a silent one has nothing but the smallest codes of G.711. */
+function isLoud(packet) {
+  for (let i = HEADER_BYTES; i < packet.length; i += 7) if ((packet[i] & 0x7f) < 0x60) return true;
+  return false;
+}
+
+class Caller {
+  constructor(options) {
+    Object.assign(this, options);
+    this.packet = Buffer.alloc(HEADER_BYTES + FRAME_BYTES);
+    this.packet[0] = 0x80;
+    this.packet.writeUInt32BE(Math.floor(Math.random() * 0xffff_ffff), 8);
+    this.frame = Math.floor(Math.random() * 50);
+  }
+
+  send() {
+    const { packet, frame } = this;
+    packet.writeUInt16BE(frame & 0xffff, 2);
+    packet.writeUInt32BE((frame * FRAME_BYTES) >>> 0, 4);
+    this.voice.copy(packet, HEADER_BYTES, (frame % 50) * FRAME_BYTES, ((frame % 50) + 1) * FRAME_BYTES);
+    this.socket.send(packet, 0, packet.length, this.target, '127.0.0.1');
+    this.frame++;
+  }
+}
+
+const lookup = (address, _options, done) => done(null, address, 4);
+
+/** The forked half: one socket per room, callers spread over the 20 ms. */
+function runCallers() {
+  const callers = [];
+  const voices = { silent: secondOf(0), talking: [secondOf(440), secondOf(700)] };
+  let received = 0;
+  let loud = 0;
+  let slot = 0;
+  let dueMs = performance.now();
+
+  const openRoom = async () => {
+    const socket = createSocket({ type: 'udp4', lookup, recvBufferSize: 4 << 20 });
+    socket.on('message', (packet) => {
+      if (packet[1] >= 192 && packet[1] <= 223) return;
+      received++;
+      if (isLoud(packet)) loud++;
+    });
+    await new Promise((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    return socket;
+  };
+
+  const handlers = {
+    openRoom: async () => {
+      const socket = await openRoom();
+      handlers.socket = socket;
+      return socket.address().port;
+    },
+    /** `talker` is 0 or 1, -1 for a silent one. */
+    addCallers: (list) => {
+      for (const { target, talker } of list) {
+        callers.push(new Caller({ target, socket: handlers.socket, voice: talker < 0 ? voices.silent : voices.talking[talker] }));
+      }
+    },
+    /** All sockets of a step send to the far side of the floor. */
+    clear: () => void callers.splice(0),
+    counts: () => ({ received, loud, atMs: performance.now() }),
+  };
+  process.on('message', async ({ id, name, body }) => process.send({ id, result: await handlers[name](body) }));
+  process.on('disconnect', () => process.exit(0));
+
+  setInterval(() => {
+    for (const nowMs = performance.now(); dueMs <= nowMs; dueMs += 2) {
+      for (let i = slot; i < callers.length; i += 10) callers[i].send();
+      slot = (slot + 1) % 10;
+    }
+  }, 2);
+}
+
+// ------------------------------------------------------------------------------------------------------------- floor
+
+/** The forked floor: as many sockets as calls; each hears its caller and sends a ready-made packet every 20 ms. */
+function runFloor() {
+  const sockets = [];
+  let slot = 0;
+  let dueMs = performance.now();
+  const packet = Buffer.alloc(HEADER_BYTES + FRAME_BYTES, 0xff);
+  packet[0] = 0x80;
+  packet[1] = 0;
+  const handlers = {
+    open: async ({ count, port }) => {
+      const ports = [];
+      for (let i = 0; i < count; i++) {
+        const socket = createSocket({ type: 'udp4', lookup });
+        socket.on('message', () => {});
+        await new Promise((resolve) => socket.bind(0, '127.0.0.1', resolve));
+        sockets.push({ socket, port });
+        ports.push(socket.address().port);
+      }
+      return ports;
+    },
+    cpu: () => process.cpuUsage(),
+  };
+  process.on('message', async ({ id, name, body }) => process.send({ id, result: await handlers[name](body) }));
+  process.on('disconnect', () => process.exit(0));
+  setInterval(() => {
+    for (const nowMs = performance.now(); dueMs <= nowMs; dueMs += 5) {
+      for (let i = slot; i < sockets.length; i += 4) sockets[i].socket.send(packet, 0, packet.length, sockets[i].port, '127.0.0.1');
+      slot = (slot + 1) % 4;
+    }
+  }, 5);
+}
+
+// -------------------------------------------------------------------------------------------------------------- bench
+
+function forkHalf(role) {
+  const child = fork(fileURLToPath(import.meta.url), [role], { execArgv: [] });
+  const waiting = new Map();
+  let nextId = 0;
+  child.on('message', ({ id, result }) => {
+    waiting.get(id)(result);
+    waiting.delete(id);
+  });
+  return {
+    ask: (name, body) =>
+      new Promise((resolve) => {
+        waiting.set(++nextId, resolve);
+        child.send({ id: nextId, name, body });
+      }),
+    end: () => child.disconnect(),
+  };
+}
+
+const total = ({ user, system }) => (user + system) / 1000;
+
+async function mediaUsage(plane) {
+  const used = await plane.cpuUsage();
+  return { cpuMs: used.reduce((sum, w) => sum + w.userMs + w.systemMs, 0), rssBytes: used.reduce((sum, w) => sum + w.rssBytes, 0) };
+}
+
+async function addRoom(plane, load, newSid) {
+  const port = await load.ask('openRoom');
+  const room = await plane.createRoom({ roomSid: newSid('RM') });
+  const list = [];
+  for (let i = 0; i < ROOM_SIZE; i++) {
+    const phone = await plane.createPhone({ near: room });
+    await phone.connect({ address: '127.0.0.1', port, rtcpPort: port, codec: 'PCMU', payloadType: 0, dtmfPayloadType: 101, ptimeMs: 20, send: true, receive: true });
+    await phone.joinRoom(room, { trackSid: newSid('MT') });
+    list.push({ target: phone.localPort, talker: i < TALKERS_PER_ROOM ? i : -1 });
+  }
+  await load.ask('addCallers', list);
+}
+
+const columns = ['callers', 'media', 'control', 'server', 'delivered %', 'heard %', 'RSS KB/call'];
+const print = (cells) => console.log(cells.map((cell, i) => String(cell).padStart(Math.max(11, columns[i].length))).join('  '));
+
+async function measure(options) {
+  const { plane, load, calls, seconds, emptyRssBytes } = options;
+  await sleep(SETTLE_MS);
+  const [media0, control0, counts0] = [await mediaUsage(plane), process.cpuUsage(), await load.ask('counts')];
+  await sleep(seconds * 1000);
+  const [media1, control1, counts1] = [await mediaUsage(plane), process.cpuUsage(control0), await load.ask('counts')];
+  const callSeconds = (calls * (counts1.atMs - counts0.atMs)) / 1000;
+  const media = (media1.cpuMs - media0.cpuMs) / callSeconds;
+  const control = total(control1) / callSeconds;
+  const got = counts1.received - counts0.received;
+  const due = callSeconds * (1000 / FRAME_MS);
+  print([
+    calls,
+    media.toFixed(2),
+    control.toFixed(2),
+    (media + control).toFixed(2),
+    ((100 * got) / due).toFixed(2),
+    ((100 * (counts1.loud - counts0.loud)) / got).toFixed(1),
+    ((media1.rssBytes - emptyRssBytes) / calls / 1024).toFixed(0),
+  ]);
+}
+
+async function measureFloor(load, calls, seconds) {
+  const floor = forkHalf('--floor');
+  const ports = await floor.ask('open', { count: calls, port: await load.ask('openRoom') });
+  await load.ask('addCallers', ports.map((target) => ({ target, talker: -1 })));
+  await sleep(SETTLE_MS);
+  const [cpu0, counts0] = [await floor.ask('cpu'), await load.ask('counts')];
+  await sleep(seconds * 1000);
+  const [cpu1, counts1] = [await floor.ask('cpu'), await load.ask('counts')];
+  const callSeconds = (calls * (counts1.atMs - counts0.atMs)) / 1000;
+  const cost = ((total(cpu1) - total(cpu0)) / callSeconds).toFixed(2);
+  print(['bare UDP', cost, '-', cost, ((100 * (counts1.received - counts0.received)) / callSeconds / 50).toFixed(2), '-', '-']);
+  floor.end();
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: { steps: { type: 'string', default: '35,70,140,210,280,350' }, seconds: { type: 'string', default: '12' }, workers: { type: 'string', default: '1' }, 'no-floor': { type: 'boolean', default: false } },
+  });
+  const [{ createMediaPlane }, { systemClock }, { silentLog }, { newSid }] = await Promise.all([
+    import('../dist/media/worker-pool.js'),
+    import('../dist/base/clock.js'),
+    import('../dist/base/log.js'),
+    import('../dist/base/sid.js'),
+  ]);
+  const steps = values.steps.split(',').map(Number);
+  const seconds = Number(values.seconds);
+  const plane = await createMediaPlane({ workers: Number(values.workers), bindAddress: '127.0.0.1', rtpPorts: RTP_PORTS, webrtcPort: 51_000 }, { clock: systemClock, log: silentLog });
+  const load = forkHalf('--callers');
+  const { rssBytes: emptyRssBytes } = await mediaUsage(plane);
+  console.log(`Rooms of ${ROOM_SIZE} callers, ${TALKERS_PER_ROOM} of them talking; ${values.workers} media worker(s); ${seconds} s a step; CPU in ms per call and second\n`);
+  print(columns);
+  let calls = 0;
+  for (const step of steps) {
+    for (; calls < step; calls += ROOM_SIZE) await addRoom(plane, load, newSid);
+    await measure({ plane, load, calls, seconds, emptyRssBytes });
+  }
+  await plane.stop();
+  await load.ask('clear');
+  if (!values['no-floor']) await measureFloor(load, calls, seconds);
+  load.end();
+}
+
+if (process.argv.includes('--callers')) runCallers();
+else if (process.argv.includes('--floor')) runFloor();
+else await main();
