@@ -27,7 +27,6 @@ export class JitterBuffer {
   /** Packets that came too late, twice or too far ahead. */
   discarded = 0;
   readonly #ring = new Int16Array(RING).fill(MISSING);
-  readonly #before = new Int16Array(FRAME_SAMPLES);
   #running = false;
   /** Timestamp of the next sample to be played, and of the sample after the newest one; 32-bit serial numbers. */
   #playAt = 0;
@@ -119,16 +118,17 @@ export class JitterBuffer {
   }
 
   #write(at: number, data: Uint8Array | Int16Array, options: { offset: number; samples: number }): void {
-    const ring = this.#ring;
     const skip = Math.max(0, (this.#playAt - at) | 0);
-    let o = options.offset + skip;
-    for (let i = skip; i < options.samples; i++, o++) {
-      const value = data[o] as number;
-      ring[(at + i) & MASK] = value === MISSING ? MISSING + 1 : value;
-    }
+    const offset = options.offset + skip;
+    const count = options.samples - skip;
+    if (data instanceof Int16Array) writeSamples(this.#ring, at + skip, { data, offset, count });
+    else writeCodes(this.#ring, at + skip, { data, offset, count });
   }
 
-  /** Moves play-out on by one 20 ms frame into `out` (160 entries). `out` is untouched for `lost` and `idle`. */
+  /**
+   * Moves play-out on by one 20 ms frame into `out` (160 entries). `out` is untouched for `lost` and `idle`, and keeps what it
+   * held where samples are missing: hand in the frame before.
+   */
   pull(out: Int16Array): PulledFrame {
     if (!this.#running) return 'idle';
     let depth = this.depth;
@@ -190,20 +190,29 @@ export class JitterBuffer {
   #read(out: Int16Array): PulledFrame {
     const ring = this.#ring;
     const start = this.#playAt;
+    this.#playAt = (start + FRAME_SAMPLES) | 0;
     let missing = 0;
     for (let i = 0; i < FRAME_SAMPLES; i++) {
       const index = (start + i) & MASK;
-      if (ring[index] === MISSING) missing++;
-    }
-    this.#playAt = (start + FRAME_SAMPLES) | 0;
-    if (missing === FRAME_SAMPLES) return 'lost';
-    for (let i = 0; i < FRAME_SAMPLES; i++) {
-      const index = (start + i) & MASK;
       const value = ring[index] as number;
-      out[i] = value === MISSING ? (this.#before[i] as number) : value;
-      ring[index] = MISSING;
+      if (value === MISSING) missing++;
+      else {
+        out[i] = value;
+        ring[index] = MISSING;
+      }
     }
-    this.#before.set(out);
-    return missing === 0 ? 'voice' : 'patched';
+    if (missing === 0) return 'voice';
+    return missing === FRAME_SAMPLES ? 'lost' : 'patched';
   }
+}
+
+// Two loops of one shape each: one for both would test the kind of array at every sample.
+function writeCodes(ring: Int16Array, at: number, from: { data: Uint8Array; offset: number; count: number }): void {
+  const { data, offset, count } = from;
+  for (let i = 0; i < count; i++) ring[(at + i) & MASK] = data[offset + i] as number;
+}
+
+function writeSamples(ring: Int16Array, at: number, from: { data: Int16Array; offset: number; count: number }): void {
+  const { data, offset, count } = from;
+  for (let i = 0; i < count; i++) ring[(at + i) & MASK] = Math.max(data[offset + i] as number, MISSING + 1);
 }

@@ -17,8 +17,10 @@ export class PhoneSender {
   readonly ssrc = randomBytes(4).readUInt32BE(0);
   packets = 0;
   octets = 0;
-  readonly #send: (buffer: Buffer, length: number) => void;
+  readonly #send: (packet: Buffer) => void;
   readonly #ring = Array.from({ length: RING }, () => Buffer.alloc(RTP_HEADER_BYTES + MAX_PAYLOAD));
+  /** The ring's buffers cut to a voice packet's length: cutting on the packet's way would allocate. */
+  #voiceRing = this.#ring;
   readonly #header = { payloadType: 0, marker: false, sequenceNumber: 0, timestamp: 0, ssrc: this.ssrc };
   #slot = 0;
   #sequence = randomBytes(2).readUInt16BE(0);
@@ -31,7 +33,7 @@ export class PhoneSender {
   #dtmfPayloadType: number | null = null;
   #packetSamples = FRAME_SAMPLES;
 
-  constructor(send: (buffer: Buffer, length: number) => void) {
+  constructor(send: (packet: Buffer) => void) {
     this.#send = send;
   }
 
@@ -49,6 +51,7 @@ export class PhoneSender {
     this.#payloadType = remote.payloadType;
     this.#dtmfPayloadType = remote.dtmfPayloadType;
     this.#packetSamples = Math.min(60, Math.max(10, remote.ptimeMs)) * 8;
+    this.#voiceRing = this.#ring.map((buffer) => buffer.subarray(0, RTP_HEADER_BYTES + this.#packetSamples));
     this.#dropPartial();
   }
 
@@ -128,9 +131,11 @@ export class PhoneSender {
     header.sequenceNumber = this.#sequence;
     writeRtpHeader(buffer, header);
     this.#sequence = (this.#sequence + 1) & 0xffff;
+    const voice = this.#voiceRing[this.#slot] as Buffer;
     this.#slot = (this.#slot + 1) % RING;
     this.packets++;
     this.octets += packet.length;
-    this.#send(buffer, RTP_HEADER_BYTES + packet.length);
+    const bytes = RTP_HEADER_BYTES + packet.length;
+    this.#send(voice.length === bytes ? voice : buffer.subarray(0, bytes));
   }
 }

@@ -99,7 +99,7 @@ export class PhoneTransport implements MixOutput {
   private constructor(options: PhoneTransportOptions) {
     this.id = options.id;
     this.#options = options;
-    this.#sender = new PhoneSender((buffer, length) => this.#pair?.sendRtp(buffer, length, this.#latch));
+    this.#sender = new PhoneSender((packet) => this.#pair?.sendRtp(packet, this.#latch));
   }
 
   /** Rejects with MediaError `no-port`. */
@@ -334,8 +334,9 @@ export class PhoneTransport implements MixOutput {
       bye,
     });
     const muxed = this.#rtcpTarget.port === this.#remote?.port;
-    if (muxed) this.#pair?.sendRtp(this.#report, length, this.#latch);
-    else this.#pair?.sendRtcp(this.#report, length, this.#rtcpTarget);
+    const report = this.#report.subarray(0, length);
+    if (muxed) this.#pair?.sendRtp(report, this.#latch);
+    else this.#pair?.sendRtcp(report, this.#rtcpTarget);
   }
 
   #receptionReport(nowMs: number): ReportBlock {

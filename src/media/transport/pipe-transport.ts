@@ -47,7 +47,7 @@ export class PipeTransport implements VoiceOutlet {
   }
 
   packetReceived(view: RtpView): void {
-    if (this.#port !== 0 && !this.#closed) this.#socket.send(view.buffer, 0, view.length, this.#port, LOOPBACK);
+    if (this.#port !== 0 && !this.#closed) this.#socket.send(view.buffer, this.#port, LOOPBACK);
   }
 
   close(): void {

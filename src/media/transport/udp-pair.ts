@@ -72,12 +72,13 @@ export class UdpPair {
     throw new MediaError('no-port', 'no free RTP port is left on this worker');
   }
 
-  sendRtp(buffer: Buffer, length: number, to: { address: string; port: number }): void {
-    if (!this.#closed) this.#rtp.send(buffer, 0, length, to.port, to.address);
+  /** The socket copies the packet, or holds it until it has gone. */
+  sendRtp(packet: Buffer, to: { address: string; port: number }): void {
+    if (!this.#closed) this.#rtp.send(packet, to.port, to.address);
   }
 
-  sendRtcp(buffer: Buffer, length: number, to: { address: string; port: number }): void {
-    if (!this.#closed) this.#rtcp.send(buffer, 0, length, to.port, to.address);
+  sendRtcp(packet: Buffer, to: { address: string; port: number }): void {
+    if (!this.#closed) this.#rtcp.send(packet, to.port, to.address);
   }
 
   /** Idempotent. The port rests before it is given out again. */
