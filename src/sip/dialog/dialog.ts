@@ -16,14 +16,10 @@ export interface Dialog {
   /** Contact URI of the other side. */
   remoteTarget: string;
   /** Route values in sending order. */
-  readonly routeSet: readonly string[];
+  routeSet: readonly string[];
   localCSeq: number;
   /** Null until a request of the other side was seen. */
   remoteCSeq: number | null;
-}
-
-export function dialogKey(callId: string, localTag: string, remoteTag: string): string {
-  return `${callId}\n${localTag}\n${remoteTag}`;
 }
 
 /** The dialog an INVITE opens at the side that is called (§12.1.1). */
@@ -36,7 +32,7 @@ export function dialogOfServer(request: SipRequest, core: MessageCore, localTag:
     remoteAddress: request.headers.get('from') ?? '',
     remoteTarget: contactOf(request) ?? core.from.uri,
     routeSet: request.headers.list('record-route'),
-    localCSeq: Math.floor(core.cseq.number / 2) % 10_000,
+    localCSeq: 0,
     remoteCSeq: core.cseq.number,
   };
 }

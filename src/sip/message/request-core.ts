@@ -66,3 +66,8 @@ function addressDefect(request: SipRequest): Defect | null {
   const needsContact = request.method === 'INVITE' && !parseSipUri(parseNameAddr(request.headers.list('contact')[0] ?? '')?.uri ?? '');
   return needsContact ? bad('Contact Missing Or Malformed') : null;
 }
+
+/** Option tags of Require that we do not speak: all of them, for now (RFC 3261 §8.2.2.3). */
+export function unsupportedOf(request: SipRequest): string[] {
+  return request.headers.list('require');
+}

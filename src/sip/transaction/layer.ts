@@ -6,6 +6,7 @@ import type { SipMessage, SipRequest, SipResponse } from '../message/message.ts'
 import type { MessageCore } from '../message/request-core.ts';
 import { serializeMessage } from '../message/serialize.ts';
 import { unbracket } from '../message/uri.ts';
+import type { Via } from '../message/via.ts';
 import { DEFAULT_PORT, type Destination } from '../transport/destination.ts';
 import { InviteClientMachine } from './invite-client.ts';
 import { InviteServerMachine } from './invite-server.ts';
@@ -64,6 +65,8 @@ const MAX_TRANSACTIONS = 50_000;
 export class TransactionLayer {
   readonly #clients = new Map<string, ClientEntry>();
   readonly #servers = new Map<string, ServerEntry>();
+  /** How many live server transactions carry the same Call-ID, From tag and CSeq. */
+  readonly #merges = new Map<string, number>();
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #sender: MessageSender;
@@ -129,19 +132,23 @@ export class TransactionLayer {
     if (this.count >= MAX_TRANSACTIONS) return null;
     const traits = { reliable: source.transport === 'tcp' };
     const machine = request.method === 'INVITE' ? new InviteServerMachine(traits) : new RequestServerMachine(traits);
-    const destination = this.responseDestination(core, source);
+    const destination = this.responseDestination(core.via, source);
     const respond = (response: SipResponse): void => this.#runServer(entry, machine.respond(response, this.#clock.nowMs()));
     const key = serverKey(core, request.method);
     const entry: ServerEntry = { key, mergeKey: mergeKey(core), machine, timer: null, request, core, source, destination, respond, onFailed: null };
     this.#servers.set(key, entry);
+    this.#merges.set(entry.mergeKey, (this.#merges.get(entry.mergeKey) ?? 0) + 1);
     return entry;
   }
 
-  /** RFC 3261 §8.2.2.2: the same request by another way, while the first is still known. */
-  isMerged(transaction: ServerTransaction): boolean {
-    const key = mergeKey(transaction.core);
-    for (const other of this.#servers.values()) if (other !== transaction && other.mergeKey === key) return true;
-    return false;
+  /** RFC 3261 §8.2.2.2: the same request came another way and is still known. Ask before `serve`. */
+  isMerged(core: MessageCore): boolean {
+    return this.#merges.has(mergeKey(core));
+  }
+
+  /** Whether the TCP connection a message came on is still open. */
+  hasConnection(source: SipSource): boolean {
+    return this.#sender.hasConnection(source);
   }
 
   /** The INVITE that a CANCEL means (RFC 3261 §9.2). */
@@ -153,9 +160,9 @@ export class TransactionLayer {
    * RFC 3261 §18.2.2, RFC 3581 §4: UDP to where it came from, TCP on the connection it came on, else a new one to sent-by.
    * Deviation: maddr of the top Via is not followed, it would let anybody point our answers at a third party.
    */
-  responseDestination(core: MessageCore, source: SipSource): Destination {
-    const sentByPort = core.via.port ?? DEFAULT_PORT;
-    const direct = source.transport === 'udp' ? core.via.params.has('rport') : this.#sender.hasConnection(source);
+  responseDestination(via: Via, source: SipSource): Destination {
+    const sentByPort = via.port ?? DEFAULT_PORT;
+    const direct = source.transport === 'udp' ? via.params.has('rport') : this.#sender.hasConnection(source);
     return { transport: source.transport, host: unbracket(source.address), port: direct ? source.port : sentByPort, address: source.address };
   }
 
@@ -197,7 +204,11 @@ export class TransactionLayer {
 
   #dropServer(entry: ServerEntry): void {
     entry.timer?.cancel();
-    if (this.#servers.get(entry.key) === entry) this.#servers.delete(entry.key);
+    if (this.#servers.get(entry.key) !== entry) return;
+    this.#servers.delete(entry.key);
+    const left = (this.#merges.get(entry.mergeKey) ?? 1) - 1;
+    if (left > 0) this.#merges.set(entry.mergeKey, left);
+    else this.#merges.delete(entry.mergeKey);
   }
 
   #arm(entry: ClientEntry | ServerEntry, fire: () => void): void {

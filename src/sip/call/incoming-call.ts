@@ -1,0 +1,164 @@
+import type { Timer } from '../../base/clock.ts';
+import { Emitter } from '../../base/emitter.ts';
+import type { IncomingSipCall, SipBody, SipCallEvents, SipEnding, SipParty, SipSource } from '../contract.ts';
+import type { SipCore } from '../core.ts';
+import { dialogOfServer } from '../dialog/dialog.ts';
+import { DialogSession, type SessionOwner } from '../dialog/session.ts';
+import { ALLOW, newTag } from '../identity.ts';
+import { bodyOf } from '../message/body.ts';
+import { buildResponse, type ResponseOptions } from '../message/build.ts';
+import { headerKey } from '../message/header-names.ts';
+import { percentDecode } from '../message/grammar.ts';
+import { checkHeader } from '../message/serialize.ts';
+import { parseSipUri } from '../message/uri.ts';
+import type { ServerTransaction } from '../transaction/layer.ts';
+import { SipError } from '../errors.ts';
+import { partyOf } from './party.ts';
+
+/** A provisional answer is said again so often, or proxies give up (RFC 3261 §13.3.1.1). */
+const PROVISIONAL_REPEAT_MS = 60_000;
+
+/** A call to us, from INVITE to its end. */
+export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipCall, SessionOwner {
+  readonly callId: string;
+  readonly source: SipSource;
+  readonly requestUri: string;
+  readonly requestUriUser: string;
+  readonly requestUriHost: string;
+  readonly from: SipParty;
+  readonly to: SipParty;
+  readonly body: SipBody | null;
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
+  readonly #core: SipCore;
+  readonly #transaction: ServerTransaction;
+  readonly #session: DialogSession;
+  readonly #forget: () => void;
+  #state: IncomingSipCall['state'] = 'early';
+  #provisionalTimer: Timer | null = null;
+
+  constructor(core: SipCore, transaction: ServerTransaction, forget: () => void) {
+    super();
+    const { request, core: parsed, source } = transaction;
+    const uri = parseSipUri(request.uri);
+    this.#core = core;
+    this.#transaction = transaction;
+    this.#forget = forget;
+    this.callId = parsed.callId;
+    this.source = source;
+    this.requestUri = request.uri;
+    this.requestUriUser = percentDecode(uri?.user ?? '');
+    this.requestUriHost = uri?.host ?? '';
+    this.from = partyOf(parsed.from);
+    this.to = partyOf(parsed.to);
+    this.body = bodyOf(request);
+    this.headers = request.headers.entries();
+    this.#session = new DialogSession(core, { dialog: dialogOfServer(request, parsed, newTag()), owner: this, role: 'called', source });
+    transaction.onFailed = () => this.#end({ cause: 'unreachable' });
+  }
+
+  get state(): IncomingSipCall['state'] {
+    return this.#state;
+  }
+
+  /** To tag of all our answers to this INVITE. */
+  get localTag(): string {
+    return this.#session.dialog.localTag;
+  }
+
+  header(name: string): string[] {
+    return this.#transaction.request.headers.lines(headerKey(name));
+  }
+
+  ring(options: { statusCode?: 180 | 183; body?: SipBody } = {}): void {
+    if (this.#state !== 'early') return;
+    this.#provisionalTimer?.cancel();
+    const contact: [string, string] = ['Contact', this.#core.identity.contact(this.source.transport)];
+    this.#respond(options.statusCode ?? 180, { headers: [contact, ['Allow', ALLOW]], ...(options.body && { body: options.body }) });
+    this.#provisionalTimer = this.#core.clock.after(PROVISIONAL_REPEAT_MS, () => this.ring(options));
+  }
+
+  accept(options: { body: SipBody }): void {
+    if (this.#state !== 'early') return;
+    checkHeader('Content-Type', options.body.contentType);
+    this.#provisionalTimer?.cancel();
+    this.#state = 'accepted';
+    this.#session.accept(this.#transaction, options.body, (body) => {
+      if (this.#state !== 'accepted') return;
+      this.#state = 'confirmed';
+      this.emit('confirmed', body);
+    });
+  }
+
+  reject(statusCode: number, reasonPhrase?: string, headers: [name: string, value: string][] = []): void {
+    if (this.#state !== 'early') return;
+    if (!Number.isInteger(statusCode) || statusCode < 300 || statusCode > 699) throw new SipError(`a call is not rejected with ${statusCode}`);
+    for (const [name, value] of headers) checkHeader(name, value);
+    this.#refuse(statusCode, { cause: 'local', statusCode }, { ...(reasonPhrase !== undefined && { reasonPhrase: reasonPhrase.replace(/[\r\n]+/g, ' ') }), headers });
+  }
+
+  hangup(options: { reason?: string } = {}): void {
+    if (options.reason !== undefined) checkHeader('Reason', options.reason);
+    if (this.#state === 'early') return this.#refuse(603, { cause: 'local' }, { headers: options.reason === undefined ? [] : [['Reason', options.reason]] });
+    if (this.#state === 'ended') return;
+    this.#session.bye(options.reason);
+    this.#end({ cause: 'local' });
+  }
+
+  /** CANCEL came. It changes nothing once we have answered (RFC 3261 §9.2). */
+  cancelled(reason: string | undefined): void {
+    if (this.#state !== 'early') return;
+    this.#refuse(487, { cause: 'remote-cancel', ...(reason !== undefined && { reason }) });
+  }
+
+  serverStopped(): void {
+    if (this.#state === 'early') return this.#refuse(503, { cause: 'server-stopped' }, { headers: [['Retry-After', '10']] });
+    if (this.#state === 'ended') return;
+    this.#session.bye(undefined);
+    this.#end({ cause: 'server-stopped' });
+  }
+
+  #respond(statusCode: number, options: ResponseOptions = {}): void {
+    const headers = [...(options.headers ?? []), ['Server', this.#core.identity.product] as const];
+    this.#transaction.respond(buildResponse(this.#transaction.request, statusCode, { ...options, toTag: this.localTag, headers }));
+  }
+
+  #refuse(statusCode: number, ending: SipEnding, options: ResponseOptions = {}): void {
+    this.#respond(statusCode, options);
+    this.#session.close();
+    this.#end(ending);
+  }
+
+  #end(ending: SipEnding): void {
+    if (this.#state === 'ended') return;
+    if (this.#state === 'early') this.#session.close();
+    this.#state = 'ended';
+    this.#provisionalTimer?.cancel();
+    this.#forget();
+    this.emit('ended', ending);
+  }
+
+  // ── SessionOwner ──
+
+  byeReceived(reason: string | undefined): void {
+    if (this.#state === 'early') this.#respond(487);
+    this.#end({ cause: 'remote-bye', ...(reason !== undefined && { reason }) });
+  }
+
+  reoffered(...args: SipCallEvents['reoffered']): boolean {
+    if (this.#state !== 'confirmed' || this.listenerCount('reoffered') === 0) return false;
+    this.emit('reoffered', ...args);
+    return true;
+  }
+
+  reofferAnswered(body: SipBody | null): void {
+    this.emit('reofferAnswered', body);
+  }
+
+  infoReceived(body: SipBody | null): void {
+    if (this.#state !== 'ended') this.emit('infoReceived', body);
+  }
+
+  ackMissed(): void {
+    this.#end({ cause: 'ack-timeout' });
+  }
+}

@@ -1,0 +1,268 @@
+import type { Timer } from '../../base/clock.ts';
+import { Emitter } from '../../base/emitter.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipEnding, SipSource } from '../contract.ts';
+import { sendRequest, type SipCore } from '../core.ts';
+import { dialogOfClient, refreshTarget } from '../dialog/dialog.ts';
+import { DialogSession, type SessionOwner } from '../dialog/session.ts';
+import { Authorizer } from '../digest/authorizer.ts';
+import { newCallId } from '../identity.ts';
+import { bodyOf } from '../message/body.ts';
+import { cancelOf } from '../message/build.ts';
+import type { SipRequest, SipResponse } from '../message/message.ts';
+import { readCore, type MessageCore } from '../message/request-core.ts';
+import { checkHeader } from '../message/serialize.ts';
+import type { ClientTransaction } from '../transaction/layer.ts';
+import { GIVE_UP_MS } from '../transaction/timers.ts';
+import { prepareInvite, type PreparedInvite } from './invite.ts';
+
+const DEFAULT_RING_TIMEOUT_MS = 180_000;
+/** Branches of a fork we keep a dialog for. */
+const MAX_FORKS = 16;
+
+/** A call of ours, from INVITE to its end. */
+export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements OutgoingSipCall, SessionOwner {
+  readonly #core: SipCore;
+  readonly #forget: () => void;
+  readonly #authorizer: Authorizer;
+  readonly #ringTimeoutMs: number;
+  readonly #invite: PreparedInvite | null = null;
+  readonly #callId: string;
+  /** By To tag: one for each branch of a fork that answered. */
+  readonly #sessions = new Map<string, DialogSession>();
+  #chosen: DialogSession | null = null;
+  #state: OutgoingSipCall['state'] = 'early';
+  #transaction: ClientTransaction | null = null;
+  #authorization: [name: string, value: string][] = [];
+  #attempts: Record<number, number> = {};
+  #provisional = false;
+  #cancel: { reason: string | undefined } | null = null;
+  #cancelSent = false;
+  #ringTimer: Timer | null = null;
+  #giveUpTimer: Timer | null = null;
+
+  constructor(core: SipCore, options: OutgoingSipCallOptions, forget: () => void) {
+    super();
+    this.#core = core;
+    this.#forget = forget;
+    this.#authorizer = new Authorizer(options.credentials ?? null);
+    this.#ringTimeoutMs = options.ringTimeoutMs ?? DEFAULT_RING_TIMEOUT_MS;
+    try {
+      this.#invite = prepareInvite(core, options);
+      this.#callId = this.#invite.request.headers.get('call-id') ?? '';
+    } catch (error) {
+      this.#callId = newCallId();
+      core.log.warn({ reason: messageOf(error) }, 'an outgoing SIP call cannot be placed');
+      queueMicrotask(() => this.#end({ cause: 'rejected', statusCode: 400, reasonPhrase: messageOf(error) }));
+      return;
+    }
+    queueMicrotask(() => this.#start());
+  }
+
+  get callId(): string {
+    return this.#callId;
+  }
+
+  get state(): OutgoingSipCall['state'] {
+    return this.#state;
+  }
+
+  /** Where the INVITE went; the address is the name until it is resolved. */
+  get source(): SipSource {
+    const to = this.#invite?.destination;
+    return { transport: to?.transport ?? 'udp', address: to?.address ?? to?.host ?? '', port: to?.port ?? 0 };
+  }
+
+  hangup(options: { reason?: string } = {}): void {
+    if (options.reason !== undefined) checkHeader('Reason', options.reason);
+    this.#leave({ cause: 'local' }, options.reason);
+  }
+
+  serverStopped(): void {
+    this.#leave({ cause: 'server-stopped' }, undefined);
+  }
+
+  // ── INVITE and its answers ──
+
+  #start(): void {
+    if (this.#state === 'ended' || !this.#invite) return;
+    this.#ringTimer = this.#core.clock.after(this.#ringTimeoutMs, () => this.#leave({ cause: 'ring-timeout' }, undefined));
+    this.#send(this.#invite);
+  }
+
+  #send(invite: PreparedInvite): void {
+    this.#provisional = false;
+    const user = {
+      response: (response: SipResponse) => this.#answered(response),
+      failed: (reason: 'timeout' | 'transport') => this.#over({ cause: 'unreachable', reasonPhrase: reason === 'timeout' ? 'No Answer To INVITE' : 'Not Sent' }),
+    };
+    const request = { ...invite.request, headers: invite.request.headers.clone() };
+    for (const [name, value] of this.#authorization) request.headers.add(name, value);
+    this.#transaction = sendRequest(this.#core, request, { destination: invite.destination, user });
+  }
+
+  #answered(response: SipResponse): void {
+    const core = readCore(response);
+    const request = this.#transaction?.request;
+    if (!core || !request) return;
+    if (response.statusCode < 200) return this.#progressed(response, request, core);
+    if (response.statusCode < 300) return this.#succeeded(response, request, core);
+    this.#refused(response, request);
+  }
+
+  #progressed(response: SipResponse, request: SipRequest, core: MessageCore): void {
+    if (this.#chosen) return;
+    this.#provisional = true;
+    if (this.#cancel) return this.#sendCancel();
+    if (response.statusCode === 100) return;
+    this.#sessionOf(response, request, core);
+    this.emit('progressed', response.statusCode, bodyOf(response));
+  }
+
+  #sessionOf(response: SipResponse, request: SipRequest, core: MessageCore): DialogSession | null {
+    const known = this.#sessions.get(core.toTag);
+    if (known || this.#sessions.size >= MAX_FORKS) return known ?? null;
+    const dialog = dialogOfClient(request, response, core);
+    if (!dialog) return null;
+    const session = new DialogSession(this.#core, { dialog, owner: this, role: 'calling', source: this.source, authorizer: this.#authorizer });
+    this.#sessions.set(core.toTag, session);
+    return session;
+  }
+
+  /** RFC 3261 §13.2.2.4: the first 2xx is the call; those of other branches are acknowledged and hung up. */
+  #succeeded(response: SipResponse, request: SipRequest, core: MessageCore): void {
+    const session = this.#sessionOf(response, request, core);
+    if (!session) return this.#over({ cause: 'rejected', statusCode: 500, reasonPhrase: 'Answer Without Tag' });
+    const repeated = session.phase !== 'early';
+    if (!repeated) this.#confirmRoute(session, response);
+    session.sendAck(core.cseq.number, this.#authorization);
+    if (repeated) return;
+    if (this.#chosen || this.#state === 'ended') return this.#hangUpBranch(session);
+    this.#chosen = session;
+    this.#closeSessions(session);
+    this.#stopTimers();
+    this.#state = 'accepted';
+    this.emit('accepted', bodyOf(response));
+    if (this.#state !== 'accepted') return;
+    this.#state = 'confirmed';
+    this.emit('confirmed', null);
+  }
+
+  /** The route set is that of the 2xx, whatever a provisional answer said (§13.2.2.4). */
+  #confirmRoute(session: DialogSession, response: SipResponse): void {
+    session.dialog.routeSet = response.headers.list('record-route').reverse();
+    refreshTarget(session.dialog, response);
+  }
+
+  #hangUpBranch(session: DialogSession): void {
+    session.bye(undefined);
+    if (!this.#chosen) this.#released();
+  }
+
+  #refused(response: SipResponse, request: SipRequest): void {
+    const attempt = this.#attempts[response.statusCode] ?? 0;
+    const authorization = this.#cancel ? null : this.#authorizer.answer(response, request, attempt);
+    if (authorization && this.#invite && this.#state === 'early') return this.#sendAgain(authorization, response.statusCode);
+    const reason = response.headers.get('reason');
+    this.#over({ cause: 'rejected', statusCode: response.statusCode, reasonPhrase: response.reasonPhrase, ...(reason !== undefined && { reason }) });
+  }
+
+  /** RFC 3261 §22.2: same Call-ID and From, next CSeq. */
+  #sendAgain(authorization: [name: string, value: string], statusCode: number): void {
+    if (!this.#invite) return;
+    this.#attempts[statusCode] = (this.#attempts[statusCode] ?? 0) + 1;
+    this.#authorization = [...this.#authorization.filter(([name]) => name !== authorization[0]), authorization];
+    const headers = this.#invite.request.headers;
+    headers.set('CSeq', `${Number.parseInt(headers.get('cseq') ?? '1', 10) + 1} INVITE`);
+    this.#closeSessions(null);
+    this.#send(this.#invite);
+  }
+
+  // ── endings ──
+
+  /** From our side, at any time. */
+  #leave(ending: SipEnding, reason: string | undefined): void {
+    if (this.#state === 'ended') return;
+    if (this.#chosen) {
+      this.#chosen.bye(reason);
+    } else if (this.#transaction) {
+      this.#cancel = { reason };
+      if (this.#provisional) this.#sendCancel();
+    }
+    this.#end(ending);
+  }
+
+  /** RFC 3261 §9.1: not before a provisional answer, and no longer than 64·T1 for what comes of it. */
+  #sendCancel(): void {
+    const invite = this.#transaction;
+    if (!invite || this.#cancelSent) return;
+    this.#cancelSent = true;
+    const cancel = cancelOf(invite.request);
+    if (this.#cancel?.reason !== undefined) cancel.headers.add('Reason', this.#cancel.reason);
+    const branch = readCore(cancel)?.via.params.get('branch') ?? '';
+    this.#core.layer.request(cancel, { branch, destination: invite.destination, user: { response: () => {}, failed: () => {} } });
+    this.#giveUpTimer = this.#core.clock.after(GIVE_UP_MS, () => {
+      invite.abandon();
+      this.#released();
+    });
+  }
+
+  /** The INVITE is over without a call. */
+  #over(ending: SipEnding): void {
+    this.#end(ending);
+    this.#released();
+  }
+
+  #end(ending: SipEnding): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#ringTimer?.cancel();
+    this.emit('ended', ending);
+    if (!this.#transaction || this.#chosen) this.#forget();
+  }
+
+  /** Nothing more will come of the INVITE. */
+  #released(): void {
+    this.#stopTimers();
+    this.#closeSessions(null);
+    this.#forget();
+  }
+
+  #stopTimers(): void {
+    this.#ringTimer?.cancel();
+    this.#giveUpTimer?.cancel();
+  }
+
+  /** Early dialogs of other branches; one that is being hung up closes itself. */
+  #closeSessions(except: DialogSession | null): void {
+    for (const [tag, session] of this.#sessions) {
+      if (session === except || session.phase !== 'early') continue;
+      session.close();
+      this.#sessions.delete(tag);
+    }
+  }
+
+  // ── SessionOwner ──
+
+  byeReceived(reason: string | undefined): void {
+    this.#end({ cause: 'remote-bye', ...(reason !== undefined && { reason }) });
+  }
+
+  reoffered(...args: OutgoingSipCallEvents['reoffered']): boolean {
+    if (this.#state !== 'confirmed' || this.listenerCount('reoffered') === 0) return false;
+    this.emit('reoffered', ...args);
+    return true;
+  }
+
+  reofferAnswered(body: SipBody | null): void {
+    this.emit('reofferAnswered', body);
+  }
+
+  infoReceived(body: SipBody | null): void {
+    if (this.#state !== 'ended') this.emit('infoReceived', body);
+  }
+
+  ackMissed(): void {
+    this.#end({ cause: 'ack-timeout' });
+  }
+}

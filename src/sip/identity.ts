@@ -1,0 +1,48 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { SipTransportName } from './contract.ts';
+import type { MessageCore } from './message/request-core.ts';
+import { bracket } from './message/uri.ts';
+import { MAGIC_COOKIE } from './message/via.ts';
+
+/** Methods we answer, for Allow. */
+export const METHODS = ['INVITE', 'ACK', 'BYE', 'CANCEL', 'OPTIONS', 'INFO', 'UPDATE'] as const;
+export const ALLOW = METHODS.join(', ');
+
+/** How this user agent names itself in messages. */
+export class Identity {
+  readonly product: string;
+  readonly #address: string;
+  readonly #ports: () => { udp: number; tcp: number };
+  readonly #secret = randomBytes(16);
+
+  constructor(parts: { product: string; address: string; ports: () => { udp: number; tcp: number } }) {
+    this.product = parts.product;
+    this.#address = bracket(parts.address);
+    this.#ports = parts.ports;
+  }
+
+  via(transport: SipTransportName, branch: string): string {
+    return `SIP/2.0/${transport.toUpperCase()} ${this.#address}:${this.#ports()[transport]};branch=${branch};rport`;
+  }
+
+  contact(transport: SipTransportName): string {
+    return `<sip:${this.#address}:${this.#ports()[transport]}${transport === 'tcp' ? ';transport=tcp' : ''}>`;
+  }
+
+  /** The tag of answers given without state: the same for every repetition of a request (RFC 3261 §8.2.7). */
+  statelessTag(core: Pick<MessageCore, 'callId' | 'fromTag'>): string {
+    return createHmac('sha256', this.#secret).update(`${core.callId}\n${core.fromTag}`).digest('hex').slice(0, 16);
+  }
+}
+
+export function newTag(): string {
+  return randomBytes(8).toString('hex');
+}
+
+export function newBranch(): string {
+  return MAGIC_COOKIE + randomBytes(10).toString('hex');
+}
+
+export function newCallId(): string {
+  return randomBytes(16).toString('hex');
+}

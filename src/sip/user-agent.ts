@@ -1,0 +1,180 @@
+import { Emitter } from '../base/emitter.ts';
+import type { Clock } from '../base/clock.ts';
+import { sleep } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { IncomingCall } from './call/incoming-call.ts';
+import { OutgoingCall } from './call/outgoing-call.ts';
+import type { OutgoingSipCall, OutgoingSipCallOptions, SipSource, SipUserAgent, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
+import type { SipCore } from './core.ts';
+import { DialogTable } from './dialog/dialog-table.ts';
+import { Identity, newTag } from './identity.ts';
+import { buildResponse } from './message/build.ts';
+import type { SipRequest, SipResponse } from './message/message.ts';
+import { parseMessage } from './message/parse.ts';
+import { readCore, requestDefect, type MessageCore } from './message/request-core.ts';
+import { withSource } from './message/via.ts';
+import { refusalOutsideDialog, viaOfUnreadable, type Refusal } from './refusals.ts';
+import { TransactionLayer, type ServerTransaction } from './transaction/layer.ts';
+import { advertisedAddress, Transports } from './transport/transports.ts';
+
+/** How long `stop` waits for answers to its BYE and CANCEL. */
+const STOP_WAIT_MS = 1_500;
+const STOP_POLL_MS = 20;
+
+/** A user agent that is not listening yet; `start` binds its sockets. */
+export function createSipUserAgent(options: SipUserAgentOptions, deps: { clock: Clock; log: Log }): SipUserAgent {
+  return new UserAgent(options, deps);
+}
+
+class UserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
+  readonly #options: SipUserAgentOptions;
+  readonly #core: SipCore;
+  readonly #transports: Transports;
+  readonly #calls = new Set<IncomingCall | OutgoingCall>();
+  /** Calls that may still be cancelled, by the transaction of their INVITE. */
+  readonly #byInvite = new WeakMap<ServerTransaction, IncomingCall>();
+  #stopping = false;
+
+  constructor(options: SipUserAgentOptions, deps: { clock: Clock; log: Log }) {
+    super();
+    const { clock, log } = deps;
+    this.#options = options;
+    this.#transports = new Transports({ clock, log, received: (bytes, source) => this.#received(bytes, source) });
+    const address = options.publicAddress ?? advertisedAddress(options.bindAddress);
+    const identity = new Identity({ product: options.product, address, ports: () => this.#transports.ports });
+    this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable() };
+  }
+
+  get ports(): { udp: number; tcp: number } {
+    return this.#transports.ports;
+  }
+
+  start(): Promise<void> {
+    return this.#transports.start(this.#options.bindAddress, this.#options.port);
+  }
+
+  call(options: OutgoingSipCallOptions): OutgoingSipCall {
+    const call: OutgoingCall = new OutgoingCall(this.#core, options, () => void this.#calls.delete(call));
+    this.#calls.add(call);
+    if (this.#stopping) queueMicrotask(() => call.serverStopped());
+    return call;
+  }
+
+  counts(): { dialogs: number; transactions: number; connections: number } {
+    return { dialogs: this.#core.dialogs.size, transactions: this.#core.layer.count, connections: this.#transports.connectionCount };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    for (const call of [...this.#calls]) call.serverStopped();
+    const { clock, layer, dialogs } = this.#core;
+    const untilMs = clock.nowMs() + STOP_WAIT_MS;
+    while ((layer.unanswered > 0 || dialogs.size > 0) && clock.nowMs() < untilMs) await sleep(clock, STOP_POLL_MS);
+    dialogs.closeAll();
+    layer.shutDown();
+    await this.#transports.stop();
+  }
+
+  // ── the way in ──
+
+  #received(bytes: Buffer, source: SipSource): void {
+    try {
+      this.#read(bytes, source);
+    } catch (error) {
+      this.#core.log.error({ reason: messageOf(error), ...source }, 'a SIP message could not be handled');
+    }
+  }
+
+  #read(bytes: Buffer, source: SipSource): void {
+    const parsed = parseMessage(bytes);
+    if (!parsed) return;
+    const { message, defect } = parsed;
+    const core = readCore(message);
+    if (message.kind === 'response') {
+      if (core && !defect && message.headers.list('via').length === 1) this.#core.layer.response(message, core);
+      return;
+    }
+    if (!core) return this.#refuseUnreadable(message, source, defect?.reasonPhrase ?? 'Malformed Via, From, To, Call-ID Or CSeq');
+    noteSource(message, core, source);
+    const refusal = defect ?? requestDefect(message, core);
+    if (refusal) return this.#refuse(message, core, { source, refusal });
+    if (!this.#core.layer.absorbs(message, core)) this.#requestReceived(message, core, source);
+  }
+
+  #requestReceived(request: SipRequest, core: MessageCore, source: SipSource): void {
+    if (request.method === 'ACK') return this.#core.dialogs.find(core)?.ackReceived(request, core);
+    if (request.method === 'CANCEL') return this.#cancelReceived(request, core, source);
+    const dialog = core.toTag === '' ? null : this.#core.dialogs.find(core);
+    if (dialog) {
+      const transaction = this.#core.layer.serve(request, core, source);
+      if (transaction) dialog.requestReceived(transaction);
+      return;
+    }
+    const refusal = refusalOutsideDialog(request, core, { merged: core.toTag === '' && this.#core.layer.isMerged(core) }) ?? this.#refusalOfInvite(request, source);
+    if (refusal) return this.#refuse(request, core, { source, refusal });
+    const transaction = this.#core.layer.serve(request, core, source);
+    if (transaction) this.#inviteReceived(transaction);
+  }
+
+  /** What the owner of this user agent, or its state, has against a call. */
+  #refusalOfInvite(request: SipRequest, source: SipSource): Refusal | null {
+    if (this.#stopping || this.listenerCount('incomingCall') === 0) return { statusCode: 503, headers: [['Retry-After', '10']] };
+    try {
+      return this.#options.admit?.({ requestUri: request.uri, source }) ?? null;
+    } catch (error) {
+      this.#core.log.error({ reason: messageOf(error) }, 'the admission check of SIP calls failed');
+      return { statusCode: 500 };
+    }
+  }
+
+  #inviteReceived(transaction: ServerTransaction): void {
+    transaction.respond(buildResponse(transaction.request, 100));
+    const call: IncomingCall = new IncomingCall(this.#core, transaction, () => void this.#calls.delete(call));
+    this.#calls.add(call);
+    this.#byInvite.set(transaction, call);
+    this.emit('incomingCall', call);
+  }
+
+  /** RFC 3261 §9.2. */
+  #cancelReceived(request: SipRequest, core: MessageCore, source: SipSource): void {
+    const invite = this.#core.layer.cancelledBy(core);
+    if (!invite) return this.#refuse(request, core, { source, refusal: { statusCode: 481 } });
+    const call = this.#byInvite.get(invite);
+    const transaction = this.#core.layer.serve(request, core, source);
+    transaction?.respond(this.#response(request, 200, { statusCode: 200, toTag: call?.localTag ?? newTag() }));
+    call?.cancelled(request.headers.get('reason'));
+  }
+
+  // ── answers without state ──
+
+  #refuse(request: SipRequest, core: MessageCore, how: { source: SipSource; refusal: Refusal }): void {
+    if (request.method === 'ACK') return;
+    const toTag = this.#core.identity.statelessTag(core);
+    const response = this.#response(request, how.refusal.statusCode, { ...how.refusal, toTag });
+    this.#core.layer.send(response, this.#core.layer.responseDestination(core.via, how.source));
+  }
+
+  /** 400 to a request of which only the Via can be read, as long as there is something to repeat in the other four. */
+  #refuseUnreadable(request: SipRequest, source: SipSource, reasonPhrase: string): void {
+    const via = viaOfUnreadable(request);
+    if (!via) return;
+    const callId = request.headers.get('call-id') ?? '';
+    const response = this.#response(request, 400, { statusCode: 400, reasonPhrase, toTag: this.#core.identity.statelessTag({ callId, fromTag: '' }) });
+    this.#core.layer.send(response, this.#core.layer.responseDestination(via, source));
+  }
+
+  #response(request: SipRequest, statusCode: number, refusal: Refusal & { toTag: string }): SipResponse {
+    const { reasonPhrase, toTag } = refusal;
+    const headers = [...(refusal.headers ?? []), ['Server', this.#core.identity.product] as const];
+    return buildResponse(request, statusCode, { toTag, headers, ...(reasonPhrase !== undefined && { reasonPhrase }) });
+  }
+}
+
+/** Writes `received` and `rport` into the top Via, so that every answer carries them (RFC 3261 §18.2.1, RFC 3581 §4). */
+function noteSource(request: SipRequest, core: MessageCore, source: SipSource): void {
+  const line = request.headers.get('via') ?? '';
+  const rest = line.slice(line.indexOf(core.viaText) + core.viaText.length);
+  request.headers.set('Via', withSource(core.viaText, core.via, source) + rest);
+}
