@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { StartupError, messageOf } from '../base/errors.ts';
+import { parseSipUri } from '../sip/message/uri.ts';
 import type { PhoneSound } from '../testing/phone-sound.ts';
 import { readWavFile } from '../testing/wav-file.ts';
 
@@ -25,6 +26,8 @@ Exit code 0 when the call was answered, 1 when not, 2 when the options make no s
 export interface CallOptions {
   /** SIP URI to call. */
   to: string;
+  /** Host of `to`, to see which way the phone's packets leave. */
+  host: string;
   from: string;
   transport: 'udp' | 'tcp';
   sound: PhoneSound;
@@ -68,8 +71,10 @@ export function readCallOptions(argv: string[]): CallOptions | null {
   const [target, ...more] = positionals;
   if (target === undefined || more.length > 0) throw new StartupError('exactly one number or SIP URI is called, e.g. partyline call +15550100');
   const transport = transportOf(values.transport, target);
+  const to = targetUri(target, values.server ?? '127.0.0.1:5060', transport);
   return {
-    to: targetUri(target, values.server ?? '127.0.0.1:5060', transport),
+    to,
+    host: hostOf(to),
     from: values.from ?? '+15551234567',
     transport,
     ...soundOf(values),
@@ -92,6 +97,12 @@ function targetUri(target: string, server: string, transport: 'udp' | 'tcp'): st
   if (!/^\+?\d{1,15}$/.test(number)) throw new StartupError(`${JSON.stringify(target)} is neither a number nor a SIP URI (sip:user@host:port)`);
   if (!/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/.test(server)) throw new StartupError(`--server looks like host:port, not ${JSON.stringify(server)}`);
   return `sip:${number}@${server}${suffix}`;
+}
+
+function hostOf(uri: string): string {
+  const parsed = parseSipUri(uri);
+  if (!parsed) throw new StartupError(`${JSON.stringify(uri)} is not a SIP URI (sip:user@host:port)`);
+  return parsed.host;
 }
 
 function soundOf(flags: Flags): Pick<CallOptions, 'sound' | 'soundText'> {

@@ -5,6 +5,7 @@ import { describeEnding, type SimulatedCall } from '../testing/simulated-call.ts
 import { SimulatedPhone } from '../testing/simulated-phone.ts';
 import { wavBytes } from '../testing/wav-file.ts';
 import { CALL_HELP, readCallOptions, type CallOptions } from './call-options.ts';
+import { localAddressTowards } from './local-address.ts';
 
 const LISTEN_EVERY_MS = 1000;
 const SILENT_BELOW_DBOV = -60;
@@ -36,7 +37,8 @@ export async function runCall(argv: string[]): Promise<void> {
 
 /** True when the call was answered. */
 async function place(options: CallOptions): Promise<boolean> {
-  const phone = await SimulatedPhone.start({ transport: options.transport, keepMs: options.recordPath ? RECORD_MS : KEEP_MS });
+  const address = await localAddressTowards(options.host);
+  const phone = await SimulatedPhone.start({ address, transport: options.transport, keepMs: options.recordPath ? RECORD_MS : KEEP_MS });
   try {
     say(`dialling  ${options.to} over ${options.transport} as ${options.from}, ${options.soundText}`);
     const call = await phone.call(options.to, { from: options.from, sound: options.sound });

@@ -47,14 +47,18 @@ export class HeardSound {
     this.#write(position, view, law);
   }
 
-  /** The last `lastMs` up to now (all that is kept, without it). */
+  /**
+   * Exactly the last `lastMs` up to now, with silence for what was before the beginning or is no longer kept; without it
+   * all that is kept.
+   */
   samples(lastMs = Infinity): Int16Array {
     const nowAt = this.#positionAt(this.#now());
     const to = nowAt - this.#end < IN_FLIGHT ? this.#end : nowAt;
-    const from = Math.max(0, to - this.#ring.length, to - lastMs * SAMPLES_PER_MS);
+    const kept = Math.max(0, to - this.#ring.length);
+    const from = lastMs === Infinity ? kept : to - Math.round(lastMs * SAMPLES_PER_MS);
     const result = new Int16Array(to - from);
     const known = Math.min(to, this.#end);
-    for (let at = from; at < known; at++) result[at - from] = this.#ring[at % this.#ring.length] as number;
+    for (let at = Math.max(from, kept); at < known; at++) result[at - from] = this.#ring[at % this.#ring.length] as number;
     return result;
   }
 
