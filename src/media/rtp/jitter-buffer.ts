@@ -4,8 +4,8 @@
  * its timestamp says, what is played is read 20 ms at a time.
  *
  * The delay follows the network: a frame that is not there when its turn comes is held back (the delay grows by 20 ms)
- * while nothing newer has arrived, and given up as lost otherwise. Depth that was not needed for two seconds is taken
- * back frame by frame. A sender whose clock runs fast or slow is the same two cases.
+ * while no more has arrived after it than packets have been late of late, and given up as lost otherwise. Depth that was
+ * not needed for two seconds is taken back frame by frame. A sender whose clock runs fast or slow is the same two cases.
  *
  * Entries are 16-bit samples, or codes of a sample-by-sample codec such as G.711 so that the silent need not be decoded.
  */
@@ -32,6 +32,8 @@ export class JitterBuffer {
   #playAt = 0;
   #endAt = 0;
   #waiting = false;
+  /** Packets that are no whole number of frames need a frame more at the beginning. */
+  #uneven = false;
   #heldFrames = 0;
   #lateInARow = 0;
   #target = FRAME_SAMPLES;
@@ -68,6 +70,7 @@ export class JitterBuffer {
     const at = timestamp | 0;
     if (!this.#running) this.#begin(at, options.nowMs);
     else if (!this.#inReach(at, samples, options.nowMs)) return;
+    this.#uneven = samples % FRAME_SAMPLES !== 0;
     this.#measure(at, options.nowMs);
     this.#write(at, data, options);
     const end = (at + samples) | 0;
@@ -98,6 +101,7 @@ export class JitterBuffer {
       return true;
     }
     this.discarded++;
+    this.#measure(at, nowMs);
     if (++this.#lateInARow < LATE_BEFORE_RESET) return false;
     this.reset();
     this.#begin(at, nowMs);
@@ -133,18 +137,20 @@ export class JitterBuffer {
     if (!this.#running) return 'idle';
     let depth = this.depth;
     if (this.#waiting) {
-      if (depth < this.#target && ++this.#heldFrames * FRAME_SAMPLES < this.#target) return 'idle';
+      const enough = this.#uneven ? this.#target + FRAME_SAMPLES - 1 : this.#target;
+      if (depth < enough && ++this.#heldFrames * FRAME_SAMPLES < enough) return 'idle';
       this.#waiting = false;
       this.#heldFrames = 0;
     }
-    if (depth <= 0) return this.#hold();
+    // Not whole yet, or missing while its packet may still come.
+    if (depth < FRAME_SAMPLES || (depth < this.#target && this.#ring[this.#playAt & MASK] === MISSING)) return this.#hold();
     if (this.#heldFrames > 0) depth = this.#skipConcealed(depth);
-    if (depth < FRAME_SAMPLES && depth < this.#target && this.#ring[this.#playAt & MASK] === MISSING) return this.#hold();
+    if (depth < FRAME_SAMPLES) return this.#hold();
     this.#shrink(depth);
     return this.#read(out);
   }
 
-  /** Nothing newer has come: stand still. A stream that stays away is over until its next packet. */
+  /** Stand still. A stream that stays away is over until its next packet. */
   #hold(): PulledFrame {
     if (++this.#heldFrames > MAX_HELD_FRAMES) {
       this.reset();
