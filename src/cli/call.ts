@@ -8,6 +8,7 @@ import { CALL_HELP, readCallOptions, type CallOptions } from './call-options.ts'
 import { localAddressTowards } from './local-address.ts';
 
 const LISTEN_EVERY_MS = 1000;
+const HINT_AFTER_MS = 3000;
 const SILENT_BELOW_DBOV = -60;
 /** An hour of what was heard is kept for --record. */
 const RECORD_MS = 3_600_000;
@@ -62,6 +63,7 @@ async function follow(call: SimulatedCall, options: CallOptions): Promise<boolea
     if (options.digits) void call.sendDigits(options.digits).then(() => say(`pressed   ${options.digits}`));
     listen(call, timers);
   });
+  timers.add(systemClock.after(HINT_AFTER_MS, () => void (call.state === 'dialling' && say(`waiting   nothing has come back from ${options.host} yet: does the server run, and is the port right?`))));
   const ending = await new Promise<string>((resolve) => call.once('ended', (ended) => resolve(describeEnding(ended))));
   for (const timer of timers) timer.cancel();
   process.off('SIGINT', leave).off('SIGTERM', leave);
