@@ -5,7 +5,7 @@ import type { IncomingSipCall, SipTransportName, SipUserAgent } from '../sip/con
 import { createSipUserAgent } from '../sip/user-agent.ts';
 import { PhoneAudio } from './phone-audio.ts';
 import type { PhoneSound } from './phone-sound.ts';
-import { SimulatedCall, SimulatedCallError } from './simulated-call.ts';
+import { describeEnding, SimulatedCall, SimulatedCallError } from './simulated-call.ts';
 
 /** What the phone does when it is called. */
 export type IncomingHabit = { kind: 'answer'; afterMs?: number } | { kind: 'ring' } | { kind: 'reject'; statusCode: number };
@@ -129,6 +129,11 @@ export class SimulatedPhone extends Emitter<SimulatedPhoneEvents> {
         reject(new SimulatedCallError(`nobody called within ${timeoutMs} ms`));
       });
     });
+  }
+
+  /** A line per call, for people who look for what went wrong. */
+  log(): string {
+    return this.calls.map((call, n) => `call ${n + 1} ${call.direction} ${call.state} ${JSON.stringify(call.milestones)} sent=${call.packetsSent} heard=${call.heard.packets} ${describeEnding(call.ending)}`).join('\n');
   }
 
   /** Hangs up whatever is left and closes the sockets. */
