@@ -14,7 +14,7 @@ export interface SipUserAgent extends Emitter<SipUserAgentEvents> {
   start(): Promise<void>;
   /** The ports really bound (useful with port 0). */
   readonly ports: { udp: number; tcp: number };
-  /** Sends an INVITE. The call is returned at once; failures arrive as `ended`. */
+  /** Sends an INVITE. The call is returned at once; failures arrive as `ended`, a URI or header that cannot be sent as `rejected` with 400. */
   call(options: OutgoingSipCallOptions): OutgoingSipCall;
   /** Live dialogs and transactions; all 0 when nothing leaks. */
   counts(): { dialogs: number; transactions: number; connections: number };

@@ -17,6 +17,8 @@ export interface SipUri {
 
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9_.-]*[a-z0-9.])?)$/;
 const USER = /^([A-Za-z0-9\-_.!~*'()&=+$,;?/:#]|%[0-9a-fA-F]{2})+$/;
+/** A little more than RFC 3261 allows unescaped in header values: people write `?X-Mail=a@b`. */
+const HEADERS = /^([A-Za-z0-9\-_.!~*'()[\]/:&+$=;?@,]|%[0-9a-fA-F]{2})*$/;
 const REST = /^([A-Za-z0-9\-_.!~*'()[\]/:&+$=;]|%[0-9a-fA-F]{2})*$/;
 
 /** Host and port as in URIs and Via: `example.com:5060`, `[::1]`. Null when malformed. */
@@ -43,7 +45,7 @@ export function parseSipUri(text: string): SipUri | null {
   const [hostText = '', ...paramTexts] = rest.slice(at + 1).split(';');
   const hostPort = parseHostPort(hostText);
   const params = parseUriParams(paramTexts);
-  if (!hostPort || !params || !REST.test(headerText)) return null;
+  if (!hostPort || !params || !HEADERS.test(headerText)) return null;
   const scheme = match[1]?.toLowerCase() === 'sips' ? 'sips' : 'sip';
   return { scheme, user: withoutPassword(userInfo), ...hostPort, params, headers: parseUriHeaders(headerText) };
 }
