@@ -1,5 +1,6 @@
 import twilio from 'twilio';
 import { expect, it } from 'vitest';
+import type { SimulatedCall } from '../../src/testing/simulated-call.ts';
 import { SimulatedPhone } from '../../src/testing/simulated-phone.ts';
 import { Browser } from '../peers/browser.ts';
 import { Cast } from '../peers/cast.ts';
@@ -63,7 +64,7 @@ it('the calls of another worker go on', async () => {
   await stage.number('+15550401', '/voice');
   const phone = await cast.add('phone', SimulatedPhone.start({ user: '+15557043' }));
   // One call at a time, so that each goes to the less loaded of the two workers.
-  const calls = [];
+  const calls: SimulatedCall[] = [];
   for (let n = 0; n < 4; n++) {
     const call = await phone.call(server.sipUri('+15550401'));
     await call.answered();
