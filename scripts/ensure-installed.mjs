@@ -76,6 +76,8 @@ function ensureTestPeers() {
   if (still.length > 0) fail(`${still.join(', ')} still not found after the installation.`);
 }
 
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 18)) fail(`Partyline needs Node 20.18 or newer; this is ${process.versions.node}.`);
 ensurePackages();
 if (forTest) ensureTestPeers();
 else if (!onPath('espeak-ng')) say('Hint: espeak-ng is not installed, so <Say> stays silent. Debian, Ubuntu: sudo apt-get install espeak-ng');
