@@ -78,8 +78,8 @@ export class BrowserVoice implements MixInput, TrackSink {
     this.#decoder = null;
   }
 
-  pull(): boolean {
-    const pulled = this.#buffer.pull(this.pcm);
+  pull(nowMs: number): boolean {
+    const pulled = this.#buffer.pull(this.pcm, nowMs);
     const there = pulled === 'voice' || pulled === 'patched';
     if (there) this.#heardLevel = dbov(powerOf(this.pcm));
     else if (pulled === 'idle') this.#heardLevel = SILENCE_DBOV;

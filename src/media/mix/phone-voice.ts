@@ -39,8 +39,8 @@ export class PhoneVoice implements MixInput {
     this.#buffer.insert(view.timestamp, view.buffer, { offset: view.payloadOffset, samples: view.payloadLength, nowMs });
   }
 
-  pull(): boolean {
-    const pulled = this.#buffer.pull(this.#codes);
+  pull(nowMs: number): boolean {
+    const pulled = this.#buffer.pull(this.#codes, nowMs);
     if (pulled === 'idle' || pulled === 'lost') return this.#conceal(pulled === 'lost');
     const { power, toPcm } = this.#g711;
     const codes = this.#codes;

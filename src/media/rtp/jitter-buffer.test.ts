@@ -26,7 +26,7 @@ interface Heard {
 }
 
 /** Lets packets arrive and pulls a frame every 20 ms, as a mixer does; a frame's delay counts from the birth of its first sample. */
-function play(packets: Packet[], pulls: number, firstPullMs = 1): Heard {
+function play(packets: Packet[], pulls: number, firstPullMs = 5): Heard {
   const buffer = new JitterBuffer();
   const queue = [...packets].sort((a, b) => a.arrivesMs - b.arrivesMs);
   const out = new Int16Array(FRAME_SAMPLES);
@@ -37,7 +37,7 @@ function play(packets: Packet[], pulls: number, firstPullMs = 1): Heard {
       const { at, samples, arrivesMs } = queue.shift()!;
       buffer.insert((START + at) >>> 0, samplesFrom(at, samples), { offset: 0, samples, nowMs: arrivesMs });
     }
-    const kind = buffer.pull(out);
+    const kind = buffer.pull(out, nowMs);
     // The count goes round every 3.75 s.
     const first = kind === 'voice' ? out[0]! + 30_000 * Math.max(0, Math.round((nowMs * 8 - out[0]!) / 30_000)) : -1;
     if (kind === 'voice') for (let i = 1; i < FRAME_SAMPLES; i++) if (out[i] !== (first + i) % 30_000) expect.fail(`frame of ${first} is torn at ${i}`);
@@ -141,14 +141,14 @@ describe('the jitter buffer', () => {
     buffer.insert(160, new Uint8Array(4000), { offset: 0, samples: 4000, nowMs: 1 });
     buffer.insert(160, new Uint8Array(0), { offset: 0, samples: 0, nowMs: 1 });
     expect(buffer.discarded).toBe(2);
-    expect(buffer.pull(new Int16Array(FRAME_SAMPLES))).toBe('voice');
+    expect(buffer.pull(new Int16Array(FRAME_SAMPLES), 20)).toBe('voice');
   });
 
   it('keeps samples of every value', () => {
     const buffer = new JitterBuffer();
     const out = new Int16Array(FRAME_SAMPLES);
     buffer.insert(0, new Int16Array(FRAME_SAMPLES).fill(-32_768), { offset: 0, samples: 160, nowMs: 0 });
-    expect(buffer.pull(out)).toBe('voice');
+    expect(buffer.pull(out, 20)).toBe('voice');
     expect(out.every((sample) => sample === -32_767)).toBe(true);
   });
 });

@@ -3,9 +3,10 @@
  * timestamp, so re-ordering, duplicates and every packet time fall out of the addressing: what arrives is written where
  * its timestamp says, what is played is read 20 ms at a time.
  *
- * The delay follows the network: a frame that is not there when its turn comes is held back (the delay grows by 20 ms)
- * while no more has arrived after it than packets have been late of late, and given up as lost otherwise. Depth that was
- * not needed for two seconds is taken back frame by frame. A sender whose clock runs fast or slow is the same two cases.
+ * The delay follows the network. Slack is how much later a sample is played than the fastest packet of late could have
+ * brought it; it is to cover the lateness that packets have shown. A frame that is not there when its turn comes is held
+ * back (the slack grows by 20 ms) while its packet may still come, and given up as lost otherwise. Slack that has not been
+ * needed for two seconds is taken back frame by frame. A sender whose clock runs fast or slow is the same two cases.
  *
  * Entries are 16-bit samples, or codes of a sample-by-sample codec such as G.711 so that the silent need not be decoded.
  */
@@ -15,6 +16,15 @@ const MASK = RING - 1;
 /** Marks an entry that never arrived; a sample of that value is written as -32767. */
 const MISSING = -32768;
 const MAX_DEPTH = 3200;
+const MAX_LATENESS = 1600;
+/** Timers of senders and ours are not exact: slack beyond what packets were late. */
+const MARGIN = 16;
+/** Packets that are no whole number of frames: a frame's second half may come 10 ms after its first. */
+const UNEVEN_MARGIN = 80;
+/** After a stall of the network more than this is too much to be taken back at leisure. */
+const EXCESS = 4 * FRAME_SAMPLES;
+const HASTY_SHRINK_FRAMES = 10;
+const TIMESTAMPS = 0x1_0000_0000;
 const MAX_HELD_FRAMES = 25;
 const SHRINK_WINDOW_FRAMES = 100;
 const LATE_BEFORE_RESET = 10;
@@ -32,13 +42,10 @@ export class JitterBuffer {
   #playAt = 0;
   #endAt = 0;
   #waiting = false;
-  /** Packets that are no whole number of frames need a frame more at the beginning. */
   #uneven = false;
   #heldFrames = 0;
   #lateInARow = 0;
-  #target = FRAME_SAMPLES;
   #windowLeft = SHRINK_WINDOW_FRAMES;
-  #windowMinDepth = MAX_DEPTH;
   #baseTransit = 0;
   #peakLateness = 0;
 
@@ -47,9 +54,9 @@ export class JitterBuffer {
     return this.#running ? (this.#endAt - this.#playAt) | 0 : 0;
   }
 
-  /** Depth the buffer waits for when a stream begins, in samples. */
-  get targetDepth(): number {
-    return this.#target;
+  /** Slack that the network of late asks for, in samples. */
+  get #needed(): number {
+    return Math.min(this.#peakLateness, MAX_LATENESS) + (this.#uneven ? MARGIN + UNEVEN_MARGIN : MARGIN);
   }
 
   /** A new stream: other SSRC, other codec. */
@@ -85,7 +92,7 @@ export class JitterBuffer {
     this.#heldFrames = 0;
     this.#lateInARow = 0;
     this.#baseTransit = nowMs * SAMPLES_PER_MS - at;
-    this.#restartWindow();
+    this.#windowLeft = SHRINK_WINDOW_FRAMES;
   }
 
   /** False when the packet is too late. A stream that jumped (a restarted sender keeps its SSRC at times) begins anew. */
@@ -108,17 +115,22 @@ export class JitterBuffer {
     return true;
   }
 
-  /** How much later than the fastest packet of late this one came, in samples; the peak of it decays by 1/8 per window. */
+  /** How much later than the fastest packet of late something of time `at` is at `nowMs`, in samples. */
+  #latenessOf(at: number, nowMs: number): number {
+    const lateness = nowMs * SAMPLES_PER_MS - at - this.#baseTransit;
+    return lateness - Math.round(lateness / TIMESTAMPS) * TIMESTAMPS;
+  }
+
+  /** Remembers the peak of lateness, which decays by 1/8 per window. */
   #measure(at: number, nowMs: number): void {
-    const transit = nowMs * SAMPLES_PER_MS - at;
-    const lateness = transit - this.#baseTransit;
-    if (lateness < 0 || lateness > RING) this.#baseTransit = transit;
-    else {
-      // The base creeps up so that a sender with a slow clock is not taken for a late one.
-      this.#baseTransit += 0.02;
-      if (lateness > this.#peakLateness) this.#peakLateness = lateness;
+    const lateness = this.#latenessOf(at, nowMs);
+    if (lateness < 0 || lateness > RING) {
+      this.#baseTransit = nowMs * SAMPLES_PER_MS - at;
+      return;
     }
-    this.#target = Math.min(MAX_DEPTH / 2, FRAME_SAMPLES + this.#peakLateness);
+    // The base creeps up so that a sender with a slow clock is not taken for a late one.
+    this.#baseTransit += 0.02;
+    if (lateness > this.#peakLateness) this.#peakLateness = lateness;
   }
 
   #write(at: number, data: Uint8Array | Int16Array, options: { offset: number; samples: number }): void {
@@ -133,20 +145,18 @@ export class JitterBuffer {
    * Moves play-out on by one 20 ms frame into `out` (160 entries). `out` is untouched for `lost` and `idle`, and keeps what it
    * held where samples are missing: hand in the frame before.
    */
-  pull(out: Int16Array): PulledFrame {
+  pull(out: Int16Array, nowMs: number): PulledFrame {
     if (!this.#running) return 'idle';
+    const slack = this.#latenessOf(this.#playAt, nowMs);
+    const isTight = slack < this.#needed;
+    if (this.#waiting && isTight && slack >= 0) return 'idle';
+    this.#waiting = false;
     let depth = this.depth;
-    if (this.#waiting) {
-      const enough = this.#uneven ? this.#target + FRAME_SAMPLES - 1 : this.#target;
-      if (depth < enough && ++this.#heldFrames * FRAME_SAMPLES < enough) return 'idle';
-      this.#waiting = false;
-      this.#heldFrames = 0;
-    }
     // Not whole yet, or missing while its packet may still come.
-    if (depth < FRAME_SAMPLES || (depth < this.#target && this.#ring[this.#playAt & MASK] === MISSING)) return this.#hold();
+    if (depth < FRAME_SAMPLES || (isTight && this.#ring[this.#playAt & MASK] === MISSING)) return this.#hold();
     if (this.#heldFrames > 0) depth = this.#skipConcealed(depth);
     if (depth < FRAME_SAMPLES) return this.#hold();
-    this.#shrink(depth);
+    this.#shrink(depth, nowMs);
     return this.#read(out);
   }
 
@@ -169,23 +179,18 @@ export class JitterBuffer {
     return depth - gap;
   }
 
-  /** Gives back delay that has not been needed for a whole window. */
-  #shrink(depth: number): void {
-    if (depth > MAX_DEPTH) {
-      this.#drop(depth - Math.ceil(this.#target / FRAME_SAMPLES) * FRAME_SAMPLES);
-      this.#restartWindow();
-      return;
-    }
-    if (depth < this.#windowMinDepth) this.#windowMinDepth = depth;
+  /** Gives back slack that has not been needed for a whole window, and at once what is far too much. */
+  #shrink(depth: number, nowMs: number): void {
+    if (depth > MAX_DEPTH) this.#drop(depth - MAX_DEPTH / 2);
+    else if (depth >= 2 * FRAME_SAMPLES) this.#shrinkFrame(this.#latenessOf(this.#playAt, nowMs) - this.#needed);
     if (--this.#windowLeft > 0) return;
-    if (this.#windowMinDepth >= this.#target + FRAME_SAMPLES) this.#drop(FRAME_SAMPLES);
     this.#peakLateness *= 7 / 8;
-    this.#restartWindow();
+    this.#windowLeft = SHRINK_WINDOW_FRAMES;
   }
 
-  #restartWindow(): void {
-    this.#windowLeft = SHRINK_WINDOW_FRAMES;
-    this.#windowMinDepth = MAX_DEPTH;
+  #shrinkFrame(excess: number): void {
+    const isDue = this.#windowLeft === 1 || (excess >= EXCESS && this.#windowLeft % HASTY_SHRINK_FRAMES === 0);
+    if (isDue && excess >= FRAME_SAMPLES) this.#drop(FRAME_SAMPLES);
   }
 
   #drop(samples: number): void {
