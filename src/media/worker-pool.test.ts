@@ -1,3 +1,7 @@
+import { createSocket } from 'node:dgram';
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
@@ -14,10 +18,10 @@ afterEach(async () => {
   await Promise.all(planes.splice(0).map((plane) => plane.stop()));
 });
 
-async function plane(workers = 1, mediaTimeoutMs?: number): Promise<MediaPlaneHandle> {
+async function plane(workers = 1, mediaTimeoutMs?: number, ports = 200): Promise<MediaPlaneHandle> {
   const base = 20_000 + 2 * Math.floor(Math.random() * 15_000);
   const made = await createMediaPlane(
-    { workers, bindAddress: '127.0.0.1', rtpPorts: { min: base, max: base + 199 }, webrtcPort: 56_000 + Math.floor(Math.random() * 5000), ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }) },
+    { workers, bindAddress: '127.0.0.1', rtpPorts: { min: base, max: base + ports - 1 }, webrtcPort: 56_000 + Math.floor(Math.random() * 5000), ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }) },
     { clock: systemClock, log: silentLog },
   );
   planes.push(made);
@@ -144,4 +148,120 @@ describe('a media plane with forked workers', () => {
     await until(() => caller.heard.filter((p) => p.payloadType === 101 && (p.payload[1]! & 0x80) !== 0).length === 6);
     expect(new Set(caller.heard.filter((p) => p.payloadType === 101).map((p) => `${p.payload[0]}@${p.timestamp}`)).size).toBe(2);
   });
+
+  it('keeps a call whose room was on a worker that died', async () => {
+    const media = await plane(2);
+    const room = await media.createRoom({ roomSid: newSid('RM') });
+    const near = await media.createPhone({ near: room });
+    const far = await media.createPhone({});
+    const roomPid = media.workers().find(({ rooms }) => rooms === 1)!.pid;
+    const [ann, bob] = [await call(near, 440), await call(far, 700)];
+    await near.joinRoom(room, { trackSid: newSid('MT') });
+    await far.joinRoom(room, { trackSid: newSid('MT') });
+    await until(() => bob.hears(440) > LOUD);
+    const lost: string[] = [];
+    near.on('lost', () => lost.push('near'));
+    far.on('lost', () => lost.push('far'));
+    room.on('lost', () => lost.push('room'));
+    process.kill(roomPid, 'SIGKILL');
+    await until(() => lost.length === 2);
+    expect(lost.sort()).toEqual(['near', 'room']);
+    ann.close();
+    callers.splice(callers.indexOf(ann), 1);
+    // Silence, not an end; then it can go elsewhere.
+    await until(() => bob.hears(440, 200) < FAINT && bob.pcm(200).length > 800);
+    await far.leaveRoom();
+    await far.play({ kind: 'tone', frequencyHz: 500, durationMs: 300, levelDbov: -15 });
+    expect(bob.hears(500, 250)).toBeGreaterThan(LOUD);
+    const again = await media.createRoom({ roomSid: newSid('RM') });
+    const next = await media.createPhone({ near: again });
+    const eve = await call(next, 1130);
+    await next.joinRoom(again, { trackSid: newSid('MT') });
+    await far.joinRoom(again, { trackSid: newSid('MT') });
+    await until(() => bob.hears(1130, 200) > LOUD && eve.hears(700, 200) > LOUD);
+    expect(lost).toHaveLength(2);
+  });
+
+  it('says goodbye to phones when it stops, and leaves their ports free', async () => {
+    const media = await plane();
+    const phone = await media.createPhone({});
+    const caller = await call(phone, 440);
+    await until(() => caller.heard.length > 5);
+    await media.stop();
+    await until(() => caller.rtcp.some((packet) => packet.includes(Buffer.from([0x81, 203]))));
+    await expect(media.createPhone({})).rejects.toMatchObject({ name: 'MediaError', reason: 'closed' });
+    await expect(phone.stats()).rejects.toMatchObject({ name: 'MediaError' });
+    for (const port of [phone.localPort, phone.localPort + 1]) await expect(canBind(port)).resolves.toBe(true);
+  });
+
+  it('gives back the ports of calls that are over, and says when there are none', async () => {
+    const media = await plane(1, undefined, 8);
+    const phones = await Promise.all([1, 2, 3, 4].map(() => media.createPhone({})));
+    expect(new Set(phones.map(({ localPort }) => localPort)).size).toBe(4);
+    expect(phones.every(({ localPort }) => localPort % 2 === 0)).toBe(true);
+    await expect(media.createPhone({})).rejects.toMatchObject({ reason: 'no-port' });
+    expect(media.workers()[0]!.phones).toBe(4);
+    await Promise.all(phones.map((phone) => phone.close()));
+    expect(media.workers()[0]!.phones).toBe(0);
+    for (const { localPort } of phones) await expect(canBind(localPort)).resolves.toBe(true);
+    // They rest for five seconds.
+    await new Promise((resolve) => setTimeout(resolve, 5100));
+    await expect(media.createPhone({})).resolves.toMatchObject({ localPort: phones[0]!.localPort });
+  });
+
+  it('takes a call through rooms that close under it', async () => {
+    const media = await plane();
+    const phone = await media.createPhone({});
+    const caller = await call(phone, 440);
+    for (let i = 0; i < 5; i++) {
+      const room = await media.createRoom({ roomSid: newSid('RM') });
+      await phone.joinRoom(room, { trackSid: newSid('MT') });
+      await room.close();
+      await expect(phone.joinRoom(room, { trackSid: newSid('MT') })).rejects.toMatchObject({ reason: 'closed' });
+    }
+    await until(() => caller.heard.length > 20);
+    const numbers = caller.heard.map(({ sequenceNumber }) => sequenceNumber);
+    expect(numbers.every((n, i) => i === 0 || n === ((numbers[i - 1]! + 1) & 0xffff))).toBe(true);
+    expect(media.workers()[0]).toMatchObject({ rooms: 0, phones: 1, browsers: 0 });
+  });
+
+  it('plays a WAV file into a call', async () => {
+    const media = await plane();
+    const phone = await media.createPhone({});
+    const caller = await call(phone, 0);
+    const path = join(tmpdir(), `partyline-${process.pid}.wav`);
+    writeFileSync(path, toneWav(620, 600));
+    try {
+      await expect(phone.play({ kind: 'file', path, contentType: 'audio/wav' }, { loops: 2 })).resolves.toBe('finished');
+    } finally {
+      rmSync(path);
+    }
+    expect(caller.hears(620, 400)).toBeGreaterThan(LOUD);
+    const loud = caller.pcm(3000).reduce((sum, sample) => sum + (Math.abs(sample) > 500 ? 1 : 0), 0);
+    expect(loud).toBeGreaterThan(1.2 * 8000 * 0.9);
+  });
 });
+
+/** 16-bit WAV at 16 kHz. */
+function toneWav(frequencyHz: number, durationMs: number): Buffer {
+  const samples = Int16Array.from({ length: durationMs * 16 }, (_, i) => 8000 * Math.sin((2 * Math.PI * frequencyHz * i) / 16_000));
+  const head = Buffer.alloc(44);
+  head.write('RIFF');
+  head.writeUInt32LE(36 + samples.byteLength, 4);
+  head.write('WAVEfmt ', 8);
+  head.writeUInt32LE(16, 16);
+  [1, 1].forEach((word, i) => head.writeUInt16LE(word, 20 + 2 * i));
+  [16_000, 32_000].forEach((word, i) => head.writeUInt32LE(word, 24 + 4 * i));
+  [2, 16].forEach((word, i) => head.writeUInt16LE(word, 32 + 2 * i));
+  head.write('data', 36);
+  head.writeUInt32LE(samples.byteLength, 40);
+  return Buffer.concat([head, Buffer.from(samples.buffer)]);
+}
+
+function canBind(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    socket.once('error', () => resolve(false));
+    socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => socket.close(() => resolve(true)));
+  });
+}
