@@ -22,10 +22,31 @@ export function refusalOutsideDialog(request: SipRequest, core: MessageCore, sta
   if (state.merged) return { statusCode: 482, reasonPhrase: 'Merged Request' };
   const unsupported = unsupportedOf(request);
   if (unsupported.length > 0) return { statusCode: 420, headers: [['Unsupported', unsupported.join(', ')]] };
-  if (method === 'OPTIONS') return { statusCode: 200, headers: [['Allow', ALLOW], ['Accept', 'application/sdp'], ['Supported', '']] };
+  if (method === 'OPTIONS') return { statusCode: 200, headers: [['Allow', ALLOW], ACCEPT, ['Supported', '']] };
   if (method !== 'INVITE') return { statusCode: 481 };
+  const media = refusalOfMedia(request);
+  if (media) return media;
   // RFC 7332: we call on in our own name, so a call that has come round too often ends here. Other methods end at us anyway.
   return Number(request.headers.get('max-forwards') ?? 70) === 0 ? { statusCode: 483 } : null;
+}
+
+const ACCEPT: [string, string] = ['Accept', 'application/sdp'];
+
+/** A body nobody above could read is 415, an answer the caller could not read 406 (RFC 3261 §8.2.3, §20.1). */
+function refusalOfMedia(request: SipRequest): Refusal | null {
+  const { headers } = request;
+  const encoding = headers.get('content-encoding')?.toLowerCase() ?? 'identity';
+  if (encoding !== 'identity') return { statusCode: 415, headers: [['Accept-Encoding', 'identity']] };
+  const type = mediaType(headers.get('content-type') ?? '');
+  if (request.body.length > 0 && type !== 'application/sdp' && !type.startsWith('multipart/')) return { statusCode: 415, headers: [ACCEPT] };
+  const accepted = headers.list('accept').map(mediaType);
+  const readable = accepted.length === 0 || accepted.some((name) => ['application/sdp', 'application/*', '*/*'].includes(name));
+  return readable ? null : { statusCode: 406, headers: [ACCEPT] };
+}
+
+/** `Application/SDP ; charset=x` → `application/sdp`. */
+function mediaType(value: string): string {
+  return value.replace(/;.*$/s, '').replace(/\s+/g, '').toLowerCase();
 }
 
 /** The top Via of a request whose other headers make no sense, if there is enough to answer it. */

@@ -10,12 +10,12 @@ import type { SipCore } from './core.ts';
 import { DialogTable } from './dialog/dialog-table.ts';
 import { Identity, newTag } from './identity.ts';
 import { buildResponse } from './message/build.ts';
-import type { SipRequest, SipResponse } from './message/message.ts';
+import { LIMITS, type SipRequest, type SipResponse } from './message/message.ts';
 import { parseMessage } from './message/parse.ts';
 import { readCore, requestDefect, type MessageCore } from './message/request-core.ts';
 import { withSource } from './message/via.ts';
 import { refusalOutsideDialog, viaOfUnreadable, type Refusal } from './refusals.ts';
-import { TransactionLayer, type ServerTransaction } from './transaction/layer.ts';
+import { TransactionLayer, type MessageSender, type ServerTransaction } from './transaction/layer.ts';
 import { advertisedAddress, Transports } from './transport/transports.ts';
 
 /** How long `stop` waits for answers to its BYE and CANCEL. */
@@ -24,23 +24,40 @@ const STOP_POLL_MS = 20;
 
 /** A user agent that is not listening yet; `start` binds its sockets. */
 export function createSipUserAgent(options: SipUserAgentOptions, deps: { clock: Clock; log: Log }): SipUserAgent {
-  return new UserAgent(options, deps);
+  return createSipUserAgentOver((received) => new Transports({ ...deps, received }), options, deps);
+}
+
+/** What carries messages: sockets, or a test that plays them. */
+export interface SipCarrier extends MessageSender {
+  readonly ports: { udp: number; tcp: number };
+  readonly connectionCount: number;
+  start(address: string, port: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** As `createSipUserAgent`, over another carrier. `received` never throws. */
+export function createSipUserAgentOver(
+  carrier: (received: (bytes: Buffer, source: SipSource) => void) => SipCarrier,
+  options: SipUserAgentOptions,
+  deps: { clock: Clock; log: Log },
+): SipUserAgent {
+  return new UserAgent(carrier, options, deps);
 }
 
 class UserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
   readonly #options: SipUserAgentOptions;
   readonly #core: SipCore;
-  readonly #transports: Transports;
+  readonly #transports: SipCarrier;
   readonly #calls = new Set<IncomingCall | OutgoingCall>();
   /** Calls that may still be cancelled, by the transaction of their INVITE. */
   readonly #byInvite = new WeakMap<ServerTransaction, IncomingCall>();
   #stopping = false;
 
-  constructor(options: SipUserAgentOptions, deps: { clock: Clock; log: Log }) {
+  constructor(carrier: Parameters<typeof createSipUserAgentOver>[0], options: SipUserAgentOptions, deps: { clock: Clock; log: Log }) {
     super();
     const { clock, log } = deps;
     this.#options = options;
-    this.#transports = new Transports({ clock, log, received: (bytes, source) => this.#received(bytes, source) });
+    this.#transports = carrier((bytes, source) => this.#received(bytes, source));
     const address = options.publicAddress ?? advertisedAddress(options.bindAddress);
     const identity = new Identity({ product: options.product, address, ports: () => this.#transports.ports });
     this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable() };
@@ -91,6 +108,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
     const parsed = parseMessage(bytes);
     if (!parsed) return;
     const { message, defect } = parsed;
+    if (message.headers.count('via') > LIMITS.vias) return;
     const core = readCore(message);
     if (message.kind === 'response') {
       if (core && !defect && message.headers.list('via').length === 1) this.#core.layer.response(message, core);

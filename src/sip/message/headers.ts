@@ -96,8 +96,8 @@ export class Headers {
     return copy;
   }
 
-  each(visit: (name: string, value: string) => void): void {
-    for (let i = 0; i < this.#names.length; i++) visit(this.#names[i] ?? '', this.#values[i] ?? '');
+  each(visit: (name: string, value: string, key: string) => void): void {
+    for (let i = 0; i < this.#names.length; i++) visit(this.#names[i] ?? '', this.#values[i] ?? '', this.#keys[i] ?? '');
   }
 
   entries(): [name: string, value: string][] {

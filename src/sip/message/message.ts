@@ -22,4 +22,4 @@ export type SipMessage = SipRequest | SipResponse;
 export const NO_BODY: Uint8Array = new Uint8Array(0);
 
 /** Bounds on what is accepted from outside. */
-export const LIMITS = { messageBytes: 65_536, headers: 256, headerLineBytes: 8_192 };
+export const LIMITS = { messageBytes: 65_536, headers: 256, headerLineBytes: 8_192, vias: 70 };

@@ -18,7 +18,7 @@ export interface Defect {
 
 const bad = (reasonPhrase: string): Defect => ({ statusCode: 400, reasonPhrase });
 
-/** One datagram, or one message cut out of a stream. Null when not even a start line and a header can be told. */
+/** One datagram, or one message cut out of a stream. Null for what is no SIP at all, or more of it than LIMITS allow. */
 export function parseMessage(bytes: Buffer): Parsed | null {
   if (bytes.length > LIMITS.messageBytes) return null;
   const start = skipLineEnds(bytes);
@@ -44,6 +44,7 @@ function parseHead(head: string): Parsed | null {
   const parsed = parseStartLine(head.slice(0, lineEnd));
   if (!parsed) return null;
   const defect = parseHeaderLines(head, lineEnd + 2, parsed.message.headers);
+  if (defect === 'too-many') return null;
   parsed.defect ??= defect;
   return parsed;
 }
@@ -79,11 +80,11 @@ function requestLineDefect(uri: string, version: string): Defect | null {
   return uri === '' || /[\s<>"]/.test(uri) ? bad('Malformed Request-URI') : null;
 }
 
-function parseHeaderLines(head: string, from: number, headers: Headers): Defect | null {
+function parseHeaderLines(head: string, from: number, headers: Headers): Defect | 'too-many' | null {
   let defect: Defect | null = null;
   for (let at = from; at < head.length; ) {
     const end = logicalLineEnd(head, at);
-    if (headers.length >= LIMITS.headers) return bad('Too Many Headers');
+    if (headers.length >= LIMITS.headers) return 'too-many';
     defect = addHeaderLine(head.slice(at, end), headers) ?? defect;
     at = end + 2;
   }

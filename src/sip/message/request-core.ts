@@ -4,7 +4,7 @@ import type { SipMessage, SipRequest } from './message.ts';
 import { parseNameAddr, type NameAddr } from './name-addr.ts';
 import type { Defect } from './parse.ts';
 import { parseSipUri, uriScheme } from './uri.ts';
-import { parseVia, type Via } from './via.ts';
+import { MAGIC_COOKIE, parseVia, type Via } from './via.ts';
 
 /** The five headers without which nothing can be answered or matched (RFC 3261 §8.2.6.2), parsed. */
 export interface MessageCore {
@@ -43,7 +43,7 @@ export function requestDefect(request: SipRequest, core: MessageCore): Defect | 
   if (core.cseq.method !== request.method) return bad('CSeq Method Mismatch');
   const maxForwards = request.headers.get('max-forwards');
   if (maxForwards !== undefined && parseNumber(maxForwards, 255) === null) return bad('Malformed Max-Forwards');
-  return uriDefect(request.uri) ?? addressDefect(request);
+  return uriDefect(request.uri) ?? addressDefect(request, core);
 }
 
 /** RFC 3261 §8.2.2.1: a scheme we do not speak is 416; §19.1.1 forbids headers in a Request-URI. */
@@ -56,15 +56,21 @@ function uriDefect(uri: string): Defect | null {
   return parsed.headers.length > 0 ? bad('Headers In Request-URI') : null;
 }
 
-function addressDefect(request: SipRequest): Defect | null {
+function addressDefect(request: SipRequest, core: MessageCore): Defect | null {
   for (const key of ['contact', 'record-route', 'route']) {
     if (!request.headers.has(key)) continue;
     for (const value of request.headers.list(key)) {
       if (value !== '*' && !parseNameAddr(value)) return bad(`Malformed ${request.headers.nameOf(key)}`);
     }
   }
-  const needsContact = request.method === 'INVITE' && !parseSipUri(parseNameAddr(request.headers.list('contact')[0] ?? '')?.uri ?? '');
-  return needsContact ? bad('Contact Missing Or Malformed') : null;
+  return request.method === 'INVITE' && !reachable(request, core) ? bad('Contact Missing Or Malformed') : null;
+}
+
+/** An INVITE says where its sender is reached (RFC 3261 §8.1.1.8). RFC 2543, without the cookie in the branch, had no such rule. */
+function reachable(request: SipRequest, core: MessageCore): boolean {
+  const first = request.headers.list('contact')[0];
+  if (first === undefined) return !core.via.params.get('branch')?.startsWith(MAGIC_COOKIE);
+  return parseSipUri(parseNameAddr(first)?.uri ?? '') !== null;
 }
 
 /** Option tags of Require that we do not speak: all of them, for now (RFC 3261 §8.2.2.3). */

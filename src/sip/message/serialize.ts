@@ -15,8 +15,8 @@ export function serializeMessage(message: SipMessage): Buffer {
   const first = message.kind === 'request' ? `${message.method} ${message.uri} SIP/2.0` : `SIP/2.0 ${message.statusCode} ${message.reasonPhrase}`;
   if (LINE_BREAK.test(first)) throw new SipError('line break in the start line');
   let head = `${first}\r\n`;
-  message.headers.each((name, value) => {
-    if (name.length === 14 && name.toLowerCase() === 'content-length') return;
+  message.headers.each((name, value, key) => {
+    if (key === 'content-length') return;
     checkHeader(name, value);
     head += `${name}: ${value}\r\n`;
   });

@@ -14,7 +14,8 @@ export interface Via {
 /** RFC 3261 §8.1.1.7: branches of transactions that can be told apart by branch alone begin so. */
 export const MAGIC_COOKIE = 'z9hG4bK';
 
-const SENT_PROTOCOL = /^SIP\s*\/\s*2\.0\s*\/\s*([^\s;]+)\s+/i;
+/** Any version: the start line is where a wrong one is refused. */
+const SENT_PROTOCOL = /^SIP\s*\/\s*[0-9.]+\s*\/\s*([^\s;]+)\s+/i;
 
 /** Null when malformed. */
 export function parseVia(value: string): Via | null {

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { parseMessage } from '../../src/sip/message/parse.ts';
+import { serializeMessage } from '../../src/sip/message/serialize.ts';
+import { PlayedUserAgent } from './carrier.ts';
+import { RFC_4475, type TortureMessage } from './rfc4475.ts';
+import { RFC_5118 } from './rfc5118.ts';
+
+/** As it goes over the wire. `@len@` is filled in by the body behind the last blank line. */
+function wire(message: TortureMessage): Buffer {
+  const text = message.text.replace(/\r?\n/g, '\r\n');
+  const encoding = message.latin1 ? 'latin1' : 'utf8';
+  const at = text.indexOf('@len@');
+  const bodyAt = text.indexOf('\r\n\r\n', at) + 4;
+  return Buffer.from(at < 0 ? text : text.replace('@len@', String(Buffer.byteLength(text.slice(bodyAt), encoding))), encoding);
+}
+
+describe.each([['RFC 4475', RFC_4475], ['RFC 5118', RFC_5118]] as const)('torture messages of %s', (_rfc, messages) => {
+  it.each(messages.map((message) => [message.section, message.name, message.what, message] as const))('%s %s: %s', (_section, _name, _what, message) => {
+    const played = new PlayedUserAgent();
+    played.receive(wire(message));
+    expect(played.verdict()).toBe(message.expected);
+    expect(played.errors).toEqual([]);
+  });
+
+  it.each(messages.map((message) => [message.name, message] as const))('%s: repeated, and after all timers, nothing stays', (_name, message) => {
+    const played = new PlayedUserAgent();
+    for (let i = 0; i < 3; i++) played.receive(wire(message));
+    expect(played.calls.length).toBe(message.expected === 'call' ? 1 : 0);
+    for (const call of played.calls) call.reject(480);
+    played.clock.advance(120_000);
+    expect(played.ua.counts()).toEqual({ dialogs: 0, transactions: 0, connections: 0 });
+    expect(played.clock.pending).toBe(0);
+  });
+
+  it.each(messages.map((message) => [message.name, message] as const))('%s: what can be read can be written and read again', (_name, message) => {
+    const parsed = parseMessage(wire(message));
+    if (!parsed || parsed.defect) return expect(['400', '505', '416', 'dropped']).toContain(message.expected);
+    const again = parseMessage(serializeMessage(parsed.message));
+    expect(again?.defect).toBeNull();
+    expect(Buffer.from(again?.message.body ?? []).equals(Buffer.from(parsed.message.body))).toBe(true);
+    const values = (headers: typeof parsed.message.headers): string[] => headers.entries().filter(([name]) => !/^(l|content-length)$/i.test(name)).map(([, value]) => value);
+    expect(values(again!.message.headers)).toEqual(values(parsed.message.headers));
+  });
+});
+
+describe('folded and odd values are understood, not only survived', () => {
+  const parsed = (name: string) => parseMessage(wire(RFC_4475.find((message) => message.name === name)!))!.message;
+
+  it('wsinv: three Vias in two headers, an escaped quote in the name', () => {
+    const { headers } = parsed('wsinv');
+    expect(headers.list('via')).toHaveLength(3);
+    expect(headers.get('subject')).toBe('');
+    expect(headers.get('newfangledheader')).toBe('newfangled value continued newfangled value');
+  });
+
+  it('esc01: the user keeps its escaped @', () => {
+    const played = new PlayedUserAgent();
+    played.receive(wire(RFC_4475.find((message) => message.name === 'esc01')!));
+    expect(played.calls[0]).toMatchObject({ requestUriUser: 'sips:user@example.com', requestUriHost: 'example.net' });
+    expect(played.calls[0]!.to.user).toBe('user');
+    expect(played.calls[0]!.from.user).toBe('I have spaces');
+  });
+
+  it('unreason and noreason: reason phrases as they came', () => {
+    expect(parsed('unreason')).toMatchObject({ statusCode: 200, reasonPhrase: '= 2**3 * 5**2 но сто девяносто девять - простое' });
+    expect(parsed('noreason')).toMatchObject({ statusCode: 100, reasonPhrase: '' });
+  });
+});
