@@ -48,8 +48,13 @@ export abstract class Leg extends Emitter<LegEvents> {
 
   /** BYE, CANCEL or a refusal, whatever the dialog needs. `reason` is the value of a Reason header. */
   hangup(reason?: string): void {
-    this.#over = true;
+    this.letGo();
     this.hangupDialog(reason);
+  }
+
+  /** From now on nothing is told any more. */
+  protected letGo(): void {
+    this.#over = true;
   }
 
   /** Gives the RTP socket back. Never rejects. */
@@ -150,9 +155,11 @@ export class InboundLeg extends Leg {
     return phone;
   }
 
-  /** Final refusal of a call that was not answered. */
-  reject(statusCode: number, reasonPhrase?: string): void {
-    if (this.#sip.state === 'early') this.#sip.reject(statusCode, reasonPhrase);
+  /** Final refusal; after our 200 (the ACK may be missing) a BYE instead. */
+  refuse(statusCode: number): void {
+    this.letGo();
+    if (this.#sip.state === 'early') this.#sip.reject(statusCode);
+    else this.hangupDialog();
   }
 
   protected hangupDialog(reason?: string): void {

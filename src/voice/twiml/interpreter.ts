@@ -16,7 +16,7 @@ import { say } from './verbs/say.ts';
 const VERBS: Readonly<Record<string, Verb>> = { Connect: connect, Hangup: hangup, Pause: pause, Play: play, Redirect: redirect, Reject: reject, Say: say };
 
 /** Everything of a verb's context but what belongs to the document that runs. */
-export type RunContext = Omit<VerbContext, 'documentUrl' | 'report'> & { report: (problem: Parameters<VerbContext['report']>[0], loaded: LoadedDocument) => void };
+export type RunContext = Omit<VerbContext, 'documentUrl' | 'report'> & { report: (problem: Parameters<VerbContext['report']>[0], loaded: LoadedDocument | null) => void };
 
 /** Spoken when an application fails and has no fallback (contract §3.5). */
 const APOLOGY = 'We are sorry. An application error has occurred. Goodbye.';
@@ -25,8 +25,8 @@ const APOLOGY = 'We are sorry. An application error has occurred. Goodbye.';
  * Runs documents verb by verb until the call should end; resolves with why, or with null when the signal aborted.
  * Documents that replace each other (`action`, `<Redirect>`) are one run.
  */
-export async function runDocuments(start: DocumentSource, { loader, context }: { loader: DocumentLoader; context: RunContext }): Promise<Termination | null> {
-  let loaded = await loader.load(start, context.signal);
+export async function runDocuments(start: DocumentSource | null, { loader, context }: { loader: DocumentLoader; context: RunContext }): Promise<Termination | null> {
+  let loaded = start ? await loader.load(start, context.signal) : await withoutUrl(loader, context);
   while (loaded && !context.signal.aborted) {
     const outcome = await runDocument(loaded, context);
     if (context.signal.aborted) return null;
@@ -35,6 +35,13 @@ export async function runDocuments(start: DocumentSource, { loader, context }: {
     loaded = await follow(outcome, { loaded, loader, context });
   }
   return context.signal.aborted ? null : await applicationFailed(context);
+}
+
+/** A number without a VoiceUrl. */
+async function withoutUrl(loader: DocumentLoader, context: RunContext): Promise<LoadedDocument | null> {
+  const message = 'No voice URL is configured for this call';
+  context.report({ errorCode: 11100, message, log: 0 }, null);
+  return await loader.fallBack({ errorCode: 11100, message, url: null }, context.signal);
 }
 
 async function runDocument(loaded: LoadedDocument, run: RunContext): Promise<VerbOutcome> {

@@ -1,0 +1,324 @@
+import { sleep, type Clock, type Timer } from '../base/clock.ts';
+import { InternalError, messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { MediaError, type PhoneMedia, type RoomMedia } from '../media/protocol.ts';
+import { SdpError } from '../sdp/sdp-error.ts';
+import { CallCallbacks, endParameters, type StatusCallback } from './call-callbacks.ts';
+import { CallJournal } from './call-journal.ts';
+import { isFinal, nextStatus, type CallInput } from './call-state.ts';
+import type { CallbackSender, RoomConnector } from './contract.ts';
+import { InboundLeg, OutboundLeg } from './leg.ts';
+import type { CallRecord, CallRepository, HttpMethod } from './model.ts';
+import type { Prompts } from './prompts.ts';
+import type { Speech } from './speech.ts';
+import { finalStatus, terminated, type Termination, type TerminationReason } from './termination.ts';
+import { DocumentLoader, type DocumentSource } from './twiml/document-loader.ts';
+import { runDocuments, type RunContext } from './twiml/interpreter.ts';
+import { createCookieJar, type WebhookClient } from './webhook/client.ts';
+import { callParameters } from './webhook/parameters.ts';
+
+export interface CallDeps {
+  clock: Clock;
+  log: Log;
+  calls: CallRepository;
+  rooms: RoomConnector;
+  client: WebhookClient;
+  callbacks: CallbackSender;
+  speech: Speech;
+  prompts: Prompts;
+}
+
+/** What is to be done with a call. */
+export interface CallPlan {
+  /** Where its first document comes from; null: nobody said, which is an application error. */
+  source: DocumentSource | null;
+  fallback: { url: string; method: HttpMethod } | null;
+  statusCallback: StatusCallback | null;
+  authToken: string;
+  /** Counted from the answer. Default 4 h. */
+  timeLimitMs?: number;
+  /** Keys to send after the answer, before the first verb. */
+  sendDigits?: string;
+  /** A call that came in and is still not answered is refused after this time. Default 180 s. */
+  ringTimeoutMs?: number;
+  /** More of a SIP caller for the webhooks (contract §4.1). */
+  webhookOptions?: Parameters<typeof callParameters>[1];
+}
+
+export interface CallOptions {
+  record: CallRecord;
+  leg: InboundLeg | OutboundLeg;
+  plan: CallPlan;
+  /** Called once, after everything of the call was closed and saved. */
+  ended: (call: Call) => void;
+}
+
+const DEFAULT_TIME_LIMIT_MS = 4 * 3_600_000;
+const DEFAULT_RING_TIMEOUT_MS = 180_000;
+/** How long a redirected call waits for its old verb to let go. */
+const LET_GO_MS = 2000;
+
+/** Final SIP answers to a call that came in and was never answered. */
+const REFUSALS: Partial<Record<TerminationReason, number>> = {
+  'rejected-busy': 486,
+  rejected: 404,
+  'no-answer': 480,
+  'completed-by-api': 603,
+  'canceled-by-api': 603,
+  'no-common-codec': 488,
+  'media-unavailable': 503,
+  'media-lost': 503,
+  'server-stopped': 503,
+};
+
+/**
+ * One phone party, Twilio's Call resource while it lives. Everything that ends it goes through `end`, which closes, in
+ * this order: the running verb, the SIP dialog, the media, then tells the StatusCallback and saves (docs/design/closures.md).
+ */
+export class Call {
+  readonly record: CallRecord;
+  readonly #deps: CallDeps;
+  readonly #leg: InboundLeg | OutboundLeg;
+  readonly #plan: CallPlan;
+  readonly #log: Log;
+  readonly #journal: CallJournal;
+  readonly #callbacks: CallCallbacks;
+  readonly #loader: DocumentLoader;
+  readonly #cookies = createCookieJar();
+  readonly #ended: (call: Call) => void;
+  readonly #milestonesMs = new Map<string, number>();
+  readonly #bornMs: number;
+  #fallback: CallPlan['fallback'];
+  #timeLimitMs: number;
+  #timer: Timer | null = null;
+  #run: { controller: AbortController; done: Promise<void> } | null = null;
+
+  constructor(deps: CallDeps, { record, leg, plan, ended }: CallOptions) {
+    this.#deps = deps;
+    this.record = record;
+    this.#leg = leg;
+    this.#plan = plan;
+    this.#ended = ended;
+    this.#fallback = plan.fallback;
+    this.#timeLimitMs = plan.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS;
+    this.#bornMs = deps.clock.nowMs();
+    this.#log = deps.log.child({ callSid: record.sid });
+    this.#journal = new CallJournal(deps.calls, deps.clock, record);
+    const parameters = (): [string, string][] => callParameters(record, plan.webhookOptions);
+    this.#callbacks = new CallCallbacks({ sender: deps.callbacks, clock: deps.clock, record, parameters }, plan.statusCallback);
+    this.#loader = new DocumentLoader({ client: deps.client, journal: this.#journal, cookies: this.#cookies, authToken: plan.authToken, parameters, fallback: () => this.#fallback });
+    leg.on('rang', () => this.#rang());
+    leg.on('answered', () => this.#calledPhoneAnswered());
+    leg.on('heard', () => this.#reached('first packet'));
+    leg.on('ended', (termination) => this.end(termination));
+  }
+
+  get live(): boolean {
+    return !isFinal(this.record.status);
+  }
+
+  get journal(): CallJournal {
+    return this.#journal;
+  }
+
+  /** A call that came in: rings, and asks its application what to do. */
+  startInbound(): void {
+    if (!(this.#leg instanceof InboundLeg)) return;
+    this.#leg.ring();
+    this.#rang();
+    this.#timer = this.#deps.clock.after(this.#plan.ringTimeoutMs ?? DEFAULT_RING_TIMEOUT_MS, () => this.end(terminated('no-answer', { sipStatusCode: 480 })));
+    this.#start(this.#plan.source);
+  }
+
+  /** A call we place. Ends by itself when it cannot be sent. */
+  async dial(options: Parameters<OutboundLeg['dial']>[0]): Promise<void> {
+    if (!this.live || !(this.#leg instanceof OutboundLeg)) return;
+    this.record.startedAtMs = this.#deps.clock.wallMs();
+    this.#save();
+    this.#reached('dialled');
+    this.#callbacks.tell({ event: 'initiated', callStatus: 'initiated' });
+    try {
+      await this.#leg.dial(options);
+    } catch (error) {
+      this.end(terminationOf(error, this.#log));
+    }
+  }
+
+  /** The current verb is abandoned at once and another document runs (contract §5.3). */
+  redirect(source: DocumentSource): void {
+    this.#start(source);
+  }
+
+  /** What a REST update may change beside. */
+  change(options: { fallback?: { url: string; method: HttpMethod }; statusCallback?: { url?: string; method?: HttpMethod }; timeLimitMs?: number }): void {
+    if (options.fallback) this.#fallback = options.fallback;
+    if (options.statusCallback) this.#callbacks.retarget(options.statusCallback);
+    if (options.timeLimitMs === undefined) return;
+    this.#timeLimitMs = options.timeLimitMs;
+    if (this.record.answeredAtMs !== null) this.#limitTime();
+  }
+
+  /** The one door out. Only the first ending counts. */
+  end(termination: Termination): void {
+    const next = nextStatus(this.record.status, { ended: finalStatus(termination, this.record.answeredAtMs !== null) });
+    if (!next) return;
+    const { record } = this;
+    const unheard = record.startedAtMs === null;
+    record.status = next;
+    record.terminationReason = termination.reason;
+    record.endedAtMs = this.#deps.clock.wallMs();
+    this.#timer?.cancel();
+    this.#run?.controller.abort();
+    this.#leaveLeg(termination);
+    const sipStatusCode = termination.sipStatusCode ?? (record.answeredAtMs === null ? undefined : 200);
+    // Canceled while queued: nobody is told (contract §4.2).
+    if (!unheard) this.#callbacks.tell({ event: 'completed', callStatus: next, parameters: endParameters(record, sipStatusCode) });
+    this.#save();
+    this.#logEnd(termination);
+    this.#ended(this);
+  }
+
+  #leaveLeg(termination: Termination): void {
+    const leg = this.#leg;
+    if (leg instanceof InboundLeg && this.record.answeredAtMs === null) leg.refuse(REFUSALS[termination.reason] ?? 500);
+    else leg.hangup(`X-Partyline;cause=${termination.sipStatusCode ?? 200};text="${termination.reason}"`);
+    void leg.close();
+  }
+
+  #start(source: DocumentSource | null): void {
+    const previous = this.#run;
+    previous?.controller.abort();
+    const controller = new AbortController();
+    this.#run = { controller, done: this.#execute(source, controller.signal, previous?.done) };
+  }
+
+  /** Never rejects. */
+  async #execute(source: DocumentSource | null, signal: AbortSignal, previous: Promise<void> | undefined): Promise<void> {
+    try {
+      if (previous) await this.#letGo(previous);
+      if (signal.aborted) return;
+      const termination = await runDocuments(source, { loader: this.#loader, context: this.#context(signal) });
+      if (termination && !signal.aborted) this.end(termination);
+    } catch (error) {
+      if (!signal.aborted) this.end(terminationOf(error, this.#log));
+    }
+  }
+
+  async #letGo(previous: Promise<void>): Promise<void> {
+    const waiting = new AbortController();
+    const late = sleep(this.#deps.clock, LET_GO_MS, waiting.signal).then(
+      () => this.#log.error({ afterMs: LET_GO_MS }, 'a verb did not let go of its call'),
+      () => undefined,
+    );
+    await Promise.race([previous, late]);
+    waiting.abort();
+  }
+
+  #context(signal: AbortSignal): RunContext {
+    const { record } = this;
+    const { clock, rooms, speech, prompts } = this.#deps;
+    return {
+      call: record,
+      clock,
+      rooms,
+      speech,
+      prompts,
+      authToken: this.#plan.authToken,
+      cookies: this.#cookies,
+      signal,
+      get answered() {
+        return record.answeredAtMs !== null;
+      },
+      answer: (near) => this.#answer(signal, near),
+      reached: (milestone) => this.#reached(milestone),
+      report: (problem, loaded) => this.#journal.problem({ ...problem, exchange: loaded?.exchange }),
+    };
+  }
+
+  /** Picks up a call that came in, once; rejects when the signal aborts first. */
+  async #answer(signal: AbortSignal, near?: RoomMedia | null): Promise<PhoneMedia> {
+    if (!(this.#leg instanceof InboundLeg)) {
+      if (!this.#leg.phone) throw new InternalError('TwiML ran before the called phone answered');
+      return this.#leg.phone;
+    }
+    const phone = await unlessAborted(this.#leg.answer(near), signal);
+    if (this.record.answeredAtMs === null) this.#answered();
+    return phone;
+  }
+
+  #rang(): void {
+    if (!this.#advance('rang')) return;
+    if (this.record.direction !== 'inbound') this.#callbacks.tell({ event: 'ringing', callStatus: 'ringing' });
+    this.#reached('180');
+  }
+
+  #answered(): void {
+    if (!this.#advance('answered')) return;
+    this.record.answeredAtMs = this.#deps.clock.wallMs();
+    this.#save();
+    this.#reached('answered');
+    this.#callbacks.tell({ event: 'answered', callStatus: 'in-progress' });
+    this.#limitTime();
+  }
+
+  #calledPhoneAnswered(): void {
+    this.#answered();
+    const { sendDigits, source } = this.#plan;
+    if (!sendDigits) return this.#start(source);
+    // Keys first, TwiML after (case D7). A failure to send them is the media's, which ends the call by itself.
+    const sent = this.#leg.phone?.sendDigits(sendDigits).catch((error: unknown) => this.#log.warn({ error: messageOf(error) }, 'SendDigits failed'));
+    void Promise.resolve(sent).then(() => {
+      if (this.live && !this.#run) this.#start(source);
+    });
+  }
+
+  #advance(input: CallInput): boolean {
+    const next = nextStatus(this.record.status, input);
+    if (!next) {
+      this.#log.warn({ status: this.record.status, input }, 'a call cannot do that now');
+      return false;
+    }
+    const changed = next !== this.record.status;
+    this.record.status = next;
+    if (changed) this.#save();
+    return changed;
+  }
+
+  #limitTime(): void {
+    this.#timer?.cancel();
+    const spentMs = this.#deps.clock.wallMs() - (this.record.answeredAtMs ?? this.#deps.clock.wallMs());
+    this.#timer = this.#deps.clock.after(this.#timeLimitMs - spentMs, () => this.end(terminated('time-limit')));
+  }
+
+  #save(): void {
+    this.record.updatedAtMs = this.#deps.clock.wallMs();
+    this.#deps.calls.saveCall({ ...this.record });
+  }
+
+  #reached(milestone: string): void {
+    if (!this.#milestonesMs.has(milestone)) this.#milestonesMs.set(milestone, Math.round(this.#deps.clock.nowMs() - this.#bornMs));
+  }
+
+  #logEnd(termination: Termination): void {
+    const { status, direction, from, to } = this.record;
+    const level = termination.fault === 'server' ? 'warn' : 'info';
+    this.#log[level]({ direction, from, to, status, ...termination, milestonesMs: Object.fromEntries(this.#milestonesMs) }, 'call ended');
+  }
+}
+
+/** What an exception of a run means for its call. */
+function terminationOf(error: unknown, log: Log): Termination {
+  if (error instanceof SdpError) return terminated('no-common-codec', { detail: error.message });
+  if (error instanceof MediaError) return terminated(error.reason === 'no-port' ? 'media-unavailable' : 'media-lost', { detail: error.message });
+  log.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, 'an exception ended a call');
+  return terminated('internal-error', { detail: messageOf(error) });
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(new InternalError('the call left'));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
