@@ -1,9 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Rooms } from '../rooms/contract.ts';
 import type { TokenKeys } from './access-token.ts';
+import { SignalingConnection } from './connection.ts';
+import { Lobby } from './lobby.ts';
+import { telemetryOpened } from './telemetry.ts';
 
 export type { TokenKeys } from './access-token.ts';
 
@@ -25,6 +29,70 @@ export interface Signaling {
   stop(): Promise<void>;
 }
 
-export function createSignaling(_deps: SignalingDeps): Signaling {
-  return { handleUpgrade: () => false, stop: () => Promise.resolve() };
+const MAX_FRAME_BYTES = 1024 * 1024;
+const MAX_CONNECTIONS = 5000;
+const MAX_CONNECTIONS_PER_ADDRESS = 1000;
+const DEFAULT_SESSION_TIMEOUT_S = 30;
+/** For the last words of `stop` to be read. */
+const STOP_GRACE_MS = 200;
+const GOING_AWAY = 1001;
+
+/** Twilio's room signaling over WebSocket, for unmodified SDKs. Owns no port: the HTTP server hands its upgrades over. */
+export function createSignaling(deps: SignalingDeps): Signaling {
+  return new WebSocketSignaling(deps);
+}
+
+class WebSocketSignaling implements Signaling {
+  readonly #deps: SignalingDeps;
+  readonly #server = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, clientTracking: true, perMessageDeflate: false });
+  readonly #lobby: Lobby;
+  readonly #perAddress = new Map<string, number>();
+  #stopping: Promise<void> | null = null;
+
+  constructor(deps: SignalingDeps) {
+    this.#deps = deps;
+    this.#lobby = new Lobby({ ...deps, iceServers: deps.iceServers ?? [], sessionTimeoutS: deps.sessionTimeoutS ?? DEFAULT_SESSION_TIMEOUT_S });
+  }
+
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const path = (request.url ?? '').split('?')[0];
+    if (path !== '/signaling' && path !== '/v1/VideoEvents') return false;
+    const address = request.socket.remoteAddress ?? '';
+    if (this.#stopping || this.#isFull(address)) {
+      socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return true;
+    }
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#opened(webSocket, path, address));
+    return true;
+  }
+
+  #isFull(address: string): boolean {
+    return this.#server.clients.size >= MAX_CONNECTIONS || (this.#perAddress.get(address) ?? 0) >= MAX_CONNECTIONS_PER_ADDRESS;
+  }
+
+  #opened(webSocket: WebSocket, path: string, address: string): void {
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    webSocket.on('close', () => this.#closed(address));
+    if (path === '/signaling') this.#lobby.connectionOpened(new SignalingConnection(webSocket, this.#deps));
+    else telemetryOpened(webSocket, this.#deps.clock);
+  }
+
+  #closed(address: string): void {
+    const left = (this.#perAddress.get(address) ?? 1) - 1;
+    if (left > 0) this.#perAddress.set(address, left);
+    else this.#perAddress.delete(address);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#lobby.stop();
+    if (this.#server.clients.size === 0) return;
+    for (const client of this.#server.clients) client.close(GOING_AWAY);
+    await new Promise<void>((resolve) => this.#deps.clock.after(STOP_GRACE_MS, resolve));
+    for (const client of this.#server.clients) client.terminate();
+  }
 }
