@@ -34,8 +34,10 @@ async function fetched(reference: string, context: VerbContext): Promise<{ path:
 /** Settles with the work, or at once when the signal aborts: keys that are on their way cannot be called back. */
 async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', (stop = resolve), { once: true }));
-  await Promise.race([work, aborted]).finally(() => stop && signal.removeEventListener('abort', stop));
+  await new Promise<void>((resolve, reject) => {
+    const stop = (): void => resolve();
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
 

@@ -1,0 +1,164 @@
+import { sleep } from '../base/clock.ts';
+import { TwilioError } from '../base/errors.ts';
+import { newSid, type AccountSid, type CallSid } from '../base/sid.ts';
+import { Call, type CallDeps } from './call.ts';
+import { isFinal } from './call-state.ts';
+import type { Calls, CreateCallOptions, UpdateCallOptions } from './contract.ts';
+import { checkCreate, checkUpdate, type CheckedCreate, type CheckedUpdate } from './create-checks.ts';
+import { OutboundLeg } from './leg.ts';
+import type { AccountRecord, CallRecord } from './model.ts';
+import { terminated } from './termination.ts';
+import type { VoiceDeps } from './voice.ts';
+
+export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'prompts'>;
+
+/** All live calls, and the REST side of them. */
+export class LiveCalls implements Calls {
+  readonly #deps: LiveCallsDeps;
+  readonly #live = new Map<CallSid, Call>();
+  #stopping = false;
+  #emptied: (() => void) | null = null;
+
+  constructor(deps: LiveCallsDeps) {
+    this.#deps = deps;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  get liveCount(): number {
+    return this.#live.size;
+  }
+
+  live(sid: CallSid): CallRecord | null {
+    const call = this.#live.get(sid);
+    return call ? { ...call.record } : null;
+  }
+
+  /** Keeps a new call until it ends. */
+  add(make: (deps: CallDeps, ended: (call: Call) => void) => Call): Call {
+    const call = make(this.#deps, (gone) => this.#ended(gone));
+    this.#live.set(call.record.sid, call);
+    return call;
+  }
+
+  async create(accountSid: AccountSid, options: CreateCallOptions): Promise<CallRecord> {
+    const { directory, config, calls } = this.#deps;
+    if (this.#stopping) throw new TwilioError(20503, 'The server is stopping.', { status: 503 });
+    const account = directory.account(accountSid);
+    if (account?.status !== 'active') throw new TwilioError(20005, 'The account is not active.', { status: 403 });
+    const checked = checkCreate(options, { accountSid, directory, carrier: config.carrier });
+    const call = this.#outgoing(account, checked);
+    const queued = { ...call.record };
+    calls.saveCall(queued);
+    if (checked.twimlIgnored) call.journal.problem({ errorCode: 32019, message: "'Url' and 'Twiml' were both given: 'Twiml' is ignored", log: 1 });
+    // In the background: the answer of the request says `queued`.
+    this.#deps.clock.after(0, () => void this.#dial(call, checked));
+    return queued;
+  }
+
+  async update(accountSid: AccountSid, sid: CallSid, options: UpdateCallOptions): Promise<CallRecord> {
+    const call = this.#live.get(sid);
+    if (!call || call.record.accountSid !== accountSid) return await this.#updateEnded({ accountSid, sid }, checkUpdate(options));
+    const change = checkUpdate(options);
+    if (change.source && call.record.status !== 'in-progress') throw notInProgress();
+    call.change(change);
+    if (change.status) endByStatus(call, change.status);
+    else if (change.source) call.redirect(change.source);
+    return { ...call.record };
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    if (this.#live.size > 0 && graceMs > 0) {
+      const emptied = new Promise<void>((resolve) => (this.#emptied = resolve));
+      const waiting = new AbortController();
+      await Promise.race([emptied, sleep(this.#deps.clock, graceMs, waiting.signal).catch(() => undefined)]);
+      waiting.abort();
+    }
+    for (const call of [...this.#live.values()]) call.end(terminated('server-stopped'));
+  }
+
+  /** Redirecting what is over is an error; a status for it is not (contract §14.6). */
+  async #updateEnded({ accountSid, sid }: { accountSid: AccountSid; sid: CallSid }, change: CheckedUpdate): Promise<CallRecord> {
+    const record = await this.#deps.calls.findCall(accountSid, sid);
+    if (!record) throw new TwilioError(20404, `The requested resource /2010-04-01/Accounts/${accountSid}/Calls/${sid}.json was not found`, { status: 404 });
+    if (change.source) throw notInProgress();
+    return record;
+  }
+
+  #outgoing(account: AccountRecord, checked: CheckedCreate): Call {
+    const { sip, media, config, log, clock } = this.#deps;
+    const record = queuedRecord(account.sid, checked, clock.wallMs());
+    const leg = new OutboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
+    const plan = {
+      source: checked.source,
+      fallback: checked.fallback,
+      statusCallback: checked.statusCallback,
+      authToken: account.authToken,
+      ...(checked.timeLimitMs === null ? {} : { timeLimitMs: checked.timeLimitMs }),
+      ...(checked.sendDigits === null ? {} : { sendDigits: checked.sendDigits }),
+    };
+    return this.add((deps, ended) => new Call(deps, { record, leg, plan, ended }));
+  }
+
+  async #dial(call: Call, checked: CheckedCreate): Promise<void> {
+    const { sid, accountSid } = call.record;
+    await call.dial({
+      to: checked.toUri,
+      from: `sip:${checked.fromUser}@${hostText(this.#deps.config.publicAddress)}`,
+      ringTimeoutMs: checked.ringTimeoutMs,
+      ...(checked.credentials ? { credentials: checked.credentials } : {}),
+      headers: [
+        ['X-Twilio-CallSid', sid],
+        ['X-Twilio-AccountSid', accountSid],
+        ['X-Twilio-ApiVersion', '2010-04-01'],
+      ],
+    });
+  }
+
+  #ended(call: Call): void {
+    this.#live.delete(call.record.sid);
+    if (this.#live.size === 0) this.#emptied?.();
+  }
+}
+
+/** `canceled` reaches only calls that are not answered yet; `completed` any (contract §5.3). */
+function endByStatus(call: Call, status: 'canceled' | 'completed'): void {
+  const answered = call.record.status === 'in-progress';
+  if (status === 'canceled' && answered) return;
+  if (isFinal(call.record.status)) return;
+  const canceled = status === 'canceled' || (!answered && call.record.direction !== 'inbound');
+  call.end(terminated(canceled ? 'canceled-by-api' : 'completed-by-api'));
+}
+
+function notInProgress(): TwilioError {
+  return new TwilioError(21220, 'Call is not in-progress. Cannot redirect.');
+}
+
+function queuedRecord(accountSid: AccountSid, checked: CheckedCreate, nowMs: number): CallRecord {
+  return {
+    sid: newSid('CA'),
+    accountSid,
+    parentCallSid: null,
+    to: checked.to,
+    from: checked.from,
+    phoneNumberSid: checked.phoneNumberSid,
+    status: 'queued',
+    direction: 'outbound-api',
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    startedAtMs: null,
+    answeredAtMs: null,
+    endedAtMs: null,
+    answeredBy: null,
+    forwardedFrom: null,
+    callerName: null,
+    terminationReason: null,
+  };
+}
+
+function hostText(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}

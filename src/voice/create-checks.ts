@@ -1,0 +1,214 @@
+import { TwilioError } from '../base/errors.ts';
+import type { AccountSid } from '../base/sid.ts';
+import type { CreateCallOptions, UpdateCallOptions } from './contract.ts';
+import { e164Of } from './dial-plan/number.ts';
+import type { CallEvent, DirectoryRepository, HttpMethod, PhoneNumberRecord } from './model.ts';
+import type { DocumentSource } from './twiml/document-loader.ts';
+import { resolveUrl } from './webhook/client.ts';
+
+/** The parameters of a REST create, read and found good. */
+export interface CheckedCreate {
+  to: string;
+  /** Request-URI of the INVITE. */
+  toUri: string;
+  from: string;
+  fromUser: string;
+  phoneNumberSid: PhoneNumberRecord['sid'] | null;
+  source: DocumentSource;
+  /** Url and Twiml were both given: Url won. */
+  twimlIgnored: boolean;
+  fallback: { url: string; method: HttpMethod } | null;
+  statusCallback: { url: string; method: HttpMethod; events: CallEvent[] } | null;
+  sendDigits: string | null;
+  ringTimeoutMs: number;
+  timeLimitMs: number | null;
+  credentials: { username: string; password: string } | null;
+}
+
+const MAX_TWIML_CHARS = 4000;
+const DEFAULT_RING_TIMEOUT_S = 60;
+const MAX_RING_TIMEOUT_S = 600;
+const MAX_TIME_LIMIT_S = 86_400;
+const EVENTS: readonly string[] = ['initiated', 'ringing', 'answered', 'completed'] satisfies CallEvent[];
+
+/** Parameters of Twilio's that are not built yet, with the error they are refused with (default 20001). Off is fine. */
+const NOT_BUILT: Readonly<Record<string, number>> = { MachineDetection: 21262, AsyncAmd: 21262, Record: 20001, Byoc: 21300, Trunk: 20001, CallToken: 20001, CallReason: 20001, ClientNotificationUrl: 20001 };
+
+/** Checks a REST create (contract §5.1); refusals are TwilioError with the numbers given there. */
+export function checkCreate(options: CreateCallOptions, context: { accountSid: AccountSid; directory: DirectoryRepository; carrier: string | null }): CheckedCreate {
+  refuseNotBuilt(options.other);
+  if (blank(options.to)) throw new TwilioError(21201, "A 'To' phone number or SIP address is required.");
+  if (blank(options.from)) throw new TwilioError(21213, "A 'From' phone number is required.");
+  const { source, twimlIgnored } = sourceOf(options);
+  const to = calledOf(options.to.trim(), context.carrier);
+  const from = senderOf((blank(options.callerId) ? options.from : options.callerId).trim(), { ...context, toIsNumber: to.isNumber });
+  return {
+    to: to.to,
+    toUri: to.uri,
+    ...from,
+    source,
+    twimlIgnored,
+    fallback: fallbackOf(options),
+    statusCallback: statusCallbackOf(options),
+    sendDigits: digitsOf(options.sendDigits),
+    ringTimeoutMs: wholeSeconds(options.timeout, { code: 21208, name: 'Timeout', max: MAX_RING_TIMEOUT_S }, DEFAULT_RING_TIMEOUT_S) * 1000,
+    timeLimitMs: timeLimitMs(options.timeLimit),
+    credentials: credentialsOf(options),
+  };
+}
+
+/** A REST update, read; absent members were not given. */
+export interface CheckedUpdate {
+  source?: DocumentSource;
+  status?: 'canceled' | 'completed';
+  fallback?: { url: string; method: HttpMethod };
+  statusCallback?: { url?: string; method?: HttpMethod };
+  timeLimitMs?: number;
+}
+
+/** Checks a REST update (contract §5.3). */
+export function checkUpdate(options: UpdateCallOptions): CheckedUpdate {
+  if (!blank(options.url) && !blank(options.twiml)) throw new TwilioError(21205, "'Url' and 'Twiml' exclude each other.");
+  const status = options.status?.toLowerCase();
+  if (status !== undefined && status !== 'canceled' && status !== 'completed') throw new TwilioError(20001, "'Status' must be 'canceled' or 'completed'.");
+  const fallback = fallbackOf(options);
+  const limitMs = timeLimitMs(options.timeLimit);
+  return {
+    ...(blank(options.url) && blank(options.twiml) ? {} : { source: sourceOf(options).source }),
+    ...(status === undefined ? {} : { status }),
+    ...(fallback ? { fallback } : {}),
+    ...(blank(options.statusCallback) && options.statusCallbackMethod === undefined
+      ? {}
+      : {
+          statusCallback: {
+            ...(blank(options.statusCallback) ? {} : { url: callbackUrl(options.statusCallback) }),
+            ...(options.statusCallbackMethod === undefined ? {} : { method: methodOf(options.statusCallbackMethod) }),
+          },
+        }),
+    ...(limitMs === null ? {} : { timeLimitMs: limitMs }),
+  };
+}
+
+function blank(text: string | undefined): text is undefined {
+  return text === undefined || text.trim() === '';
+}
+
+function refuseNotBuilt(other: Readonly<Record<string, string>>): void {
+  for (const [name, code] of Object.entries(NOT_BUILT)) {
+    const value = other[name];
+    if (value === undefined || value === '' || value.toLowerCase() === 'false') continue;
+    throw new TwilioError(code, `'${name}' is not supported by this server yet.`);
+  }
+}
+
+function sourceOf(options: { url?: string | undefined; method?: string | undefined; twiml?: string | undefined; applicationSid?: string | undefined }): { source: DocumentSource; twimlIgnored: boolean } {
+  if (!blank(options.applicationSid)) throw new TwilioError(21218, `ApplicationSid '${options.applicationSid}' is unknown: applications are not supported by this server yet.`);
+  if (!blank(options.url)) {
+    const url = options.url.trim();
+    if (!resolveUrl(null, url)) throw new TwilioError(21205, `Url '${url}' is not an http or https URL.`);
+    return { source: { kind: 'url', url, method: methodOf(options.method) }, twimlIgnored: !blank(options.twiml) };
+  }
+  if (blank(options.twiml)) throw new TwilioError(21205, "One of 'Url', 'Twiml' or 'ApplicationSid' is required.");
+  if (options.twiml.length > MAX_TWIML_CHARS) throw new TwilioError(21205, `'Twiml' must not be longer than ${MAX_TWIML_CHARS} characters.`);
+  return { source: { kind: 'inline', twiml: options.twiml }, twimlIgnored: false };
+}
+
+function methodOf(text: string | undefined): HttpMethod {
+  if (blank(text)) return 'POST';
+  const method = text.trim().toUpperCase();
+  if (method !== 'GET' && method !== 'POST') throw new TwilioError(21209, `Method '${text}' must be GET or POST.`);
+  return method;
+}
+
+function fallbackOf(options: { fallbackUrl?: string; fallbackMethod?: string }): CheckedCreate['fallback'] {
+  const method = methodOf(options.fallbackMethod);
+  if (blank(options.fallbackUrl)) return null;
+  const url = options.fallbackUrl.trim();
+  if (!resolveUrl(null, url)) throw new TwilioError(21205, `FallbackUrl '${url}' is not an http or https URL.`);
+  return { url, method };
+}
+
+function statusCallbackOf(options: CreateCallOptions): CheckedCreate['statusCallback'] {
+  const events = eventsOf(options.statusCallbackEvents);
+  const method = methodOf(options.statusCallbackMethod);
+  return blank(options.statusCallback) ? null : { url: callbackUrl(options.statusCallback), method, events };
+}
+
+/** Host names of callbacks hold no underscore (contract §4.2). */
+function callbackUrl(text: string): string {
+  const url = text.trim();
+  const resolved = resolveUrl(null, url);
+  if (!resolved || new URL(resolved).hostname.includes('_')) throw new TwilioError(21609, `StatusCallback '${url}' is not a valid URL.`);
+  return url;
+}
+
+function eventsOf(given: string[] | undefined): CallEvent[] {
+  const names = (given ?? []).flatMap((text) => text.split(/[\s,]+/)).filter((name) => name !== '');
+  const unknown = names.find((name) => !EVENTS.includes(name));
+  if (unknown !== undefined) throw new TwilioError(21626, `StatusCallbackEvent '${unknown}' must be one of ${EVENTS.join(', ')}.`);
+  return names.length === 0 ? ['completed'] : (names as CallEvent[]);
+}
+
+function digitsOf(text: string | undefined): string | null {
+  if (text === undefined || text === '') return null;
+  if (!/^[0-9A-D#*wW]{1,32}$/.test(text)) throw new TwilioError(21206, "'SendDigits' may hold at most 32 of 0-9, A-D, #, *, w and W.");
+  return text;
+}
+
+function wholeSeconds(text: string | undefined, limits: { code: number; name: string; max: number }, byDefault: number): number {
+  if (blank(text)) return byDefault;
+  const seconds = /^\s*\d{1,9}\s*$/.test(text) ? Number(text) : 0;
+  if (seconds < 1 || seconds > limits.max) throw new TwilioError(limits.code, `'${limits.name}' must be a whole number from 1 to ${limits.max}.`);
+  return seconds;
+}
+
+function timeLimitMs(text: string | undefined): number | null {
+  return blank(text) ? null : wholeSeconds(text, { code: 20001, name: 'TimeLimit', max: MAX_TIME_LIMIT_S }, 0) * 1000;
+}
+
+function credentialsOf(options: CreateCallOptions): CheckedCreate['credentials'] {
+  const username = options.sipAuthUsername ?? '';
+  const password = options.sipAuthPassword ?? '';
+  if (username === '' && password === '') return null;
+  if (username === '' || password === '') throw new TwilioError(21221, "'SipAuthUsername' and 'SipAuthPassword' go together.");
+  return { username, password };
+}
+
+const MAX_SIP_URI_CHARS = 255;
+
+/** Who is called, and the Request-URI for it. */
+function calledOf(to: string, carrier: string | null): { to: string; uri: string; isNumber: boolean } {
+  if (/^sips?:/i.test(to)) return { to, uri: sipUri(to), isNumber: false };
+  if (/^client:/i.test(to)) throw new TwilioError(21211, `'To' ${to}: clients cannot be called by this server yet.`);
+  const number = /^\+?[\d\s().-]{1,30}$/.test(to) ? e164Of(to.startsWith('+') ? to : `+${to}`) : null;
+  if (number === null || number.length < 4) throw new TwilioError(21211, `'To' ${to} is neither a phone number nor a SIP address.`);
+  if (carrier === null) throw new TwilioError(21214, `'To' ${to} cannot be reached: no carrier is configured (PARTYLINE_CARRIER), only SIP addresses can be called.`);
+  const [, address = ''] = carrier.split(/^sip:/);
+  return { to: number, uri: `sip:${number}@${address}`, isNumber: true };
+}
+
+function sipUri(to: string): string {
+  const [address = ''] = to.split('?', 1);
+  if (!/^sips?:[^\s<>"@]+@(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(;[\w.~%=;-]*)?$/i.test(address) || address.length > MAX_SIP_URI_CHARS) throw new TwilioError(21211, `'To' ${to} is not a valid SIP address.`);
+  if (/[\r\n\0]/.test(to)) throw new TwilioError(21211, "'To' holds a line break.");
+  return to.replace(/^sips?:/i, (scheme) => scheme.toLowerCase());
+}
+
+interface SenderContext {
+  accountSid: AccountSid;
+  directory: DirectoryRepository;
+  toIsNumber: boolean;
+}
+
+/** `From` must be a number of the account; towards a SIP address a plain name will do (contract §6). */
+function senderOf(from: string, { accountSid, directory, toIsNumber }: SenderContext): Pick<CheckedCreate, 'from' | 'fromUser' | 'phoneNumberSid'> {
+  if (/^\+?[\d\s().-]+$/.test(from)) {
+    const number = e164Of(from.startsWith('+') ? from : `+${from}`);
+    if (number === null) throw new TwilioError(21212, `'From' ${from} is not a valid phone number.`);
+    const own = directory.numberByDigits(number);
+    if (own?.accountSid !== accountSid) throw new TwilioError(21210, `'From' ${from} is not a number of this account.`);
+    return { from: number, fromUser: number, phoneNumberSid: own.sid };
+  }
+  if (toIsNumber || !/^[\w+.-]{1,64}$/.test(from)) throw new TwilioError(21212, `'From' ${from} is not a valid phone number.`);
+  return { from, fromUser: from, phoneNumberSid: null };
+}
