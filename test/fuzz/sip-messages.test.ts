@@ -29,6 +29,18 @@ ${extra}Content-Length: 0
 
 `);
 
+const invite = (id: string): Buffer =>
+  wire(`INVITE sip:x@192.0.2.99 SIP/2.0
+Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK${id};rport
+From: <sip:a@192.0.2.1>;tag=f${id}
+To: <sip:x@192.0.2.99>
+Call-ID: fuzz-${id}
+CSeq: 1 INVITE
+Contact: <sip:a@192.0.2.1>
+Content-Length: 0
+
+`);
+
 /** A few messages for the dialogs and transactions alive right now, so that mutations reach behind the front door. */
 function liveSeeds(played: PlayedUserAgent): Buffer[] {
   const found: Buffer[] = [];
@@ -64,7 +76,8 @@ describe('mutated SIP messages', () => {
       if (parsed.defect) continue;
       sound++;
       const again = parseMessage(serializeMessage(parsed.message));
-      if (!again || again.defect || again.message.headers.length < parsed.message.headers.length - 1) expect.fail(`input ${i} is not the same when read again: ${JSON.stringify(bytes.toString('latin1'))}`);
+      const count = (headers: typeof parsed.message.headers): number => headers.length - headers.count('content-length');
+      if (!again || again.defect || count(again.message.headers) !== count(parsed.message.headers)) expect.fail(`input ${i} is not the same when read again: ${JSON.stringify(bytes.toString('latin1'))}`);
     }
     expect(sound).toBeGreaterThan(INPUTS / 10);
   }, 60_000);
@@ -73,7 +86,7 @@ describe('mutated SIP messages', () => {
     const random = randomFrom(3261);
     let parser = new StreamParser();
     let messages = 0;
-    for (let i = 0; i < INPUTS / 2; i++) {
+    for (let i = 0; i < INPUTS; i++) {
       const bytes = random(3) === 0 ? seeds[random(seeds.length)]! : mutate(seeds[random(seeds.length)]!, seeds[random(seeds.length)]!, random);
       const tear = random(bytes.length + 1);
       for (const item of [...parser.push(bytes.subarray(0, tear)), ...parser.push(bytes.subarray(tear))]) {
@@ -103,14 +116,14 @@ describe('mutated SIP messages', () => {
           const sent = parseMessage(bytes);
           if (!sent || sent.defect) expect.fail(`sent before input ${i}: ${JSON.stringify(bytes.toString('latin1'))}`);
         }
-        live = liveSeeds(played).slice(-60);
         played.sent.length = 0;
         for (const call of played.calls.splice(0)) if (random(2) === 0) acts[random(acts.length)]!(call);
-        played.clock.advance(random(2) === 0 ? random(3000) : 40_000);
+        played.clock.advance(random(4) === 0 ? 40_000 : random(3000));
+        for (let n = 0; n < 3; n++) played.receive(invite(`${i}-${n}`));
         const call = played.ua.call({ to: 'sip:z@192.0.2.1', from: 'sip:us@192.0.2.99', body: Buffer.from('v=0'), contentType: 'application/sdp', credentials: { username: 'u', password: 'p' } });
         call.on('accepted', () => outgoingAnswered++);
         await Promise.resolve();
-        live.push(...liveSeeds(played));
+        live = liveSeeds(played);
       }
       const from = live.length > 0 && random(2) === 0 ? live : seeds;
       const seed = from[random(from.length)]!;

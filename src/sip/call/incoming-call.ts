@@ -9,7 +9,7 @@ import { bodyOf } from '../message/body.ts';
 import { buildResponse, type ResponseOptions } from '../message/build.ts';
 import { headerKey } from '../message/header-names.ts';
 import { percentDecode } from '../message/grammar.ts';
-import { checkHeader } from '../message/serialize.ts';
+import { checkHeader, oneLine } from '../message/serialize.ts';
 import { parseSipUri } from '../message/uri.ts';
 import type { ServerTransaction } from '../transaction/layer.ts';
 import { SipError } from '../errors.ts';
@@ -93,14 +93,14 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
     if (this.#state !== 'early') return;
     if (!Number.isInteger(statusCode) || statusCode < 300 || statusCode > 699) throw new SipError(`a call is not rejected with ${statusCode}`);
     for (const [name, value] of headers) checkHeader(name, value);
-    this.#refuse(statusCode, { cause: 'local', statusCode }, { ...(reasonPhrase !== undefined && { reasonPhrase: reasonPhrase.replace(/[\r\n]+/g, ' ') }), headers });
+    this.#refuse(statusCode, { cause: 'local', statusCode }, { ...(reasonPhrase !== undefined && { reasonPhrase: oneLine(reasonPhrase) }), headers });
   }
 
   hangup(options: { reason?: string } = {}): void {
-    if (options.reason !== undefined) checkHeader('Reason', options.reason);
-    if (this.#state === 'early') return this.#refuse(603, { cause: 'local' }, { headers: options.reason === undefined ? [] : [['Reason', options.reason]] });
+    const reason = options.reason === undefined ? undefined : oneLine(options.reason);
+    if (this.#state === 'early') return this.#refuse(603, { cause: 'local' }, { headers: reason === undefined ? [] : [['Reason', reason]] });
     if (this.#state === 'ended') return;
-    this.#session.bye(options.reason);
+    this.#session.bye(reason);
     this.#end({ cause: 'local' });
   }
 

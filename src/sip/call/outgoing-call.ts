@@ -11,7 +11,7 @@ import { bodyOf } from '../message/body.ts';
 import { cancelOf } from '../message/build.ts';
 import type { SipRequest, SipResponse } from '../message/message.ts';
 import { readCore, type MessageCore } from '../message/request-core.ts';
-import { checkHeader } from '../message/serialize.ts';
+import { oneLine } from '../message/serialize.ts';
 import type { ClientTransaction } from '../transaction/layer.ts';
 import { GIVE_UP_MS } from '../transaction/timers.ts';
 import { prepareInvite, type PreparedInvite } from './invite.ts';
@@ -74,8 +74,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
   }
 
   hangup(options: { reason?: string } = {}): void {
-    if (options.reason !== undefined) checkHeader('Reason', options.reason);
-    this.#leave({ cause: 'local' }, options.reason);
+    this.#leave({ cause: 'local' }, options.reason === undefined ? undefined : oneLine(options.reason));
   }
 
   serverStopped(): void {

@@ -10,6 +10,11 @@ export function checkHeader(name: string, value: string): void {
   if (LINE_BREAK.test(value)) throw new SipError(`line break in the value of header ${name}`);
 }
 
+/** For words of others in a reason: a hang-up must not fail for a line break. */
+export function oneLine(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ');
+}
+
 /** Bytes for the wire. Content-Length is always ours. Throws SipError for a line break in any part. */
 export function serializeMessage(message: SipMessage): Buffer {
   const first = message.kind === 'request' ? `${message.method} ${message.uri} SIP/2.0` : `SIP/2.0 ${message.statusCode} ${message.reasonPhrase}`;
