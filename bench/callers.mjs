@@ -71,17 +71,18 @@ const lookup = (address, _options, done) => done(null, address, 4);
 function runCallers() {
   const callers = [];
   const voices = { silent: secondOf(0), talking: [secondOf(440), secondOf(700)] };
-  let received = 0;
-  let loud = 0;
+  const rooms = [];
   let slot = 0;
   let dueMs = performance.now();
 
   const openRoom = async () => {
     const socket = createSocket({ type: 'udp4', lookup, recvBufferSize: 4 << 20 });
+    const room = { received: 0, loud: 0 };
+    rooms.push(room);
     socket.on('message', (packet) => {
       if (packet[1] >= 192 && packet[1] <= 223) return;
-      received++;
-      if (isLoud(packet)) loud++;
+      room.received++;
+      if (isLoud(packet)) room.loud++;
     });
     await new Promise((resolve) => socket.bind(0, '127.0.0.1', resolve));
     return socket;
@@ -101,7 +102,7 @@ function runCallers() {
     },
     /** All sockets of a step send to the far side of the floor. */
     clear: () => void callers.splice(0),
-    counts: () => ({ received, loud, atMs: performance.now() }),
+    counts: () => ({ rooms, atMs: performance.now() }),
   };
   process.on('message', async ({ id, name, body }) => process.send({ id, result: await handlers[name](body) }));
   process.on('disconnect', () => process.exit(0));
@@ -188,7 +189,15 @@ async function addRoom(plane, load, newSid) {
   await load.ask('addCallers', list);
 }
 
-const columns = ['callers', 'media', 'control', 'server', 'delivered %', 'heard %', 'RSS KB/call'];
+/** Frames that came between two counts, and the share of them in which a talker was heard: of all rooms, and of the worst. */
+function arrived(before, after) {
+  const rooms = after.rooms.map(({ received, loud }, i) => ({ received: received - (before.rooms[i]?.received ?? 0), loud: loud - (before.rooms[i]?.loud ?? 0) }));
+  const received = rooms.reduce((sum, room) => sum + room.received, 0);
+  const loud = rooms.reduce((sum, room) => sum + room.loud, 0);
+  return { received, heard: loud / received, heardInWorst: Math.min(...rooms.filter((room) => room.received > 0).map((room) => room.loud / room.received)) };
+}
+
+const columns = ['callers', 'media', 'control', 'server', 'delivered %', 'heard %', 'worst room %', 'RSS KB/call'];
 const print = (cells) => console.log(cells.map((cell, i) => String(cell).padStart(Math.max(11, columns[i].length))).join('  '));
 
 async function measure(options) {
@@ -200,7 +209,7 @@ async function measure(options) {
   const callSeconds = (calls * (counts1.atMs - counts0.atMs)) / 1000;
   const media = (media1.cpuMs - media0.cpuMs) / callSeconds;
   const control = total(control1) / callSeconds;
-  const got = counts1.received - counts0.received;
+  const { received: got, heard, heardInWorst } = arrived(counts0, counts1);
   const due = callSeconds * (1000 / FRAME_MS);
   print([
     calls,
@@ -208,7 +217,8 @@ async function measure(options) {
     control.toFixed(2),
     (media + control).toFixed(2),
     ((100 * got) / due).toFixed(2),
-    ((100 * (counts1.loud - counts0.loud)) / got).toFixed(1),
+    (100 * heard).toFixed(1),
+    (100 * heardInWorst).toFixed(1),
     ((media1.rssBytes - emptyRssBytes) / calls / 1024).toFixed(0),
   ]);
 }
@@ -223,7 +233,7 @@ async function measureFloor(load, calls, seconds) {
   const [cpu1, counts1] = [await floor.ask('cpu'), await load.ask('counts')];
   const callSeconds = (calls * (counts1.atMs - counts0.atMs)) / 1000;
   const cost = ((total(cpu1) - total(cpu0)) / callSeconds).toFixed(2);
-  print(['bare UDP', cost, '-', cost, ((100 * (counts1.received - counts0.received)) / callSeconds / 50).toFixed(2), '-', '-']);
+  print(['bare UDP', cost, '-', cost, ((100 * arrived(counts0, counts1).received) / callSeconds / 50).toFixed(2), '-', '-', '-']);
   floor.end();
 }
 
