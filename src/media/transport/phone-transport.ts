@@ -130,22 +130,29 @@ export class PhoneTransport implements MixOutput {
   }
 
   /** What offer/answer settled; again after each re-INVITE. Throws MediaError `bad-request` for an address that is no IPv4 address. */
-  connect(remote: PhoneRemote): void {
-    if (!isIPv4(remote.address) || !(remote.port > 0 && remote.port < 65_536)) {
-      throw new MediaError('bad-request', `the phone's media address is not an IPv4 address and port: ${remote.address}:${remote.port}`);
+  connect(given: PhoneRemote): void {
+    if (!isIPv4(given.address) || !(given.port > 0 && given.port < 65_536)) {
+      throw new MediaError('bad-request', `the phone's media address is not an IPv4 address and port: ${given.address}:${given.port}`);
     }
     const nowMs = this.#options.clock.nowMs();
     const before = this.#remote;
+    // Hold of old (RFC 3264 §8.4): there is nowhere to send to until the next offer.
+    const isNowhere = given.address === '0.0.0.0';
+    const remote = isNowhere ? { ...given, send: false } : given;
     this.#remote = remote;
-    this.#latch.targetGiven(remote.address, remote.port);
-    this.#rtcpTarget.address = remote.address;
-    this.#rtcpTarget.port = remote.rtcpPort ?? remote.port + 1;
+    if (!isNowhere) this.#target(remote);
     this.#sender.configure(remote);
     this.#codecName = g711(remote.codec).name;
     if (before?.codec !== remote.codec) this.voice.restart(g711(remote.codec));
     if (!before) this.#nextReportMs = nowMs + RTCP_INTERVAL_MS / 2;
     if (!before?.receive) this.#lastHeardMs = nowMs;
     this.#timedOut = false;
+  }
+
+  #target(remote: PhoneRemote): void {
+    this.#latch.targetGiven(remote.address, remote.port);
+    this.#rtcpTarget.address = remote.address;
+    this.#rtcpTarget.port = remote.rtcpPort ?? remote.port + 1;
   }
 
   /** Stops what is playing; resolves when this has been heard to its end or was stopped. */
@@ -333,6 +340,7 @@ export class PhoneTransport implements MixOutput {
       received: this.#heard ? this.#receptionReport(nowMs) : null,
       bye,
     });
+    if (this.#rtcpTarget.address === '') return;
     const muxed = this.#rtcpTarget.port === this.#remote?.port;
     const report = this.#report.subarray(0, length);
     if (muxed) this.#pair?.sendRtp(report, this.#latch);
