@@ -18,12 +18,17 @@ export interface SipCore {
 /** Puts our Via on top and the product at the end, then starts the client transaction. */
 export function sendRequest(core: SipCore, request: SipRequest, options: { destination: Destination; user: ClientUser }): ClientTransaction {
   const branch = newBranch();
-  dressRequest(core, request, { transport: options.destination.transport, branch });
+  dressRequest(core, request, { destination: options.destination, branch });
   return core.layer.request(request, { branch, ...options });
 }
 
 /** Via and User-Agent for a request of ours; used alone for ACK, which has no transaction. */
-export function dressRequest(core: SipCore, request: SipRequest, way: { transport: Destination['transport']; branch: string }): void {
-  request.headers.prepend('Via', core.identity.via(way.transport, way.branch));
+export function dressRequest(core: SipCore, request: SipRequest, way: { destination: Destination; branch: string }): void {
+  request.headers.prepend('Via', core.identity.via(wayTo(way.destination), way.branch));
   if (!request.headers.has('user-agent')) request.headers.add('User-Agent', core.identity.product);
+}
+
+/** The words of a destination that decide under which address of ours it knows us. */
+export function wayTo(destination: Destination): { transport: Destination['transport']; peer: string } {
+  return { transport: destination.transport, peer: destination.address ?? destination.host };
 }

@@ -11,22 +11,24 @@ export const ALLOW = METHODS.join(', ');
 /** How this user agent names itself in messages. */
 export class Identity {
   readonly product: string;
-  readonly #address: string;
+  readonly #addressFor: (peer: string) => string;
   readonly #ports: () => { udp: number; tcp: number };
   readonly #secret = randomBytes(16);
 
-  constructor(parts: { product: string; address: string; ports: () => { udp: number; tcp: number } }) {
+  constructor(parts: { product: string; addressFor: (peer: string) => string; ports: () => { udp: number; tcp: number } }) {
     this.product = parts.product;
-    this.#address = bracket(parts.address);
+    this.#addressFor = parts.addressFor;
     this.#ports = parts.ports;
   }
 
-  via(transport: SipTransportName, branch: string): string {
-    return `SIP/2.0/${transport.toUpperCase()} ${this.#address}:${this.#ports()[transport]};branch=${branch};rport`;
+  via(way: { transport: SipTransportName; peer: string }, branch: string): string {
+    const { transport, peer } = way;
+    return `SIP/2.0/${transport.toUpperCase()} ${bracket(this.#addressFor(peer))}:${this.#ports()[transport]};branch=${branch};rport`;
   }
 
-  contact(transport: SipTransportName): string {
-    return `<sip:${this.#address}:${this.#ports()[transport]}${transport === 'tcp' ? ';transport=tcp' : ''}>`;
+  contact(way: { transport: SipTransportName; peer: string }): string {
+    const { transport, peer } = way;
+    return `<sip:${bracket(this.#addressFor(peer))}:${this.#ports()[transport]}${transport === 'tcp' ? ';transport=tcp' : ''}>`;
   }
 
   /** The tag of answers given without state: the same for every repetition of a request (RFC 3261 §8.2.7). */

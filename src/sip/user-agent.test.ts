@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
@@ -182,6 +183,28 @@ describe('what an INVITE may carry', () => {
     expect(await ended(dial(a, b))).toMatchObject({ cause: 'rejected', statusCode: 503, reasonPhrase: 'Full' });
     expect(calls).toBe(0);
     expect(b.counts()).toMatchObject({ dialogs: 0, transactions: 0 });
+  });
+});
+
+describe('addresses', () => {
+  const hasIPv6 = Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === '::1'));
+  const ways = [['0.0.0.0', '127.0.0.1'], ['127.0.0.1', 'localhost'], ...(hasIPv6 ? [['::', '127.0.0.1'], ['::', '[::1]'], ['::1', '[::1]']] : [])] as [string, string][];
+
+  it.each(ways)('bound to %s, called at %s: the whole call finds its way', async (bindAddress, host) => {
+    const b = await agent({ bindAddress });
+    const a = await agent({ bindAddress: host === '[::1]' ? '::1' : '127.0.0.1' });
+    for (const transport of ['udp', 'tcp'] as const) {
+      const arrived = incoming(b);
+      const out = dial(a, b, { to: `sip:x@${host}:${b.ports[transport]};transport=${transport}` });
+      const call = await arrived;
+      expect(call.source.address).toBe(host === '[::1]' ? '::1' : '127.0.0.1');
+      const confirmed = new Promise((resolve) => call.once('confirmed', resolve));
+      call.accept({ body: sdp('answer') });
+      await confirmed;
+      const over = ended(out);
+      call.hangup();
+      expect((await over).cause).toBe('remote-bye');
+    }
   });
 });
 

@@ -58,8 +58,8 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
     const { clock, log } = deps;
     this.#options = options;
     this.#transports = carrier((bytes, source) => this.#received(bytes, source));
-    const address = options.publicAddress ?? advertisedAddress(options.bindAddress);
-    const identity = new Identity({ product: options.product, address, ports: () => this.#transports.ports });
+    const addressFor = advertisedAddress(options.publicAddress ?? options.bindAddress);
+    const identity = new Identity({ product: options.product, addressFor, ports: () => this.#transports.ports });
     this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable() };
   }
 

@@ -72,7 +72,7 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
   ring(options: { statusCode?: 180 | 183; body?: SipBody } = {}): void {
     if (this.#state !== 'early') return;
     this.#provisionalTimer?.cancel();
-    const contact: [string, string] = ['Contact', this.#core.identity.contact(this.source.transport)];
+    const contact: [string, string] = ['Contact', this.#core.identity.contact({ transport: this.source.transport, peer: this.source.address })];
     this.#respond(options.statusCode ?? 180, { headers: [contact, ['Allow', ALLOW]], ...(options.body && { body: options.body }) });
     this.#provisionalTimer = this.#core.clock.after(PROVISIONAL_REPEAT_MS, () => this.ring(options));
   }

@@ -1,5 +1,5 @@
 import type { OutgoingSipCallOptions } from '../contract.ts';
-import type { SipCore } from '../core.ts';
+import { wayTo, type SipCore } from '../core.ts';
 import { SipError } from '../errors.ts';
 import { ALLOW, newCallId, newTag } from '../identity.ts';
 import { headerKey } from '../message/header-names.ts';
@@ -33,7 +33,7 @@ export function prepareInvite(core: SipCore, options: OutgoingSipCallOptions): P
   headers.add('Max-Forwards', '70');
   headers.add('From', `${printNameAddr(options.fromDisplayName ?? '', requestUriOf(options.from))};tag=${newTag()}`);
   headers.add('To', `<${addressOf(options.to)}>`).add('Call-ID', newCallId()).add('CSeq', '1 INVITE');
-  headers.add('Contact', core.identity.contact(destination.transport)).add('Allow', ALLOW).add('User-Agent', core.identity.product);
+  headers.add('Contact', core.identity.contact(wayTo(destination))).add('Allow', ALLOW).add('User-Agent', core.identity.product);
   for (const [name, value] of target.headers) if (!OURS.has(headerKey(name))) headers.add(name, value);
   for (const [name, value] of options.headers ?? []) headers.add(allowed(name), value);
   if (options.body.length > 0) headers.add('Content-Type', options.contentType);

@@ -161,7 +161,7 @@ export class DialogSession implements DialogUser {
     for (const [name, value] of authorization) ack.request.headers.add(name, value);
     const destination = this.#destinationOf(ack);
     if (!destination) return;
-    dressRequest(this.#core, ack.request, { transport: destination.transport, branch: newBranch() });
+    dressRequest(this.#core, ack.request, { destination, branch: newBranch() });
     this.#core.layer.send(ack.request, destination);
   }
 
@@ -251,7 +251,8 @@ export class DialogSession implements DialogUser {
   }
 
   #contactFor(transaction: ServerTransaction): [string, string][] {
-    return [['Contact', this.#core.identity.contact(transaction.source.transport)]];
+    const { transport, address } = transaction.source;
+    return [['Contact', this.#core.identity.contact({ transport, peer: address })]];
   }
 
   /** The next hop's own words, but a TCP connection the other side opened is used while it lasts: a phone behind NAT has no other. */

@@ -18,3 +18,8 @@ export function destinationOf(uri: SipUri): Destination {
   const transport = uri.params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp';
   return { transport, host, port: uri.port ?? DEFAULT_PORT, address: null };
 }
+
+/** IPv4 inside IPv6 (`::ffff:1.2.3.4`) is written as IPv4. */
+export function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '');
+}

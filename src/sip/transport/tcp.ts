@@ -2,6 +2,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { StartupError, messageOf } from '../../base/errors.ts';
 import { StreamParser } from '../message/stream-parser.ts';
+import { plainAddress } from './destination.ts';
 
 export interface TcpEvents {
   received: (bytes: Buffer, address: string, port: number) => void;
@@ -25,9 +26,6 @@ interface Connection {
   idleTimer: Timer | null;
   connecting: boolean;
 }
-
-/** IPv4 inside IPv6 (`::ffff:1.2.3.4`) is written as IPv4. */
-const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
 
 /** The listening socket and the table of open connections by remote `address:port`. */
 export class TcpTransport {

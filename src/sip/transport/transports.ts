@@ -18,6 +18,8 @@ export class Transports {
   readonly #tcp: TcpTransport;
   #ports = { udp: 0, tcp: 0 };
   #open = false;
+  /** Names resolve to what the sockets can reach: IPv4 only, or either. */
+  #family: 0 | 4 = 4;
 
   constructor(parts: { clock: Clock; log: Log; received: (bytes: Buffer, source: SipSource) => void }) {
     const { clock, log, received } = parts;
@@ -37,6 +39,7 @@ export class Transports {
   }
 
   async start(address: string, port: number): Promise<void> {
+    this.#family = isIPv6(address) ? 0 : 4;
     for (let attempt = 1; ; attempt++) {
       const udp = await this.#udp.bind(address, port);
       try {
@@ -59,7 +62,7 @@ export class Transports {
     if (!this.#open) return;
     if (to.address === null && isIP(to.host) !== 0) to.address = to.host;
     if (to.address !== null) return this.#sendTo(bytes, { ...to, address: to.address }, failed);
-    lookup(to.host, (error, address) => {
+    lookup(to.host, { family: this.#family }, (error, address) => {
       if (error) return failed(error.message);
       to.address = address;
       if (this.#open) this.#sendTo(bytes, { ...to, address }, failed);
@@ -77,12 +80,20 @@ export class Transports {
   }
 }
 
-/** The address to name in Via and Contact when none is configured: the bound one, or for a wildcard the first of an interface. */
-export function advertisedAddress(bindAddress: string): string {
-  if (bindAddress !== '0.0.0.0' && bindAddress !== '::') return bindAddress;
-  const family = isIPv6(bindAddress) ? 'IPv6' : 'IPv4';
-  for (const entries of Object.values(networkInterfaces())) {
-    for (const entry of entries ?? []) if (!entry.internal && entry.family === family) return entry.address;
-  }
-  return family === 'IPv6' ? '::1' : '127.0.0.1';
+const isLoopback = (address: string): boolean => address === 'localhost' || address === '::1' || address.startsWith('127.');
+
+/**
+ * The address to name in Via and Contact towards a peer: the given one, or for a wildcard that of the first interface, and
+ * loopback for a peer on this machine.
+ */
+export function advertisedAddress(address: string): (peer: string) => string {
+  if (address !== '0.0.0.0' && address !== '::') return () => address;
+  const outer = interfaceAddress(address === '::');
+  return (peer) => (isLoopback(peer) ? (isIPv6(peer) ? '::1' : '127.0.0.1') : outer);
+}
+
+function interfaceAddress(preferIPv6: boolean): string {
+  const entries = Object.values(networkInterfaces()).flatMap((list) => list ?? []).filter((entry) => !entry.internal);
+  const found = entries.find((entry) => (entry.family === 'IPv6') === preferIPv6) ?? entries[0];
+  return found?.address ?? (preferIPv6 ? '::1' : '127.0.0.1');
 }

@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { StartupError, messageOf } from '../../base/errors.ts';
+import { plainAddress } from './destination.ts';
 
 export interface UdpEvents {
   received: (bytes: Buffer, address: string, port: number) => void;
@@ -11,6 +12,7 @@ export interface UdpEvents {
 export class UdpTransport {
   #socket: Socket | null = null;
   #events: UdpEvents;
+  #family: 'udp4' | 'udp6' = 'udp4';
 
   constructor(events: UdpEvents) {
     this.#events = events;
@@ -18,14 +20,15 @@ export class UdpTransport {
 
   /** Resolves with the bound port; rejects with StartupError when the address is taken. */
   bind(address: string, port: number): Promise<number> {
-    const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
+    this.#family = isIPv6(address) ? 'udp6' : 'udp4';
+    const socket = createSocket({ type: this.#family, recvBufferSize: 1 << 20 });
     this.#socket = socket;
     return new Promise((resolve, reject) => {
       socket.once('error', (error) => reject(new StartupError(`SIP over UDP cannot listen on ${address}:${port}: ${messageOf(error)}`)));
       socket.bind(port, address, () => {
         socket.removeAllListeners('error');
         socket.on('error', (error) => this.#events.failed(messageOf(error)));
-        socket.on('message', (bytes, from) => this.#events.received(bytes, from.address, from.port));
+        socket.on('message', (bytes, from) => this.#events.received(bytes, plainAddress(from.address), from.port));
         resolve(socket.address().port);
       });
     });
@@ -33,12 +36,17 @@ export class UdpTransport {
 
   send(bytes: Buffer, to: { address: string; port: number }, failed: (reason: string) => void): void {
     try {
-      this.#socket?.send(bytes, to.port, to.address, (error) => {
+      this.#socket?.send(bytes, to.port, this.#onThisSocket(to.address), (error) => {
         if (error) failed(error.message);
       });
     } catch (error) {
       failed(messageOf(error));
     }
+  }
+
+  /** An IPv6 socket reaches IPv4 by mapped addresses. */
+  #onThisSocket(address: string): string {
+    return this.#family === 'udp6' && isIPv4(address) ? `::ffff:${address}` : address;
   }
 
   close(): Promise<void> {
