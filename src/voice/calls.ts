@@ -8,7 +8,7 @@ import { checkCreate, checkUpdate, type CheckedCreate, type CheckedUpdate } from
 import { OutboundLeg } from './leg.ts';
 import type { AccountRecord, CallRecord } from './model.ts';
 import { terminated } from './termination.ts';
-import type { VoiceDeps } from './voice.ts';
+import type { VoiceDeps } from './voice-deps.ts';
 
 export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'prompts'>;
 

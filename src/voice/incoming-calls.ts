@@ -8,7 +8,7 @@ import { callerOf, routeCall, type Route } from './dial-plan/dial-plan.ts';
 import { InboundLeg } from './leg.ts';
 import { checkOffer } from './leg-media.ts';
 import type { CallRecord, PhoneNumberRecord } from './model.ts';
-import type { VoiceDeps } from './voice.ts';
+import type { VoiceDeps } from './voice-deps.ts';
 
 /** SIP calls become Calls here, or are refused before they cost anything. */
 export class IncomingCalls {

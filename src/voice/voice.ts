@@ -1,43 +1,15 @@
 import { join } from 'node:path';
-import type { Clock } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
-import type { MediaPlane } from '../media/protocol.ts';
-import type { SipUserAgent } from '../sip/contract.ts';
 import { CallCallbacks, endParameters } from './call-callbacks.ts';
 import { LiveCalls } from './calls.ts';
-import type { CallbackSender, Calls, RoomConnector } from './contract.ts';
+import type { CallbackSender, Calls } from './contract.ts';
 import { IncomingCalls } from './incoming-calls.ts';
-import type { CallRecord, CallRepository, DirectoryRepository } from './model.ts';
+import type { CallRecord } from './model.ts';
 import { createPrompts } from './prompts.ts';
 import { createSpeech } from './speech.ts';
+import type { VoiceDeps } from './voice-deps.ts';
 import { createCallbackQueue } from './webhook/callbacks.ts';
 import { createWebhookClient } from './webhook/client.ts';
 import { callParameters } from './webhook/parameters.ts';
-
-export interface VoiceConfig {
-  /** Host in SDP, Contact and From. */
-  publicAddress: string;
-  /** Host names a Request-URI may carry, in lower case; any other is refused with 403. */
-  localHosts: string[];
-  /** `sip:host:port`: where numbers are called out; null: only SIP URIs can be called. */
-  carrier: string | null;
-  /** Prompts and speech are cached below it. */
-  dataDir: string;
-  /** How long a call that came in may ring. Default 180000. */
-  ringTimeoutMs?: number;
-  speech: { command: string };
-}
-
-export interface VoiceDeps {
-  clock: Clock;
-  log: Log;
-  sip: SipUserAgent;
-  media: MediaPlane;
-  rooms: RoomConnector;
-  calls: CallRepository;
-  directory: DirectoryRepository;
-  config: VoiceConfig;
-}
 
 /** Phone calls as Twilio sees them. */
 export interface Voice {

@@ -1,0 +1,137 @@
+import { Emitter } from '../../base/emitter.ts';
+import type { IncomingSipCall, OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipCallEvents, SipUserAgent, SipUserAgentEvents } from '../../sip/contract.ts';
+
+const OFFER = ['v=0', 'o=- 1 1 IN IP4 198.51.100.7', 's=-', 'c=IN IP4 198.51.100.7', 't=0 0', 'm=audio 4000 RTP/AVP 0 101', 'a=rtpmap:101 telephone-event/8000', ''].join('\r\n');
+
+export function sdpBody(text: string = OFFER): SipBody {
+  return { contentType: 'application/sdp', bytes: Buffer.from(text) };
+}
+
+/** What our side said to the phone, in order: `180`, `200`, `486`, `BYE`, `CANCEL`. */
+type Said = { said: string[] };
+
+export class FakeIncomingCall extends Emitter<SipCallEvents> implements IncomingSipCall, Said {
+  readonly callId = 'call-1';
+  readonly source = { transport: 'udp' as const, address: '198.51.100.7', port: 5060 };
+  state: IncomingSipCall['state'] = 'early';
+  readonly said: string[] = [];
+  readonly requestUri: string;
+  readonly requestUriUser: string;
+  readonly requestUriHost: string;
+  readonly from = { displayName: '', uri: 'sip:+15557001@198.51.100.7', user: '+15557001', host: '198.51.100.7' };
+  readonly to: IncomingSipCall['to'];
+  readonly headers: [string, string][] = [['X-Team', 'a']];
+  body: SipBody | null = sdpBody();
+  /** Our SDP of the 200. */
+  answer: SipBody | null = null;
+  /** Off: the ACK waits for `acknowledge`. */
+  acknowledges = true;
+
+  constructor(user = '+15550100', host = '127.0.0.1') {
+    super();
+    this.requestUri = `sip:${user}@${host}`;
+    this.requestUriUser = user;
+    this.requestUriHost = host;
+    this.to = { displayName: '', uri: this.requestUri, user, host };
+  }
+
+  header(name: string): string[] {
+    return this.headers.filter(([known]) => known.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
+  }
+
+  ring(): void {
+    this.said.push('180');
+  }
+
+  accept({ body }: { body: SipBody }): void {
+    this.said.push('200');
+    this.answer = body;
+    this.state = 'accepted';
+    if (this.acknowledges) queueMicrotask(() => this.acknowledge());
+  }
+
+  acknowledge(body: SipBody | null = null): void {
+    if (this.state !== 'accepted') return;
+    this.state = 'confirmed';
+    this.emit('confirmed', body);
+  }
+
+  reject(statusCode: number): void {
+    this.said.push(String(statusCode));
+    this.#over('local');
+  }
+
+  hangup(): void {
+    if (this.state === 'ended') return;
+    this.said.push('BYE');
+    this.#over('local');
+  }
+
+  /** The phone hangs up, or gives up. */
+  remoteEnds(cause: 'remote-bye' | 'remote-cancel' | 'ack-timeout'): void {
+    this.#over(cause);
+  }
+
+  #over(cause: 'remote-bye' | 'remote-cancel' | 'ack-timeout' | 'local'): void {
+    this.state = 'ended';
+    this.emit('ended', { cause });
+  }
+}
+
+export class FakeOutgoingCall extends Emitter<OutgoingSipCallEvents> implements OutgoingSipCall, Said {
+  readonly callId = 'call-2';
+  readonly source = { transport: 'udp' as const, address: '198.51.100.8', port: 5060 };
+  state: OutgoingSipCall['state'] = 'early';
+  readonly said: string[] = ['INVITE'];
+  readonly options: OutgoingSipCallOptions;
+
+  constructor(options: OutgoingSipCallOptions) {
+    super();
+    this.options = options;
+  }
+
+  hangup(): void {
+    if (this.state === 'ended') return;
+    this.said.push(this.state === 'early' ? 'CANCEL' : 'BYE');
+    this.state = 'ended';
+    this.emit('ended', { cause: 'local' });
+  }
+
+  rings(): void {
+    this.emit('progressed', 180, null);
+  }
+
+  answers(body: SipBody | null = sdpBody()): void {
+    this.state = 'confirmed';
+    this.emit('accepted', body);
+    this.emit('confirmed', null);
+  }
+
+  refuses(statusCode: number): void {
+    this.state = 'ended';
+    this.emit('ended', { cause: 'rejected', statusCode });
+  }
+}
+
+export class FakeUserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
+  readonly ports = { udp: 5060, tcp: 5060 };
+  readonly placed: FakeOutgoingCall[] = [];
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  counts(): { dialogs: number; transactions: number; connections: number } {
+    return { dialogs: 0, transactions: 0, connections: 0 };
+  }
+
+  call(options: OutgoingSipCallOptions): FakeOutgoingCall {
+    const call = new FakeOutgoingCall(options);
+    this.placed.push(call);
+    return call;
+  }
+}

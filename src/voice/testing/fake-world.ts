@@ -1,0 +1,120 @@
+import { silentLog } from '../../base/log.ts';
+import type { Page } from '../../base/paging.ts';
+import { newSid, type AccountSid, type CallSid } from '../../base/sid.ts';
+import type { RoomMedia } from '../../media/protocol.ts';
+import { FakeClock } from '../../testing/fake-clock.ts';
+import { LiveCalls } from '../calls.ts';
+import type { CallbackSender, RoomConnector, RoomStay } from '../contract.ts';
+import { IncomingCalls } from '../incoming-calls.ts';
+import type { CallEventRecord, CallRecord, CallRepository, DirectoryRepository, NotificationRecord, PhoneNumberRecord } from '../model.ts';
+import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/client.ts';
+import { FakeIncomingCall, FakeUserAgent } from './fake-sip.ts';
+import { FakeMediaPlane, fakeRoomMedia } from './fake-media.ts';
+
+/** Rooms by name; a stay lasts until `release` or until the call lets go. */
+export class FakeRooms implements RoomConnector {
+  readonly names = new Set<string>();
+  readonly stays: { roomName: string; identity: string | null; release: (stay: RoomStay) => void }[] = [];
+  readonly media = fakeRoomMedia();
+
+  exists(_account: AccountSid, roomName: string): boolean {
+    return this.names.has(roomName);
+  }
+
+  mediaOf(_account: AccountSid, roomName: string): Promise<RoomMedia | null> {
+    return Promise.resolve(this.names.has(roomName) ? this.media : null);
+  }
+
+  stay({ roomName, identity, signal }: Parameters<RoomConnector['stay']>[0]): Promise<RoomStay> {
+    if (!this.names.has(roomName)) return Promise.resolve({ reason: 'room-not-found', parameters: [], notification: { errorCode: 53106, message: 'Room not found' } });
+    return new Promise((resolve) => {
+      this.stays.push({ roomName, identity, release: resolve });
+      signal.addEventListener('abort', () => resolve({ reason: 'left', parameters: [] }));
+    });
+  }
+}
+
+export class FakeCallRepository implements CallRepository {
+  readonly calls = new Map<CallSid, CallRecord>();
+  readonly notifications: NotificationRecord[] = [];
+  readonly events: CallEventRecord[] = [];
+  saveCall = (record: CallRecord): void => void this.calls.set(record.sid, record);
+  saveNotification = (record: NotificationRecord): void => void this.notifications.push(record);
+  saveEvent = (record: CallEventRecord): void => void this.events.push(record);
+  findCall = (accountSid: AccountSid, sid: CallSid): Promise<CallRecord | null> => {
+    const record = this.calls.get(sid);
+    return Promise.resolve(record?.accountSid === accountSid ? record : null);
+  };
+  listCalls = (): Promise<Page<CallRecord>> => Promise.resolve(page([...this.calls.values()]));
+  deleteCall = (): Promise<void> => Promise.resolve();
+  listNotifications = (): Promise<Page<NotificationRecord>> => Promise.resolve(page(this.notifications));
+  findNotification = (): Promise<null> => Promise.resolve(null);
+  listEvents = (): Promise<Page<CallEventRecord>> => Promise.resolve(page(this.events));
+  closeLeftovers = (): Promise<CallRecord[]> => Promise.resolve([]);
+}
+
+function page<T>(items: T[]): Page<T> {
+  return { items, nextToken: null, previousToken: null };
+}
+
+/** Answers by path of the URL; a missing path is a 404. Keeps what was asked. */
+export class FakeWebApp implements WebhookClient {
+  readonly pages = new Map<string, { body: string; contentType?: string } | 'never'>();
+  readonly asked: (WebhookRequest & { path: string; params: Record<string, string> })[] = [];
+
+  on(path: string, body: string): void {
+    this.pages.set(path, { body });
+  }
+
+  request(request: WebhookRequest): Promise<WebhookAnswer> {
+    const path = new URL(request.url).pathname;
+    this.asked.push({ ...request, path, params: Object.fromEntries(request.parameters) });
+    const found = this.pages.get(path);
+    const base = { url: request.url, durationMs: 1, headers: { 'content-type': 'text/xml' } };
+    if (found === 'never') return new Promise((resolve) => request.signal?.addEventListener('abort', () => resolve({ ...base, ok: false, errorCode: 11205, message: 'aborted', statusCode: null, body: new Uint8Array(), aborted: true })));
+    if (!found) return Promise.resolve({ ...base, ok: false, errorCode: 11200, message: 'HTTP 404', statusCode: 404, body: new Uint8Array(), aborted: false });
+    return Promise.resolve({ ...base, ok: true, statusCode: 200, contentType: found.contentType ?? 'text/xml', body: Buffer.from(found.body) });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** voice/ over fakes on every side, with a number `+15550100` that asks http://app/voice. */
+export function fakeWorld(options: { carrier?: string | null } = {}) {
+  const accountSid = newSid('AC');
+  const number: PhoneNumberRecord = {
+    sid: newSid('PN'), accountSid, phoneNumber: '+15550100', friendlyName: '', voiceApplicationSid: null, trunkSid: null, voiceCallerIdLookup: false, voiceReceiveMode: 'voice', createdAtMs: 0, updatedAtMs: 0,
+    voiceUrl: 'http://app.test/voice', voiceMethod: 'POST', voiceFallbackUrl: null, voiceFallbackMethod: 'POST', statusCallback: 'http://app.test/number-status', statusCallbackMethod: 'POST',
+  };
+  const account = { sid: accountSid, friendlyName: '', status: 'active' as const, authToken: 'secret', ownerAccountSid: accountSid, clientRoomCreation: true, roomStatusCallback: null, createdAtMs: 0, updatedAtMs: 0 };
+  const directory = { account: (sid: AccountSid) => (sid === accountSid ? account : null), numberByDigits: (digits: string) => (digits === number.phoneNumber ? number : null), number: () => number } as unknown as DirectoryRepository;
+  const clock = new FakeClock();
+  const sip = new FakeUserAgent();
+  const media = new FakeMediaPlane();
+  const rooms = new FakeRooms();
+  const calls = new FakeCallRepository();
+  const app = new FakeWebApp();
+  const told: { url: string; params: Record<string, string> }[] = [];
+  const callbacks: CallbackSender = { send: ({ url, parameters }) => void told.push({ url, params: Object.fromEntries(parameters) }) };
+  const spoken: string[] = [];
+  const speech = { speak: ({ text }: { text: string }) => Promise.resolve({ path: `/speech/${spoken.push(text)}.wav`, contentType: 'audio/wav' }) };
+  const prompts = { fetch: ({ url }: { url: string }) => Promise.resolve({ path: `/prompts${new URL(url).pathname}`, contentType: 'audio/wav' }) };
+  const deps = { clock, log: silentLog, sip, media, rooms, calls, directory, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, dataDir: '/nowhere', speech: { command: 'none' } } };
+  const live = new LiveCalls({ ...deps, client: app, callbacks, speech, prompts });
+  const incoming = new IncomingCalls({ ...deps, live });
+  const arrive = (call = new FakeIncomingCall()): FakeIncomingCall => {
+    sip.emit('incomingCall', call);
+    return call;
+  };
+  const record = (): CallRecord => [...calls.calls.values()].at(-1) as CallRecord;
+  return { accountSid, number, clock, sip, media, rooms, calls, app, told, spoken, live, incoming, arrive, record };
+}
+
+export type FakeWorld = ReturnType<typeof fakeWorld>;
+
+/** Lets everything that waits for nothing but promises go on. */
+export async function settle(): Promise<void> {
+  for (let n = 0; n < 20; n++) await new Promise<void>((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,31 @@
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { MediaPlane } from '../media/protocol.ts';
+import type { SipUserAgent } from '../sip/contract.ts';
+import type { RoomConnector } from './contract.ts';
+import type { CallRepository, DirectoryRepository } from './model.ts';
+
+export interface VoiceConfig {
+  /** Host in SDP, Contact and From. */
+  publicAddress: string;
+  /** Host names a Request-URI may carry, in lower case; any other is refused with 403. */
+  localHosts: string[];
+  /** `sip:host:port`: where numbers are called out; null: only SIP URIs can be called. */
+  carrier: string | null;
+  /** Prompts and speech are cached below it. */
+  dataDir: string;
+  /** How long a call that came in may ring. Default 180000. */
+  ringTimeoutMs?: number;
+  speech: { command: string };
+}
+
+export interface VoiceDeps {
+  clock: Clock;
+  log: Log;
+  sip: SipUserAgent;
+  media: MediaPlane;
+  rooms: RoomConnector;
+  calls: CallRepository;
+  directory: DirectoryRepository;
+  config: VoiceConfig;
+}
