@@ -257,12 +257,14 @@ const party = {
   },
 };
 
-// Every connection the SDK makes, so that raw reports can be read.
+// Every connection the SDK makes, so that raw reports can be read. A proxy and not a subclass: the SDK reads the properties
+// of the constructor's own prototype, and without them never hears of a track.
 window.peerConnections = [];
-window.RTCPeerConnection = class extends RTCPeerConnection {
-  constructor(...parameters) {
-    super(...parameters);
-    window.peerConnections.push(this);
-  }
-};
+window.RTCPeerConnection = new Proxy(RTCPeerConnection, {
+  construct(target, parameters) {
+    const connection = new target(...parameters);
+    window.peerConnections.push(connection);
+    return connection;
+  },
+});
 window.party = party;
