@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { TwimlError, readTwiml, textOf, type TwimlDocument } from './document.ts';
+
+const xml = (text: string, contentType: string | null = 'text/xml'): TwimlDocument => readTwiml({ body: Buffer.from(text), contentType, url: 'https://app.example/voice' });
+const names = (document: TwimlDocument): string[] => document.verbs.map((verb) => verb.name);
+
+function failure(read: () => unknown): TwimlError {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof TwimlError) return error;
+  }
+  throw new TypeError('it was read');
+}
+
+describe('a TwiML document', () => {
+  it('keeps verbs, nouns, attributes and text, entities decoded', () => {
+    const document = xml('<?xml version="1.0" encoding="UTF-8"?>\n<!-- hello -->\n<Response>\n  <Connect action="/after"><Room participantIdentity="al&amp;ice">\n Réunion &amp; Co &#x1F600;</Room></Connect>\n  <Hangup/>\n</Response>');
+    expect(document.warnings).toEqual([]);
+    expect(names(document)).toEqual(['Connect', 'Hangup']);
+    const room = document.verbs[0]?.children[0];
+    expect(room).toMatchObject({ name: 'Room', attributes: { participantIdentity: 'al&ice' }, line: 4 });
+    expect(typeof room === 'object' && textOf(room).trim()).toBe('Réunion & Co 😀');
+  });
+
+  it.each(['text/xml', 'application/xml; charset=utf-8', 'TEXT/HTML'])('is read from %s', (type) => {
+    expect(names(xml('<Response><Hangup/></Response>', type))).toEqual(['Hangup']);
+  });
+
+  it('may be empty', () => {
+    expect(xml('<Response/>')).toEqual({ verbs: [], warnings: [] });
+    expect(xml('')).toEqual({ verbs: [], warnings: [] });
+    expect(xml('', null)).toEqual({ verbs: [], warnings: [] });
+  });
+
+  it.each([
+    ['a blank before the declaration', ' <?xml version="1.0"?><Response/>', 12100],
+    ['no root', '<!-- nothing -->', 12100],
+    ['an element left open', '<Response><Say>hi</Response>', 12100],
+    ['a bare ampersand', '<Response><Say>a & b</Say></Response>', 12100],
+    ['an entity of its own', '<!DOCTYPE r [<!ENTITY x "boo">]><Response><Say>&x;</Say></Response>', 12100],
+    ['an external entity', '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><Response><Say>&x;</Say></Response>', 12100],
+    ['another root', '<Reply/>', 12102],
+    ['a root in lower case', '<response/>', 12102],
+    ['an unknown version', '<Response version="7"/>', 12101],
+    ['too many levels', `<Response><Say>${'<s>'.repeat(60)}${'</s>'.repeat(60)}</Say></Response>`, 12100],
+  ])('is refused with %s', (_what, text, code) => {
+    expect(failure(() => xml(text)).code).toBe(code);
+  });
+
+  it('tells where it is broken', () => {
+    expect(failure(() => xml('<Response>\n  <Say>hi</Sey>\n</Response>'))).toMatchObject({ code: 12100, line: 2 });
+  });
+
+  it('is refused over 64 kB and in other types', () => {
+    expect(failure(() => xml(`<Response><Say>${'x'.repeat(70_000)}</Say></Response>`)).code).toBe(11750);
+    expect(failure(() => xml('<Response/>', null)).code).toBe(12300);
+    expect(failure(() => xml('{}', 'application/json')).code).toBe(12300);
+    expect(failure(() => readTwiml({ body: Buffer.from([0xff, 0xfe, 0x3c]), contentType: 'text/xml', url: '' })).code).toBe(12100);
+  });
+
+  it('of plain text runs when it is TwiML and is spoken when not', () => {
+    expect(names(xml('<Response><Hangup/></Response>', 'text/plain'))).toEqual(['Hangup']);
+    const spoken = xml('Hello & welcome', 'text/plain');
+    expect(spoken.verbs).toMatchObject([{ name: 'Say', children: ['Hello & welcome'] }]);
+  });
+
+  it('may be sound, whatever its size', () => {
+    const document = readTwiml({ body: Buffer.alloc(200_000), contentType: 'audio/x-wav', url: 'https://app.example/a.wav' });
+    expect(document.verbs).toMatchObject([{ name: 'Play', children: ['https://app.example/a.wav'] }]);
+  });
+});
+
+describe('what the schema does not know', () => {
+  it('is skipped with a warning that tells the place, and the rest runs', () => {
+    const document = xml('<Response>\n  <say>hi</say>\n  <Redirect>/n</Redirect>\n</Response>');
+    expect(names(document)).toEqual(['Redirect']);
+    expect(document.warnings).toMatchObject([{ code: 12200, line: 2, column: 3 }]);
+    expect(document.warnings[0]?.message).toContain('<Say>');
+  });
+
+  it('is skipped inside a verb too', () => {
+    const document = xml('<Response><Connect><Dial>+1555</Dial><Room statusCallback="https://x" mediaRegion="ie1">a</Room></Connect></Response>');
+    expect(document.warnings.map((warning) => warning.code)).toEqual([12200, 12200, 12200]);
+    expect(document.verbs[0]?.children).toMatchObject([{ name: 'Room', attributes: {}, children: ['a'] }]);
+  });
+
+  it.each([
+    ['<Say loop="many">x</Say>', 13510],
+    ['<Play loop="-1">x</Play>', 13410],
+    ['<Play digits="12x"/>', 13430],
+    ['<Pause length="soon"/>', 13910],
+    ['<Redirect method="PUT">/x</Redirect>', 13710],
+    ['<Reject reason="no"/>', 12200],
+    ['<Connect method="PATCH"><Room>a</Room></Connect>', 12200],
+  ])('%s counts as not given', (verb, code) => {
+    const document = xml(`<Response>${verb}</Response>`);
+    expect(document.warnings.map((warning) => warning.code)).toEqual([code]);
+    expect(document.verbs[0]?.attributes).toEqual({});
+  });
+
+  it('names the verbs that are not built yet', () => {
+    const document = xml('<Response><Pay/><Leave/><constructor/><Hangup/></Response>');
+    expect(names(document)).toEqual(['Hangup']);
+    expect(document.warnings.map((warning) => /<\w+> [^:]*/.exec(warning.message)?.[0])).toEqual(['<Pay> is not supported here and was skipped', '<Leave> is not supported yet and was skipped', '<constructor> is not a verb and was skipped']);
+  });
+});

@@ -1,0 +1,113 @@
+/**
+ * Which verbs, nouns and attributes TwiML has, which of them work here, and what an attribute's value must look like: the
+ * one table behind the 12200 warnings, the interpreter and docs/reference/twiml.md (a test holds the two together).
+ * Source: contract §3.2–3.4; numbers: §12.2.
+ */
+
+/** `refused`: known to Twilio, deliberately not here. `not-yet`: known, not built. Both are skipped with a warning. */
+export type Support = 'works' | 'not-yet' | 'refused';
+
+export interface AttributeRule {
+  support: Support;
+  /** Null when the value is fine, else what it should be. */
+  check: (value: string) => string | null;
+  /** Number of the warning for a bad value; the attribute then counts as not given. */
+  code: number;
+}
+
+export interface ElementRule {
+  support: Support;
+  attributes: Readonly<Record<string, AttributeRule>>;
+  /** Elements that may stand inside. */
+  children: Readonly<Record<string, ElementRule>>;
+  /** Number of the warning for any other element inside. */
+  nestingCode: number;
+  /** Text inside means something. */
+  text: boolean;
+}
+
+// --------------------------------------------------------------------------------------------------------- values
+
+type Check = AttributeRule['check'];
+
+const anyText: Check = () => null;
+const url: Check = (value) => (value.trim() === '' ? 'a URL' : null);
+const oneOf = (...words: string[]): Check => (value) => (words.includes(value) ? null : words.join(' or '));
+const method: Check = (value) => (/^(GET|POST)$/i.test(value) ? null : 'GET or POST');
+const integer = (min: number, max: number): Check => (value) => (/^\d{1,9}$/.test(value.trim()) && Number(value) >= min && Number(value) <= max ? null : `a whole number from ${min} to ${max}`);
+const digits: Check = (value) => (/^[0-9A-Da-d*#wW]*$/.test(value) ? null : 'made of 0-9, A-D, *, #, w and W');
+const upTo = (length: number): Check => (value) => ([...value].length <= length ? null : `at most ${length} characters`);
+
+const works = (check: Check, code = 12200): AttributeRule => ({ support: 'works', check, code });
+const notYet = (...names: string[]): Record<string, AttributeRule> => Object.fromEntries(names.map((name) => [name, { support: 'not-yet' as const, check: anyText, code: 12200 }]));
+
+function element(support: Support, rule: Partial<Omit<ElementRule, 'support'>> = {}): ElementRule {
+  return { support, attributes: {}, children: {}, nestingCode: 12200, text: false, ...rule };
+}
+
+// ----------------------------------------------------------------------------------------------------------- nouns
+
+/** SSML inside `<Say>`; the speech engine decides what it makes of it. */
+function speechMarkup(): Record<string, ElementRule> {
+  const names = ['break', 'emphasis', 'lang', 'p', 'phoneme', 'prosody', 's', 'say-as', 'sub', 'w'];
+  const attributes: Record<string, string[]> = {
+    break: ['strength', 'time'],
+    emphasis: ['level'],
+    lang: ['xml:lang'],
+    phoneme: ['alphabet', 'ph'],
+    prosody: ['volume', 'rate', 'pitch'],
+    'say-as': ['interpret-as', 'format', 'role'],
+    sub: ['alias'],
+    w: ['role'],
+  };
+  const markup: Record<string, ElementRule> = {};
+  for (const name of names) {
+    const known = Object.fromEntries((attributes[name] ?? []).map((attribute) => [attribute, works(anyText)]));
+    markup[name] = element('works', { attributes: known, children: markup, text: true });
+  }
+  return markup;
+}
+
+const room = element('works', { attributes: { participantIdentity: works(upTo(128), 53201) }, text: true });
+
+// ----------------------------------------------------------------------------------------------------------- verbs
+
+/** Verbs that stand directly inside `<Response>`. */
+export const VERBS: Readonly<Record<string, ElementRule>> = {
+  Connect: element('works', {
+    attributes: { action: works(url), method: works(method) },
+    children: { Room: room, ...Object.fromEntries(['Stream', 'ConversationRelay', 'VirtualAgent', 'Conversation', 'Autopilot', 'AiSession', 'ConversationRelaySession'].map((noun) => [noun, element('not-yet')])) },
+  }),
+  Say: element('works', {
+    attributes: { voice: works(anyText, 13511), language: works(anyText), loop: works(integer(0, 1000), 13510) },
+    children: speechMarkup(),
+    text: true,
+  }),
+  Play: element('works', { attributes: { loop: works(integer(0, 1000), 13410), digits: works(digits, 13430) }, text: true }),
+  Pause: element('works', { attributes: { length: works(integer(0, 86_400), 13910) } }),
+  Redirect: element('works', { attributes: { method: works(method, 13710) }, text: true }),
+  Reject: element('works', { attributes: { reason: works(oneOf('rejected', 'busy')) } }),
+  Hangup: element('works', { children: { Parameter: element('not-yet') } }),
+  Gather: element('not-yet', {
+    attributes: notYet('action', 'method', 'timeout', 'finishOnKey', 'numDigits', 'input', 'actionOnEmptyResult', 'speechTimeout', 'speechModel', 'language', 'hints', 'profanityFilter', 'bargeIn', 'enhanced', 'partialResultCallback', 'partialResultCallbackMethod', 'maxSpeechTime', 'debug'),
+    nestingCode: 13320,
+  }),
+  Record: element('not-yet', {
+    attributes: notYet('action', 'method', 'timeout', 'finishOnKey', 'maxLength', 'playBeep', 'trim', 'recordingStatusCallback', 'recordingStatusCallbackMethod', 'recordingStatusCallbackEvent', 'transcribe', 'transcribeCallback', 'recordingConfigurationId'),
+  }),
+  Dial: element('not-yet', {
+    attributes: notYet('action', 'method', 'timeout', 'timeLimit', 'callerId', 'hangupOnStar', 'answerOnBridge', 'record', 'recordingStatusCallback', 'recordingStatusCallbackMethod', 'recordingStatusCallbackEvent', 'recordingTrack', 'trim', 'ringTone', 'referUrl', 'referMethod', 'sequential', 'callReason', 'events', 'passports'),
+    children: Object.fromEntries(['Number', 'Client', 'Sip', 'Conference', 'Queue', 'Sim', 'Application', 'WhatsApp'].map((noun) => [noun, element('not-yet', { text: true })])),
+    text: true,
+  }),
+  Enqueue: element('not-yet', { attributes: notYet('action', 'method', 'waitUrl', 'waitUrlMethod', 'workflowSid', 'maxQueueSize'), text: true }),
+  Leave: element('not-yet'),
+  Refer: element('not-yet', { attributes: notYet('action', 'method') }),
+  Start: element('not-yet', { attributes: notYet('action', 'method'), nestingCode: 14300 }),
+  Stop: element('not-yet', { nestingCode: 14300 }),
+  Pay: element('refused'),
+  Prompt: element('refused'),
+  Sms: element('refused'),
+  Message: element('refused'),
+  Echo: element('refused'),
+};
