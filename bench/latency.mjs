@@ -2,9 +2,10 @@
  * How much delay the server adds: from a phone's packet on the wire to the same sound on its way to another phone, and to a
  * browser, on loopback.
  *
- *   npm run build && node bench/latency.mjs [--rooms 6] [--seconds 30] [--background 35]
+ *   npm run build && node bench/latency.mjs [--rooms 3] [--seconds 30] [--background 35]
  *
- * In each room a phone clicks every 200 ms; another phone and a browser (libdatachannel: ICE, DTLS, SRTP) listen. Sender and
+ * In each room a phone clicks every 200 ms; a phone, a phone on another worker (a pipe in between) and a browser
+ * (libdatachannel: ICE, DTLS, SRTP) listen. In as many rooms more a browser clicks and a phone listens. Sender and
  * server tick every 20 ms, each in a phase of its own: the talker changes its phase every few seconds, so that the figures
  * cover all of them. Phone → phone counts to the click's first sample in the mix; it holds the wait for the mixer's step.
  * `--background` more callers keep the worker busy meanwhile.
@@ -63,18 +64,17 @@ class Ear {
 }
 
 /** Sends silence with a click every 200 ms; keeps its timestamps in step with time over pauses. */
-async function talk(target, ears, endMs) {
-  const socket = await openSocket(() => {});
+async function talk({ emit, ssrc, ears, endMs }) {
   const packet = Buffer.alloc(HEADER_BYTES + FRAME_BYTES);
   packet[0] = 0x80;
-  packet.writeUInt32BE(Math.floor(Math.random() * 0xffff_ffff), 8);
+  packet.writeUInt32BE(ssrc, 8);
   const startMs = performance.now();
   let sequence = 0;
   const send = (click) => {
     packet.writeUInt16BE(sequence++ & 0xffff, 2);
     packet.fill(click ? LOUD : SILENCE, HEADER_BYTES);
     if (click) for (const ear of ears) ear.clickSent(performance.now());
-    socket.send(packet, target, '127.0.0.1');
+    emit(packet);
   };
   while (performance.now() < endMs) {
     await sleep(PAUSE_MS + Math.random() * FRAME_MS);
@@ -87,11 +87,12 @@ async function talk(target, ears, endMs) {
       send(n % CLICK_FRAMES === CLICK_FRAMES - 1);
     }
   }
-  socket.close();
 }
 
-/** A browser that gets one audio track; resolves when it is connected. */
-async function openBrowser(room, trackSid, ear) {
+const PCMU = { name: 'pcmu', payloadType: 0, clockRateHz: 8000 };
+
+/** A browser that gets or sends one audio track; resolves when it is connected. */
+async function openBrowser(room, { sendTracks = [], receiveTracks = [], ear = new Ear() }) {
   const connection = new ndc.PeerConnection('browser', { iceServers: [], disableAutoNegotiation: true, forceMediaTransport: true, bindAddress: '127.0.0.1' });
   const audio = new ndc.Audio('0', 'SendRecv');
   audio.addAudioCodec(0, 'PCMU');
@@ -103,7 +104,8 @@ async function openBrowser(room, trackSid, ear) {
   const value = (name) => new RegExp(`a=${name}:(.*?)\r\n`).exec(offer)[1];
   const browser = await room.createBrowser({ remote: { iceUfrag: value('ice-ufrag'), icePwd: value('ice-pwd'), fingerprint: value('fingerprint') } });
   const connected = new Promise((resolve) => browser.once('connected', resolve));
-  await browser.setSendTracks([{ trackSid, kind: 'audio', mid: '0', ssrc: 77, cname: 'bench', codecs: [{ name: 'pcmu', payloadType: 0, clockRateHz: 8000 }], extensions: {} }]);
+  await browser.setSendTracks(sendTracks);
+  await browser.setReceiveTracks(receiveTracks);
   const { iceUfrag, icePwd, fingerprint, setup, candidates } = browser.local;
   const mid = /m=application[\s\S]*a=mid:(\S+)/.exec(offer)[1];
   const answer = [
@@ -116,19 +118,39 @@ async function openBrowser(room, trackSid, ear) {
   return { connection, track, channel };
 }
 
-async function openRoom(plane) {
-  const [phoneEar, browserEar] = [new Ear(), new Ear()];
+async function openListener(plane, near, room) {
+  const ear = new Ear();
+  const socket = await openSocket((packet) => void (isRtcp(packet) || ear.heard(clickIn(packet))));
+  const phone = await plane.createPhone({ near });
+  await phone.connect(remoteOf(socket.address().port));
+  await phone.joinRoom(room, { trackSid: newSid('MT') });
+  return { ear, socket };
+}
+
+/** A phone talks. `anchors` are rooms on every worker. */
+async function openPhoneRoom(plane, anchors) {
   const room = await plane.createRoom({ roomSid: newSid('RM') });
-  const [talker, listener] = [await plane.createPhone({ near: room }), await plane.createPhone({ near: room })];
-  const socket = await openSocket((packet) => void (isRtcp(packet) || phoneEar.heard(clickIn(packet))));
   const trackSid = newSid('MT');
+  const talker = await plane.createPhone({ near: room });
   await talker.connect(remoteOf(9));
-  await listener.connect(remoteOf(socket.address().port));
   await talker.joinRoom(room, { trackSid });
-  await listener.joinRoom(room, { trackSid: newSid('MT') });
+  const near = await openListener(plane, room, room);
+  const far = await openListener(plane, anchors.find(({ client }) => client !== room.client), room);
+  const browserEar = new Ear();
   // Kept: libdatachannel lets go of what nobody refers to.
-  const browser = await openBrowser(room, trackSid, browserEar);
-  return { target: talker.localPort, phoneEar, browserEar, socket, browser };
+  const browser = await openBrowser(room, { sendTracks: [{ trackSid, kind: 'audio', mid: '0', ssrc: 77, cname: 'bench', codecs: [PCMU], extensions: {} }], ear: browserEar });
+  const socket = await openSocket(() => {});
+  const emit = (packet) => socket.send(packet, talker.localPort, '127.0.0.1');
+  return { emit, ssrc: 1, ears: { near: near.ear, far: far.ear, browser: browserEar }, browser };
+}
+
+/** A browser talks. */
+async function openBrowserRoom(plane) {
+  const room = await plane.createRoom({ roomSid: newSid('RM') });
+  const phone = await openListener(plane, room, room);
+  const receiveTracks = [{ trackSid: newSid('MT'), kind: 'audio', mid: '0', codecs: [PCMU], extensions: {}, encodings: [{ ssrc: 4321 }] }];
+  const browser = await openBrowser(room, { receiveTracks });
+  return { emit: (packet) => browser.track.isOpen() && browser.track.sendMessageBinary(packet), ssrc: 4321, ears: { fromBrowser: phone.ear }, browser };
 }
 
 /** A room of silent callers but for two, driven from a process of its own. */
@@ -151,20 +173,24 @@ async function openBackground(plane, count) {
 function row(name, delays) {
   const sorted = [...delays].sort((a, b) => a - b);
   const at = (share) => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN).toFixed(1);
-  console.log([name.padEnd(16), at(0.5).padStart(7), at(0.9).padStart(7), at(0.99).padStart(7), at(1).padStart(7), String(sorted.length).padStart(7)].join('  '));
+  console.log([name.padEnd(24), at(0.5).padStart(7), at(0.9).padStart(7), at(0.99).padStart(7), at(1).padStart(7), String(sorted.length).padStart(7)].join('  '));
 }
 
-const { values } = parseArgs({ options: { rooms: { type: 'string', default: '6' }, seconds: { type: 'string', default: '30' }, background: { type: 'string', default: '35' } } });
-const plane = await createMediaPlane({ workers: 1, bindAddress: '127.0.0.1', rtpPorts: { min: 30_000, max: 34_999 }, webrtcPort: 51_100 }, { clock: systemClock, log: silentLog });
+const { values } = parseArgs({ options: { rooms: { type: 'string', default: '3' }, seconds: { type: 'string', default: '30' }, background: { type: 'string', default: '35' } } });
+const plane = await createMediaPlane({ workers: 2, bindAddress: '127.0.0.1', rtpPorts: { min: 30_000, max: 34_999 }, webrtcPort: 51_100 }, { clock: systemClock, log: silentLog });
+const anchors = [await plane.createRoom({ roomSid: newSid('RM') }), await plane.createRoom({ roomSid: newSid('RM') })];
 const background = Number(values.background) > 0 ? await openBackground(plane, Number(values.background)) : null;
 const rooms = [];
-for (let i = 0; i < Number(values.rooms); i++) rooms.push(await openRoom(plane));
+for (let i = 0; i < Number(values.rooms); i++) rooms.push(await openPhoneRoom(plane, anchors), await openBrowserRoom(plane));
 const endMs = performance.now() + Number(values.seconds) * 1000;
-await Promise.all(rooms.map(({ target, phoneEar, browserEar }) => talk(target, [phoneEar, browserEar], endMs)));
-console.log(`Delay added, in ms; ${values.rooms} rooms, ${values.background} callers beside them\n`);
-console.log(['                ', '    p50', '    p90', '    p99', '    max', ' clicks'].join('  '));
-row('phone → phone', rooms.flatMap(({ phoneEar }) => phoneEar.delays));
-row('phone → browser', rooms.flatMap(({ browserEar }) => browserEar.delays));
+await Promise.all(rooms.map(({ emit, ssrc, ears }) => talk({ emit, ssrc, ears: Object.values(ears), endMs })));
+console.log(`Delay added, in ms; ${values.rooms} rooms of each kind, ${values.background} callers beside them, 2 workers\n`);
+console.log([''.padEnd(24), '    p50', '    p90', '    p99', '    max', ' clicks'].join('  '));
+const delaysOf = (name) => rooms.flatMap(({ ears }) => ears[name]?.delays ?? []);
+row('phone → browser', delaysOf('browser'));
+row('phone → phone', delaysOf('near'));
+row('phone → phone by pipe', delaysOf('far'));
+row('browser → phone', delaysOf('fromBrowser'));
 background?.disconnect();
 await plane.stop();
 process.exit(0);
