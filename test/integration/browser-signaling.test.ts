@@ -1,6 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLog, type Log } from '../../src/base/log.ts';
 import { newSid } from '../../src/base/sid.ts';
@@ -79,12 +79,99 @@ async function join(name: string, room: string, more: Partial<JoinOptions> = {})
 const pictures = (page: Party, atLeast = 1): Promise<unknown> =>
   waitUntil(async () => (await page.rtp()).filter((row) => row.kind === 'video' && (row.framesDecoded ?? 0) > 5).length >= atLeast, { timeoutMs: 8000, what: () => `pictures at ${page.name}\n${page.log()}` });
 
-it('two browsers see and hear each other', async () => {
-  const anna = await join('anna', 'Pair', { toneHz: 440, video: true });
-  const ben = await join('ben', 'Pair', { toneHz: 620, video: true });
-  expect(ben.view.participants.map((participant) => participant.identity)).toEqual(['anna']);
-  await Promise.all([anna.page.waitHears('ben', 620), ben.page.waitHears('anna', 440)]);
-  await Promise.all([pictures(anna.page), pictures(ben.page)]);
-  await anna.page.close();
-  await ben.page.close();
+describe('two browsers', () => {
+  let anna: Party;
+  let ben: Party;
+
+  it('see and hear each other', async () => {
+    anna = (await join('anna', 'Pair', { toneHz: 440, video: true })).page;
+    const arrived = await join('ben', 'Pair', { toneHz: 620, video: true });
+    ben = arrived.page;
+    expect(arrived.view.participants.map((participant) => participant.identity)).toEqual(['anna']);
+    await Promise.all([anna.waitHears('ben', 620), ben.waitHears('anna', 440)]);
+    await Promise.all([pictures(anna), pictures(ben)]);
+  });
+
+  it('mute, unmute, unpublish, publish again', async () => {
+    await anna.enableAudio(false);
+    await ben.waitEvent((event) => event.name === 'trackDisabled' && event.kind === 'audio', 'anna to mute');
+    await anna.enableAudio(true);
+    await ben.waitEvent((event) => event.name === 'trackEnabled' && event.kind === 'audio', 'anna to unmute');
+    await ben.unpublishAudio();
+    await anna.waitEvent((event) => event.name === 'trackUnpublished' && event.kind === 'audio', 'ben to unpublish');
+    await anna.waitEvent((event) => event.name === 'trackUnsubscribed' && event.kind === 'audio', 'ben to be heard no more');
+    const sid = await ben.publishTone(810, 'second hum');
+    expect(sid).toMatch(/^MT[0-9a-f]{32}$/);
+    await anna.waitEvent((event) => event.name === 'trackSubscribed' && event.sid === sid, 'the second hum');
+    await anna.waitHears('ben', 810);
+  });
+
+  it('the same identity displaces the first with 53205', async () => {
+    const twin = await join('ben', 'Pair', { toneHz: 1000 });
+    expect(await ben.waitEvent((event) => event.name === 'disconnected', 'the first ben to go')).toMatchObject({ code: 53205 });
+    await anna.waitHears('ben', 1000);
+    await twin.page.leave();
+    await anna.waitEvent((event) => event.name === 'participantDisconnected' && event.sid === twin.view.localSid, 'ben to leave');
+  });
+
+  it('a removed browser goes without an error', async () => {
+    const guest = await join('guest', 'Pair');
+    rooms.find(account, 'Pair')?.participantByIdentity('guest')?.disconnect('participant-removed');
+    expect(await guest.page.waitEvent((event) => event.name === 'disconnected', 'the end')).toMatchObject({ code: null });
+  });
+
+  it('a lost socket comes back: the sound goes on and both sides agree again', async () => {
+    const mobile = (await join('mobile', 'Pair', { toneHz: 1270, wsServer: `ws://127.0.0.1:${proxy.port}/signaling` })).page;
+    await anna.waitHears('mobile', 1270);
+    proxy.slam();
+    await mobile.waitEvent((event) => event.name === 'reconnecting', 'the loss to be noticed');
+    await anna.waitEvent((event) => event.name === 'participantReconnecting' && event.identity === 'mobile', 'the loss to be told');
+    const late = await join('late', 'Pair', { toneHz: 1500 });
+    proxy.reopen();
+    await mobile.waitEvent((event) => event.name === 'reconnected', 'the return', 20_000);
+    await anna.waitEvent((event) => event.name === 'participantReconnected' && event.identity === 'mobile', 'the return to be told');
+    await Promise.all([anna.waitHears('mobile', 1270), mobile.waitHears('anna', 440), mobile.waitHears('late', 1500)]);
+    await late.page.leave();
+    await mobile.leave();
+  });
+
+  it('a completed room ends with 53118', async () => {
+    rooms.find(account, 'Pair')?.end('completed-by-api');
+    expect(await anna.waitEvent((event) => event.name === 'disconnected', 'the end of the room')).toMatchObject({ code: 53118 });
+  });
+});
+
+describe('one browser', () => {
+  it('subscribes to nothing with automaticSubscription: false', async () => {
+    const loud = await join('loud', 'Quiet', { toneHz: 440 });
+    const deaf = await join('deaf', 'Quiet', { toneHz: 620, options: { automaticSubscription: false } });
+    await loud.page.waitHears('deaf', 620);
+    expect((await deaf.page.describe()).participants[0]?.tracks).toMatchObject([{ kind: 'audio', subscribed: false }]);
+    expect((await deaf.page.events()).filter((event) => event.name === 'trackSubscribed')).toEqual([]);
+    await loud.page.leave();
+    await deaf.page.leave();
+  });
+
+  it('recovers media by an ICE restart', async () => {
+    const still = await join('still', 'Restart', { toneHz: 440 });
+    const moved = await join('moved', 'Restart', { toneHz: 620 });
+    await still.page.waitHears('moved', 620);
+    await moved.page.page.evaluate('party.room._signaling._peerConnectionManager._peerConnections.forEach((each) => each._restartIce())');
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await Promise.all([still.page.waitHears('moved', 620), moved.page.waitHears('still', 440)]);
+    const sdp = String(await moved.page.page.evaluate('peerConnections[0].remoteDescription.sdp'));
+    expect(sdp).toMatch(/a=ice-ufrag/);
+    await still.page.leave();
+    await moved.page.leave();
+  });
+
+  it('keeps its room though its data track cannot be had', async () => {
+    const talker = await join('talker', 'Data', { toneHz: 440 });
+    const error = await talker.page.page.evaluate('party.room.localParticipant.publishTrack(new Twilio.Video.LocalDataTrack()).then(() => null, (error) => error.code)');
+    expect(error).toBe(53300);
+    const ear = await join('ear', 'Data');
+    await ear.page.waitHears('talker', 440);
+    await talker.page.leave();
+    await ear.page.leave();
+  });
 });
