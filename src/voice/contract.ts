@@ -96,7 +96,14 @@ export interface RoomConnector {
 
 /** Sends signed requests to customers' URLs in the background. Implemented in voice/webhook, also used for rooms. */
 export interface CallbackSender {
-  send(callback: { accountSid: AccountSid; url: string; method: HttpMethod; parameters: [name: string, value: string][] }): void;
+  send(callback: {
+    accountSid: AccountSid;
+    url: string;
+    method: HttpMethod;
+    parameters: [name: string, value: string][];
+    /** Nobody took it: no answer, or none with a 2xx status. */
+    refused?: (problem: { errorCode: number; message: string; url: string }) => void;
+  }): void;
 }
 
 export type { CallEvent };

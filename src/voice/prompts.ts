@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '../base/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { CookieJar, WebhookAnswer, WebhookClient } from './webhook/client.ts';
+
+/** A file of `<Play>` that could not be had. */
+export class PromptError extends Error {
+  override readonly name = 'PromptError';
+  readonly errorCode: number;
+  constructor(errorCode: number, message: string) {
+    super(message);
+    this.errorCode = errorCode;
+  }
+}
+
+export interface Prompts {
+  /** The file, revalidated by ETag or Last-Modified when it was fetched before. Rejects with PromptError. */
+  fetch(options: { url: string; authToken: string; cookies?: CookieJar; signal?: AbortSignal }): Promise<{ path: string; contentType: string }>;
+}
+
+interface Kept {
+  contentType: string;
+  etag: string | null;
+  lastModified: string | null;
+}
+
+const MAX_BYTES = 50 * 1024 * 1024;
+const PLAYABLE = ['audio/wav', 'audio/wave', 'audio/x-wav', 'audio/vnd.wave', 'audio/basic', 'audio/ulaw', 'audio/x-ulaw', 'audio/pcmu'];
+const KNOWN_BUT_NOT_YET = ['audio/mpeg', 'audio/mp3', 'audio/aiff', 'audio/x-aifc', 'audio/x-aiff', 'audio/x-gsm', 'audio/gsm'];
+
+export function createPrompts(options: { cacheDir: string }, deps: { client: WebhookClient; log: Log; clock: Clock }): Prompts {
+  return {
+    async fetch({ url, authToken, cookies, signal }) {
+      const base = join(options.cacheDir, createHash('sha256').update(url).digest('hex'));
+      const kept = await readKept(base);
+      const answer = await deps.client.request({ url, method: 'GET', parameters: [], authToken, accept: 'audio/*', maxBodyBytes: MAX_BYTES + 1, headers: conditions(kept), ...(cookies ? { cookies } : {}), ...(signal ? { signal } : {}) });
+      if (kept && answer.statusCode === 304) return { path: `${base}.audio`, contentType: kept.contentType };
+      if (!answer.ok) throw new PromptError(answer.errorCode, answer.message);
+      const contentType = playableType(answer);
+      try {
+        await keep(base, { answer, contentType, dir: options.cacheDir, at: deps.clock.nowMs() });
+      } catch (error) {
+        throw new PromptError(12400, `the file cannot be kept: ${messageOf(error)}`);
+      }
+      return { path: `${base}.audio`, contentType };
+    },
+  };
+}
+
+function playableType(answer: WebhookAnswer & { ok: true }): string {
+  if (answer.body.length > MAX_BYTES) throw new PromptError(13420, `the file is larger than ${MAX_BYTES} bytes`);
+  const type = answer.contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (PLAYABLE.includes(type)) return type;
+  if (KNOWN_BUT_NOT_YET.includes(type)) throw new PromptError(13420, `${type} is not supported by this server yet: WAV and µ-law are`);
+  throw new PromptError(12300, type === '' ? 'the file has no Content-Type' : `${type} is no audio that can be played`);
+}
+
+function conditions(kept: Kept | null): Record<string, string> {
+  return { ...(kept?.etag ? { 'if-none-match': kept.etag } : {}), ...(kept?.lastModified ? { 'if-modified-since': kept.lastModified } : {}) };
+}
+
+async function readKept(base: string): Promise<Kept | null> {
+  try {
+    const kept = JSON.parse(await readFile(`${base}.json`, 'utf8')) as Partial<Kept>;
+    return typeof kept.contentType === 'string' ? { contentType: kept.contentType, etag: kept.etag ?? null, lastModified: kept.lastModified ?? null } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whole files only: written beside and renamed, so that a call that plays the old one keeps it. */
+async function keep(base: string, { answer, contentType, dir, at }: { answer: WebhookAnswer & { ok: true }; contentType: string; dir: string; at: number }): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  const part = `${base}.${process.pid}.${Math.round(at * 1000)}.part`;
+  await writeFile(part, answer.body);
+  await rename(part, `${base}.audio`);
+  const kept: Kept = { contentType, etag: answer.headers['etag'] ?? null, lastModified: answer.headers['last-modified'] ?? null };
+  await writeFile(`${base}.json`, JSON.stringify(kept));
+}
