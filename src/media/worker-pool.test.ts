@@ -225,6 +225,21 @@ describe('a media plane with forked workers', () => {
     expect(media.workers()[0]).toMatchObject({ rooms: 0, phones: 1, browsers: 0 });
   });
 
+  it('tells who has the floor in a room, and when nobody has', async () => {
+    const media = await plane();
+    const room = await media.createRoom({ roomSid: newSid('RM') });
+    const phone = await media.createPhone({ near: room });
+    const trackSid = newSid('MT');
+    const told: (string | null)[] = [];
+    room.on('activeSpeakerChanged', (speaker) => told.push(speaker));
+    await phone.joinRoom(room, { trackSid });
+    const caller = await call(phone, 440);
+    await until(() => told.length === 1);
+    caller.stopHumming();
+    await until(() => told.length === 2);
+    expect(told).toEqual([trackSid, null]);
+  });
+
   it('plays a WAV file into a call', async () => {
     const media = await plane();
     const phone = await media.createPhone({});
