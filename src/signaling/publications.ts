@@ -52,7 +52,6 @@ export class Publications {
     try {
       if (track.kind === 'data') throw new TwilioError(53300, 'Data tracks are not supported yet');
       const { kind, name, enabled } = track;
-      // The SDK names a nameless track after its id; contract §14.9 names it after its SID only when no name comes at all.
       const publication = this.#participant.publish({ kind, name, enabled, priority: track.priority ?? 'standard' });
       return { sid: publication.sid, failure: null };
     } catch (error) {

@@ -140,9 +140,12 @@ export class Session {
       if (id === this.#peer.id && description) reply = (await this.#descriptionReceived(description)) ?? reply;
     }
     if (this.#ended || this.#link !== link) return;
-    link.send({ type: 'synced', version: 2, ...this.#introduction(reply ?? this.#peer.pendingOffer), media_signaling: {} });
+    const offer = this.#peer.pendingOffer;
+    link.send({ type: 'synced', version: 2, ...this.#introduction(reply ?? offer), media_signaling: {} });
+    // The answer may be the one it misses, so it goes first; a browser that has it already ignores it.
+    if (reply && offer) link.send({ type: 'update', version: 2, peer_connections: [{ id: this.#peer.id, description: offer }] });
     this.#introduced = true;
-    if (this.#peer.pendingOffer) this.#awaitAnswer();
+    if (offer) this.#awaitAnswer();
     this.#flushSoon();
   }
 

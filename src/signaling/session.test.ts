@@ -1,0 +1,210 @@
+import { readFileSync } from 'node:fs';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Emitter } from '../base/emitter.ts';
+import { silentLog } from '../base/log.ts';
+import { newSid } from '../base/sid.ts';
+import type { BrowserMedia, BrowserMediaEvents, LocalIceDtls, MediaPlane, RoomMedia, RoomMediaEvents } from '../media/protocol.ts';
+import type { Room } from '../rooms/contract.ts';
+import type { RoomRepository } from '../rooms/model.ts';
+import { createRooms } from '../rooms/rooms.ts';
+import { readBrowserDescription } from '../sdp/browser-description.ts';
+import { FakeClock } from '../testing/fake-clock.ts';
+import { readClientMessage, type ConnectMessage, type SyncMessage, type UpdateMessage } from './messages.ts';
+import { Session, type Link } from './session.ts';
+
+const sdp = readFileSync(new URL('../../test/fuzz/chromium-offer.sdp', import.meta.url), 'utf8');
+const trackId = '2c0f1249-92c6-4a02-b9dc-599c30c54dad';
+const local: LocalIceDtls = { iceUfrag: 'ours', icePwd: 'p'.repeat(22), fingerprint: 'sha-256 AA:BB', setup: 'active', candidates: ['1 1 UDP 1 127.0.0.1 5000 typ host'] };
+
+class FakeBrowser extends Emitter<BrowserMediaEvents> implements BrowserMedia {
+  readonly id = 'browser';
+  local = local;
+  closed = false;
+  received: string[] = [];
+  restartIce(): Promise<LocalIceDtls> {
+    this.local = { ...local, iceUfrag: 'other' };
+    return Promise.resolve(this.local);
+  }
+  setReceiveTracks(tracks: { trackSid: string }[]): Promise<void> {
+    this.received = tracks.map((track) => track.trackSid);
+    return Promise.resolve();
+  }
+  setSendTracks = (): Promise<void> => Promise.resolve();
+  stats = (): Promise<never> => Promise.reject(new TypeError('not here'));
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+}
+
+class FakeRoomMedia extends Emitter<RoomMediaEvents> implements RoomMedia {
+  readonly roomSid = newSid('RM');
+  createBrowser = (): Promise<BrowserMedia> => Promise.resolve(new FakeBrowser());
+  close = (): Promise<void> => Promise.resolve();
+}
+
+interface Told {
+  type: string;
+  code?: number;
+  session: string;
+  participants?: { sid: string; state: string; revision: number; tracks: { enabled: boolean }[] }[];
+  published?: { revision: number; tracks: { sid: string }[] };
+  subscribed?: { revision: number; tracks: { sid: string }[] };
+  peer_connections?: { description?: { type: string; revision: number; sdp: string } }[];
+}
+
+class FakeLink implements Link {
+  told: Told[] = [];
+  closed = false;
+  send(body: object): void {
+    this.told.push(JSON.parse(JSON.stringify(body)) as Told);
+  }
+  close(): void {
+    this.closed = true;
+  }
+  get last(): Told {
+    return this.told.at(-1)!;
+  }
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+let clock: FakeClock;
+let room: Room;
+let link: FakeLink;
+let media: FakeBrowser;
+let session: Session;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  const plane = { createRoom: () => Promise.resolve(new FakeRoomMedia()) } as unknown as MediaPlane;
+  const repository = { saveRoom: () => {}, saveParticipant: () => {}, saveTrack: () => {} } as unknown as RoomRepository;
+  const rooms = createRooms({ clock, log: silentLog, media: plane, repository, callbacks: { send: () => {} }, settings: () => null });
+  room = await rooms.create(newSid('AC'), {});
+  link = new FakeLink();
+  media = new FakeBrowser();
+  const connect = readClientMessage({
+    type: 'connect',
+    token: 't',
+    participant: { revision: 2, tracks: [{ id: trackId, kind: 'audio', name: 'mic' }] },
+    peer_connections: [{ id: 'pc', description: { type: 'offer', revision: 1, sdp } }],
+  }) as ConnectMessage;
+  session = new Session({ participant: room.join({ identity: 'anna', medium: 'browser' }), media, connect, offer: readBrowserDescription(sdp), link, clock, log: silentLog, timeoutS: 30, ended: () => {} });
+  await session.start();
+  await settle();
+});
+
+const update = async (body: object): Promise<void> => {
+  session.updateReceived(readClientMessage({ type: 'update', ...body }) as UpdateMessage);
+  await settle();
+};
+const sync = async (other: FakeLink, body: object = {}): Promise<void> => {
+  session.resume(other, readClientMessage({ type: 'sync', token: 't', session: session.id, ...body }) as SyncMessage);
+  await settle();
+};
+
+describe('a session', () => {
+  it('answers, and publishes under SIDs of the room', () => {
+    expect(link.told[0]).toMatchObject({ type: 'connected', session: session.id, peer_connections: [{ id: 'pc', description: { type: 'answer', revision: 1 } }] });
+    expect(media.received).toEqual(link.told[0]!.published!.tracks.map((track) => track.sid));
+  });
+
+  it('tells of a phone that comes, with an offer for its sound when the browser has no line free', async () => {
+    const phone = room.join({ identity: '+1555', medium: 'phone' });
+    const other = room.join({ identity: '+1666', medium: 'phone' });
+    const tracks = [phone.publish({ kind: 'audio', name: '' }), other.publish({ kind: 'audio', name: '' })];
+    await settle();
+    expect(link.last.participants).toMatchObject([{ sid: phone.sid, state: 'connected' }, { sid: other.sid }]);
+    expect(link.last.subscribed?.tracks.map((track) => track.sid)).toEqual(tracks.map((track) => track.sid));
+    expect(link.last.peer_connections?.[0]?.description).toMatchObject({ type: 'offer', revision: 2 });
+    const told = link.told.length;
+    phone.disconnect('left');
+    await settle();
+    expect(link.told.length).toBe(told + 1);
+    expect(link.last).toMatchObject({ participants: [{ sid: phone.sid, state: 'disconnected', revision: 2, tracks: [] }] });
+    expect(link.last.peer_connections, 'no second offer before the answer').toBeUndefined();
+  });
+
+  it('gives up a browser that does not answer its offer for 10 s', async () => {
+    room.join({ identity: 'ben', medium: 'phone' }).publish({ kind: 'audio', name: '' });
+    await settle();
+    clock.advance(9_999);
+    expect(link.closed).toBe(false);
+    clock.advance(1);
+    expect(link.last).toMatchObject({ type: 'error', code: 53402 });
+    expect([link.closed, media.closed, room.participants.size]).toEqual([true, true, 1]);
+  });
+
+  it('is kept for 30 s without a socket, then has left', () => {
+    session.linkLost(link);
+    expect(session.participant.record.status).toBe('reconnecting');
+    clock.advance(29_999);
+    expect(room.participants.size).toBe(1);
+    clock.advance(1);
+    expect(session.participant.record).toMatchObject({ status: 'disconnected', leaveReason: 'connection-lost' });
+    expect(media.closed).toBe(true);
+  });
+
+  it('comes back on another socket: revisions grow, everybody is listed, a lost answer and a lost offer come again', async () => {
+    session.linkLost(link);
+    const phone = room.join({ identity: 'ben', medium: 'phone' });
+    phone.publish({ kind: 'audio', name: '' });
+    const second = new FakeLink();
+    await sync(second, { peer_connections: [{ id: 'pc', description: { type: 'offer', revision: 1, sdp } }] });
+    expect(second.told[0]).toMatchObject({ type: 'synced', session: session.id, participants: [{ sid: phone.sid }] });
+    expect(second.told[0]?.peer_connections?.[0]?.description).toEqual(link.told[0]?.peer_connections?.[0]?.description);
+    expect(second.told[0]!.published!.revision).toBeGreaterThan(link.told[0]!.published!.revision);
+    expect(second.told[0]!.subscribed!.revision).toBeGreaterThan(link.told[0]!.subscribed!.revision);
+    const offer = second.told[1]?.peer_connections?.[0]?.description;
+    expect(offer).toMatchObject({ type: 'offer', revision: 2 });
+    const third = new FakeLink();
+    await sync(third, { peer_connections: [{ id: 'pc', description: { type: 'offer', revision: 1, sdp } }] });
+    expect(second.closed).toBe(true);
+    expect(third.told.map((message) => message.peer_connections?.[0]?.description)).toEqual([link.told[0]?.peer_connections?.[0]?.description, offer]);
+    expect(session.participant.record.status).toBe('connected');
+  });
+
+  it('answers an ICE restart with other credentials', async () => {
+    const restarted = sdp.replace(/a=ice-ufrag:.*/g, 'a=ice-ufrag:new1');
+    await update({ peer_connections: [{ id: 'pc', description: { type: 'offer', revision: 2, sdp: restarted } }] });
+    expect(link.last.peer_connections?.[0]?.description).toMatchObject({ type: 'answer', revision: 2, sdp: expect.stringContaining('a=ice-ufrag:other') as string });
+  });
+
+  it('gives media that failed 30 s to come again', () => {
+    media.emit('failed');
+    expect(session.participant.record.status).toBe('reconnecting');
+    clock.advance(20_000);
+    media.emit('connected');
+    expect(session.participant.record.status).toBe('connected');
+    media.emit('failed');
+    clock.advance(30_000);
+    expect(link.last).toMatchObject({ type: 'error', code: 53405 });
+  });
+
+  it('takes muting, unpublishing and a failed publication', async () => {
+    await update({ participant: { revision: 3, tracks: [{ id: trackId, kind: 'audio', name: 'mic', enabled: false }, { id: 'd', kind: 'data', name: 'd' }] } });
+    expect([...session.participant.publications.values()]).toMatchObject([{ enabled: false }]);
+    expect(link.last.published?.tracks).toMatchObject([{ id: trackId, state: 'ready' }, { id: 'd', state: 'failed', error: { code: 53300 } }]);
+    await update({ participant: { revision: 4, tracks: [] } });
+    expect(media.received).toEqual([]);
+    await update({ participant: { revision: 3, tracks: [{ id: trackId, kind: 'audio', name: 'mic' }] } });
+    expect(session.participant.publications.size, 'an old list is ignored').toBe(0);
+  });
+
+  it('refuses SDP that is none with 53403', async () => {
+    await update({ peer_connections: [{ id: 'pc', description: { type: 'offer', revision: 2, sdp: 'nonsense' } }] });
+    expect(link.last).toMatchObject({ type: 'error', code: 53403 });
+    expect(room.participants.size).toBe(0);
+  });
+
+  it.each([
+    ['duplicate-identity', { type: 'error', code: 53205 }],
+    ['participant-removed', { type: 'disconnected' }],
+    ['room-completed', { type: 'disconnected', status: 'completed' }],
+    ['participant-duration', { type: 'error', code: 53216 }],
+  ] as const)('ends by %s in the words of the SDK', (reason, message) => {
+    session.participant.disconnect(reason);
+    expect(link.last).toMatchObject(message);
+    expect([link.closed, media.closed]).toEqual([true, true]);
+  });
+});
