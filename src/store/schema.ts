@@ -1,0 +1,115 @@
+import { bigint, boolean, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
+
+/**
+ * The tables. Times are milliseconds since 1970 UTC in bigint columns; `seq` numbers rows in the order they came and is
+ * what lists are walked by. `migrations.ts` makes these tables: the two change together.
+ */
+
+const ms = (name: string) => bigint(name, { mode: 'number' });
+const seq = () => bigint('seq', { mode: 'number' }).generatedAlwaysAsIdentity();
+
+export const rooms = pgTable('rooms', {
+  seq: seq(),
+  sid: text('sid').primaryKey(),
+  accountSid: text('account_sid').notNull(),
+  uniqueName: text('unique_name').notNull(),
+  type: text('type').notNull(),
+  status: text('status').notNull(),
+  adHoc: boolean('ad_hoc').notNull(),
+  maxParticipants: integer('max_participants').notNull(),
+  maxParticipantDurationS: integer('max_participant_duration_s').notNull(),
+  emptyRoomTimeoutMin: integer('empty_room_timeout_min').notNull(),
+  unusedRoomTimeoutMin: integer('unused_room_timeout_min').notNull(),
+  recordParticipantsOnConnect: boolean('record_participants_on_connect').notNull(),
+  videoCodecs: jsonb('video_codecs').$type<string[]>().notNull(),
+  audioOnly: boolean('audio_only').notNull(),
+  largeRoom: boolean('large_room').notNull(),
+  mediaRegion: text('media_region').notNull(),
+  statusCallback: text('status_callback'),
+  statusCallbackMethod: text('status_callback_method').notNull(),
+  createdAtMs: ms('created_at_ms').notNull(),
+  updatedAtMs: ms('updated_at_ms').notNull(),
+  endedAtMs: ms('ended_at_ms'),
+  endReason: text('end_reason'),
+}, (table) => [index('rooms_by_account').on(table.accountSid, table.status, table.seq), index('rooms_by_name').on(table.accountSid, table.uniqueName)]);
+
+export const participants = pgTable('participants', {
+  seq: seq(),
+  sid: text('sid').primaryKey(),
+  roomSid: text('room_sid').notNull(),
+  accountSid: text('account_sid').notNull(),
+  identity: text('identity').notNull(),
+  status: text('status').notNull(),
+  medium: text('medium').notNull(),
+  createdAtMs: ms('created_at_ms').notNull(),
+  updatedAtMs: ms('updated_at_ms').notNull(),
+  startedAtMs: ms('started_at_ms').notNull(),
+  endedAtMs: ms('ended_at_ms'),
+  leaveReason: text('leave_reason'),
+}, (table) => [index('participants_by_room').on(table.roomSid, table.seq)]);
+
+export const tracks = pgTable('tracks', {
+  seq: seq(),
+  sid: text('sid').primaryKey(),
+  roomSid: text('room_sid').notNull(),
+  participantSid: text('participant_sid').notNull(),
+  name: text('name').notNull(),
+  kind: text('kind').notNull(),
+  enabled: boolean('enabled').notNull(),
+  createdAtMs: ms('created_at_ms').notNull(),
+  updatedAtMs: ms('updated_at_ms').notNull(),
+  endedAtMs: ms('ended_at_ms'),
+}, (table) => [index('tracks_by_participant').on(table.participantSid, table.seq)]);
+
+export const calls = pgTable('calls', {
+  seq: seq(),
+  sid: text('sid').primaryKey(),
+  accountSid: text('account_sid').notNull(),
+  parentCallSid: text('parent_call_sid'),
+  to: text('to').notNull(),
+  from: text('from').notNull(),
+  phoneNumberSid: text('phone_number_sid'),
+  status: text('status').notNull(),
+  direction: text('direction').notNull(),
+  createdAtMs: ms('created_at_ms').notNull(),
+  updatedAtMs: ms('updated_at_ms').notNull(),
+  startedAtMs: ms('started_at_ms'),
+  answeredAtMs: ms('answered_at_ms'),
+  endedAtMs: ms('ended_at_ms'),
+  answeredBy: text('answered_by'),
+  forwardedFrom: text('forwarded_from'),
+  callerName: text('caller_name'),
+  terminationReason: text('termination_reason'),
+}, (table) => [index('calls_by_account').on(table.accountSid, table.seq)]);
+
+export const notifications = pgTable('notifications', {
+  seq: seq(),
+  sid: text('sid').primaryKey(),
+  accountSid: text('account_sid').notNull(),
+  callSid: text('call_sid').notNull(),
+  log: integer('log').notNull(),
+  errorCode: integer('error_code').notNull(),
+  messageText: text('message_text').notNull(),
+  messageAtMs: ms('message_at_ms').notNull(),
+  requestMethod: text('request_method'),
+  requestUrl: text('request_url'),
+  requestVariables: text('request_variables').notNull(),
+  responseBody: text('response_body').notNull(),
+  responseHeaders: text('response_headers').notNull(),
+}, (table) => [index('notifications_by_account').on(table.accountSid, table.seq), index('notifications_by_call').on(table.callSid, table.seq)]);
+
+export const callEvents = pgTable('call_events', {
+  seq: seq().primaryKey(),
+  callSid: text('call_sid').notNull(),
+  atMs: ms('at_ms').notNull(),
+  request: jsonb('request').$type<{ method: string; url: string; parameters: Record<string, string> }>().notNull(),
+  response: jsonb('response').$type<{ responseCode: number | null; contentType: string | null; responseBody: string; requestDurationMs: number; validTwiml: boolean }>().notNull(),
+}, (table) => [index('call_events_by_call').on(table.callSid, table.seq)]);
+
+/** Accounts, keys and numbers are few and read whole at start: one table of documents. */
+export const directory = pgTable('directory', {
+  seq: seq(),
+  sid: text('sid').primaryKey(),
+  kind: text('kind').notNull(),
+  record: jsonb('record').$type<Record<string, unknown>>().notNull(),
+});

@@ -1,0 +1,39 @@
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { RoomRepository } from '../rooms/model.ts';
+import type { CallRepository, DirectoryRepository } from '../voice/model.ts';
+import { CallStore } from './call-store.ts';
+import { openDatabase, type DatabaseOptions } from './database.ts';
+import { DirectoryStore } from './directory-store.ts';
+import { RoomStore } from './room-store.ts';
+import { WriteQueue } from './write-queue.ts';
+
+/** Everything that outlives the process. */
+export interface Store {
+  rooms: RoomRepository;
+  calls: CallRepository;
+  directory: DirectoryRepository;
+  /** Resolves when all that was saved so far is in the database. */
+  settled(): Promise<void>;
+  /** Writes what waits, then closes. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the database (embedded in `dataDir`, or PostgreSQL by `databaseUrl`) and brings its tables up to date. Rejects with
+ * StartupError when it cannot be reached or another server holds the data folder.
+ */
+export async function openStore(options: DatabaseOptions, deps: { log: Log; clock: Clock }): Promise<Store> {
+  const { db, close } = await openDatabase(options);
+  const queue = new WriteQueue(db, deps);
+  return {
+    rooms: new RoomStore(db, queue),
+    calls: new CallStore(db, queue),
+    directory: await DirectoryStore.load(db, queue),
+    settled: () => queue.settled(),
+    close: async () => {
+      await queue.settled();
+      await close();
+    },
+  };
+}
