@@ -122,8 +122,8 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   closers.set('api', () => app.close());
   if (config.demo) {
     registerDemo(app, {
+      clock,
       rooms,
-      directory: store.directory,
       consoleDir: fileURLToPath(new URL('./console', import.meta.url)),
       info: () => ({ room: DEMO_ROOM, number: config.demoNumber, sipUri: demoUri(config, sip.ports.udp), accountSid: credentials.accountSid, version: version() }),
       makeToken: (identity, room) => makeAccessToken({ ...credentials, identity, ...(room ? { room } : {}) }),
