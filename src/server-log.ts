@@ -25,6 +25,6 @@ export function terminalLine(line: string): string {
   const { level, time, msg, ...fields } = JSON.parse(line) as { level: number; time: number; msg?: string } & Record<string, unknown>;
   const shown = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
   const text = [new Date(time).toTimeString().slice(0, 8), LEVEL_NAMES[level] ?? String(level), msg ?? '', ...shown].join(' ');
-  // eslint-disable-next-line no-control-regex -- that is what is being removed
+   
   return `${text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')}\n`;
 }

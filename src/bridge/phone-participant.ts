@@ -59,7 +59,8 @@ async function stayIn(room: Room, options: StayOptions & { media: RoomMedia; log
     log.info({ callSid, roomSid: room.sid, participantSid: participant.sid }, 'a phone joins a room');
     await phone.joinRoom(options.media, { trackSid: track.sid });
     const reason = await left;
-    await phone.leaveRoom();
+    // A call that hangs up closes its media itself.
+    if (!signal.aborted) await phone.leaveRoom();
     return ended(reasonOf(reason), room, participant);
   } catch (error) {
     // The leg's media went away under the call; the call hears of it itself.

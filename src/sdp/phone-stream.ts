@@ -1,4 +1,4 @@
-import type { Direction, PhoneCodecLine, PhoneDescription, PhoneLine } from './phone-description.ts';
+import type { PhoneCodecLine, PhoneDescription, PhoneLine } from './phone-description.ts';
 import { SdpError } from './sdp-error.ts';
 
 export type PhoneCodecName = 'PCMU' | 'PCMA';
