@@ -1,12 +1,12 @@
 import { asc, eq } from 'drizzle-orm';
 import type { AccountSid, NumberSid } from '../base/sid.ts';
-import type { AccountRecord, DirectoryRepository, KeyRecord, PhoneNumberRecord } from '../voice/model.ts';
+import type { AccountRecord, KeyDirectory, KeyRecord, PhoneNumberRecord } from '../voice/model.ts';
 import type { Database } from './database.ts';
 import { directory } from './schema.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** Accounts, keys and numbers: read whole at start, answered from memory, written through. */
-export class DirectoryStore implements DirectoryRepository {
+export class DirectoryStore implements KeyDirectory {
   readonly #queue: WriteQueue;
   readonly #accounts = new Map<AccountSid, AccountRecord>();
   readonly #keys = new Map<string, KeyRecord>();
@@ -35,6 +35,9 @@ export class DirectoryStore implements DirectoryRepository {
   }
   key(sid: string): KeyRecord | null {
     return this.#keys.get(sid) ?? null;
+  }
+  keys(accountSid: AccountSid): KeyRecord[] {
+    return [...this.#keys.values()].filter((record) => record.accountSid === accountSid).reverse();
   }
   numberByDigits(phoneNumber: string): PhoneNumberRecord | null {
     return this.#byDigits.get(phoneNumber) ?? null;

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { RoomRepository } from '../rooms/model.ts';
-import type { CallRepository, DirectoryRepository } from '../voice/model.ts';
+import type { CallRepository, KeyDirectory } from '../voice/model.ts';
 import { CallStore } from './call-store.ts';
 import { openDatabase, type DatabaseOptions } from './database.ts';
 import { DirectoryStore } from './directory-store.ts';
@@ -12,7 +12,7 @@ import { WriteQueue } from './write-queue.ts';
 export interface Store {
   rooms: RoomRepository;
   calls: CallRepository;
-  directory: DirectoryRepository;
+  directory: KeyDirectory;
   /** Resolves when all that was saved so far is in the database. */
   settled(): Promise<void>;
   /** Writes what waits, then closes. */

@@ -133,6 +133,8 @@ export interface DirectoryRepository {
   account(sid: AccountSid): AccountRecord | null;
   accounts(): AccountRecord[];
   key(sid: string): KeyRecord | null;
+  /** Newest first. */
+  keys(accountSid: AccountSid): KeyRecord[];
   /** The number a call is for, by its exact E.164 text, over all accounts. */
   numberByDigits(phoneNumber: string): PhoneNumberRecord | null;
   number(accountSid: AccountSid, sid: NumberSid): PhoneNumberRecord | null;
@@ -143,4 +145,10 @@ export interface DirectoryRepository {
   deleteKey(sid: string): Promise<void>;
   saveNumber(record: PhoneNumberRecord): Promise<void>;
   deleteNumber(sid: NumberSid): Promise<void>;
+}
+
+/** A directory that can also list an account's keys, for the REST resource. */
+export interface KeyDirectory extends DirectoryRepository {
+  /** Newest first. */
+  keys(accountSid: AccountSid): KeyRecord[];
 }

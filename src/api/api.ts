@@ -1,0 +1,71 @@
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Clock } from '../base/clock.ts';
+import type { TwilioError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Rooms } from '../rooms/contract.ts';
+import type { RoomRepository } from '../rooms/model.ts';
+import type { Calls } from '../voice/contract.ts';
+import type { CallRepository, KeyDirectory } from '../voice/model.ts';
+import { Endpoints } from './endpoint.ts';
+import { errorBody, notFound, refusalOf, unforeseen } from './errors.ts';
+import { Form } from './form.ts';
+import { addParticipants } from './video-v1/participants.ts';
+import { addRecordings } from './video-v1/recordings.ts';
+import { addRooms } from './video-v1/rooms.ts';
+import { addAccounts } from './voice-2010/accounts.ts';
+import { addCalls } from './voice-2010/calls.ts';
+import { addKeys } from './voice-2010/keys.ts';
+import { addNotifications } from './voice-2010/notifications.ts';
+import { addNumbers } from './voice-2010/numbers.ts';
+
+export interface ApiDeps {
+  log: Log;
+  clock: Clock;
+  calls: Calls;
+  callRepository: CallRepository;
+  directory: KeyDirectory;
+  rooms: Rooms;
+  roomRepository: RoomRepository;
+  /** What URLs in answers begin with; null: what the request was sent to (Host, X-Forwarded-Proto). */
+  publicUrl: () => string | null;
+  /** False while starting and stopping: `/healthz` says so. */
+  ready: () => boolean;
+}
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** A room name or identity of 128 characters, each percent-encoded as UTF-8. */
+const MAX_PATH_PART_CHARS = 128 * 12;
+
+/** The HTTP server with Twilio's REST resources of both families and `/healthz`. Not listening yet. */
+export function createApi(deps: ApiDeps): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: MAX_PATH_PART_CHARS },
+    frameworkErrors: (error, request, reply) => answerError(error, { request, reply, log: deps.log }),
+  });
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => done(null, Form.parse(String(body))));
+  app.setErrorHandler((error, request, reply) => answerError(error, { request, reply, log: deps.log }));
+  app.setNotFoundHandler((request, reply) => send(reply, notFound(pathOf(request))));
+  app.get('/healthz', (_request, reply) => reply.code(deps.ready() ? 200 : 503).header('cache-control', 'no-store').send({ status: deps.ready() ? 'ok' : 'unavailable' }));
+  const endpoints = new Endpoints(app, deps);
+  for (const add of [addAccounts, addCalls, addNotifications, addNumbers, addKeys, addRooms, addParticipants, addRecordings]) add(endpoints, deps);
+  return app;
+}
+
+function answerError(error: unknown, { request, reply, log }: { request: FastifyRequest; reply: FastifyReply; log: Log }): void {
+  const refusal = refusalOf(error);
+  if (!refusal) log.error({ method: request.method, path: pathOf(request), error: error instanceof Error ? error.stack : String(error) }, 'a request failed');
+  send(reply, refusal ?? unforeseen);
+}
+
+function send(reply: FastifyReply, error: TwilioError): void {
+  if (error.status === 401) void reply.header('www-authenticate', 'Basic realm="Twilio API"');
+  void reply.code(error.status).type('application/json; charset=utf-8').send(errorBody(error));
+}
+
+function pathOf(request: FastifyRequest): string {
+  return (request.raw.url ?? '').split('?', 1)[0] ?? '';
+}

@@ -1,0 +1,43 @@
+import type { PhoneNumberRecord } from '../../voice/model.ts';
+import { rfc2822 } from '../dates.ts';
+import { accountPath, API_VERSION } from './resource.ts';
+
+/** IncomingPhoneNumber with every documented member (contract §6). Nothing of messages, addresses and emergencies is kept. */
+export function numberBody(record: PhoneNumberRecord): object {
+  return {
+    account_sid: record.accountSid,
+    address_sid: null,
+    address_requirements: 'none',
+    api_version: API_VERSION,
+    beta: false,
+    capabilities: { voice: true, sms: false, mms: false, fax: false },
+    date_created: rfc2822(record.createdAtMs),
+    date_updated: rfc2822(record.updatedAtMs),
+    friendly_name: record.friendlyName,
+    identity_sid: null,
+    phone_number: record.phoneNumber,
+    origin: 'hosted',
+    sid: record.sid,
+    sms_application_sid: null,
+    sms_fallback_method: 'POST',
+    sms_fallback_url: null,
+    sms_method: 'POST',
+    sms_url: null,
+    status_callback: record.statusCallback,
+    status_callback_method: record.statusCallbackMethod,
+    trunk_sid: record.trunkSid,
+    uri: `${accountPath(record.accountSid)}/IncomingPhoneNumbers/${record.sid}.json`,
+    voice_receive_mode: record.voiceReceiveMode,
+    voice_application_sid: record.voiceApplicationSid,
+    voice_caller_id_lookup: record.voiceCallerIdLookup,
+    voice_fallback_method: record.voiceFallbackMethod,
+    voice_fallback_url: record.voiceFallbackUrl,
+    voice_method: record.voiceMethod,
+    voice_url: record.voiceUrl,
+    emergency_status: 'Inactive',
+    emergency_address_sid: null,
+    emergency_address_status: 'unregistered',
+    bundle_sid: null,
+    status: 'in-use',
+  };
+}
