@@ -1,36 +1,19 @@
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Clock } from '../base/clock.ts';
 import type { TwilioError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Rooms } from '../rooms/contract.ts';
-import type { RoomRepository } from '../rooms/model.ts';
-import type { Calls } from '../voice/contract.ts';
-import type { CallRepository, KeyDirectory } from '../voice/model.ts';
+import type { ApiDeps } from './deps.ts';
 import { Endpoints } from './endpoint.ts';
 import { errorBody, notFound, refusalOf, unforeseen } from './errors.ts';
 import { Form } from './form.ts';
 import { addParticipants } from './video-v1/participants.ts';
 import { addRecordings } from './video-v1/recordings.ts';
 import { addRooms } from './video-v1/rooms.ts';
+import { addTracks } from './video-v1/tracks.ts';
 import { addAccounts } from './voice-2010/accounts.ts';
 import { addCalls } from './voice-2010/calls.ts';
 import { addKeys } from './voice-2010/keys.ts';
 import { addNotifications } from './voice-2010/notifications.ts';
 import { addNumbers } from './voice-2010/numbers.ts';
-
-export interface ApiDeps {
-  log: Log;
-  clock: Clock;
-  calls: Calls;
-  callRepository: CallRepository;
-  directory: KeyDirectory;
-  rooms: Rooms;
-  roomRepository: RoomRepository;
-  /** What URLs in answers begin with; null: what the request was sent to (Host, X-Forwarded-Proto). */
-  publicUrl: () => string | null;
-  /** False while starting and stopping: `/healthz` says so. */
-  ready: () => boolean;
-}
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -51,7 +34,7 @@ export function createApi(deps: ApiDeps): FastifyInstance {
   app.setNotFoundHandler((request, reply) => send(reply, notFound(pathOf(request))));
   app.get('/healthz', (_request, reply) => reply.code(deps.ready() ? 200 : 503).header('cache-control', 'no-store').send({ status: deps.ready() ? 'ok' : 'unavailable' }));
   const endpoints = new Endpoints(app, deps);
-  for (const add of [addAccounts, addCalls, addNotifications, addNumbers, addKeys, addRooms, addParticipants, addRecordings]) add(endpoints, deps);
+  for (const add of [addAccounts, addCalls, addNotifications, addNumbers, addKeys, addRooms, addParticipants, addTracks, addRecordings]) add(endpoints, deps);
   return app;
 }
 

@@ -186,7 +186,7 @@ describe('rooms', () => {
     expect(history.map((room) => room.sid)).toEqual([first.sid]);
   });
 
-  it.each(['Daily Standup', 'réunion', 'a/b?c#d'])('the name %s survives a path', async (name) => {
+  it.each(['Daily Standup', 'réunion', '+15550001111'])('the name %s survives a path', async (name) => {
     const room = await rooms().create({ uniqueName: name });
     expect((await rooms()(name).fetch()).sid).toBe(room.sid);
   });

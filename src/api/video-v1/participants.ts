@@ -1,7 +1,7 @@
 import { TwilioError } from '../../base/errors.ts';
 import { parseSid } from '../../base/sid.ts';
 import type { ParticipantFilter, ParticipantRecord, ParticipantStatus, RoomRecord } from '../../rooms/model.ts';
-import type { ApiDeps } from '../api.ts';
+import type { ApiDeps } from '../deps.ts';
 import { dateOrNull, isoSeconds, secondsBetween } from '../dates.ts';
 import type { ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';

@@ -1,4 +1,4 @@
-import type { ApiDeps } from '../api.ts';
+import type { ApiDeps } from '../deps.ts';
 import { notFound, notYet } from '../errors.ts';
 import type { ApiRequest, Endpoints, Handler } from '../endpoint.ts';
 import { pageRequest, metaAnswer } from '../paging.ts';
@@ -8,11 +8,10 @@ const EMPTY_RULE = { publisher: null, track: null, kind: null, priority: null };
 /** The rule a singleton has before anybody set one (contract §7.5). */
 export const INCLUDE_ALL = { type: 'include', all: true, ...EMPTY_RULE };
 const EXCLUDE_ALL = { type: 'exclude', all: true, ...EMPTY_RULE };
-const MAX_RECORDINGS_PAGE = 100;
 
 /** What hangs on recording: nothing is recorded yet, so lists are empty, rules are the defaults, and changes are refused. */
 export function addRecordings(endpoints: Endpoints, deps: ApiDeps): void {
-  const none = (key: string, maxSize?: number): Handler => async (request) => {
+  const none = (key: string): Handler => async (request) => {
     if (request.path.startsWith('/v1/Rooms/')) await roomOf(request, deps);
     pageRequest(request.query);
     return metaAnswer(request, { key, page: { items: [], nextToken: null, previousToken: null }, render: (item) => item });
@@ -32,6 +31,6 @@ export function addRecordings(endpoints: Endpoints, deps: ApiDeps): void {
   endpoints.add('/v1/Rooms/:room/Recordings/:sid', { GET: absent });
   endpoints.add('/v1/Rooms/:room/Transcriptions', { GET: none('transcriptions'), POST: () => { throw notYet('Transcriptions'); } });
   endpoints.add('/v1/Rooms/:room/Transcriptions/:ttid', { GET: absent });
-  endpoints.add('/v1/Recordings', { GET: none('recordings', MAX_RECORDINGS_PAGE) });
-  endpoints.add('/v1/Compositions', { GET: none('compositions', MAX_RECORDINGS_PAGE), POST: () => { throw notYet('Compositions'); } });
+  endpoints.add('/v1/Recordings', { GET: none('recordings') });
+  endpoints.add('/v1/Compositions', { GET: none('compositions'), POST: () => { throw notYet('Compositions'); } });
 }

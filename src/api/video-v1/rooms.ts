@@ -2,7 +2,7 @@ import { TwilioError } from '../../base/errors.ts';
 import { parseSid } from '../../base/sid.ts';
 import type { CreateRoomOptions } from '../../rooms/contract.ts';
 import type { RoomFilter, RoomRecord, RoomStatus } from '../../rooms/model.ts';
-import type { ApiDeps } from '../api.ts';
+import type { ApiDeps } from '../deps.ts';
 import { dateOrNull, filterDate, isoSeconds, secondsBetween } from '../dates.ts';
 import type { ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';

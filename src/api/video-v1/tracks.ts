@@ -1,6 +1,6 @@
 import { parseSid } from '../../base/sid.ts';
 import type { ParticipantRecord, TrackRecord } from '../../rooms/model.ts';
-import type { ApiDeps } from '../api.ts';
+import type { ApiDeps } from '../deps.ts';
 import { isoSeconds } from '../dates.ts';
 import type { Answer, ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';

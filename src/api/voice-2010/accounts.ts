@@ -1,5 +1,5 @@
 import type { AccountRecord } from '../../voice/model.ts';
-import type { ApiDeps } from '../api.ts';
+import type { ApiDeps } from '../deps.ts';
 import { rfc2822 } from '../dates.ts';
 import type { Endpoints } from '../endpoint.ts';
 import { listAnswer, pageOf, pageRequest } from '../paging.ts';

@@ -2,7 +2,7 @@ import { TwilioError } from '../../base/errors.ts';
 import { parseSid } from '../../base/sid.ts';
 import type { CreateCallOptions, UpdateCallOptions } from '../../voice/contract.ts';
 import type { CallFilter, CallRecord, CallStatus } from '../../voice/model.ts';
-import type { ApiDeps } from '../api.ts';
+import type { ApiDeps } from '../deps.ts';
 import { dateOrNull, filterDate, rfc2822, secondsBetween } from '../dates.ts';
 import type { ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { newSid, parseSid } from '../../base/sid.ts';
 import type { KeyRecord } from '../../voice/model.ts';
-import type { ApiDeps } from '../api.ts';
+import type { ApiDeps } from '../deps.ts';
 import { rfc2822 } from '../dates.ts';
 import type { ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';

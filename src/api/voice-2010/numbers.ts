@@ -1,7 +1,7 @@
 import { TwilioError } from '../../base/errors.ts';
 import { newSid, parseSid, type AccountSid } from '../../base/sid.ts';
 import type { PhoneNumberRecord } from '../../voice/model.ts';
-import type { ApiDeps } from '../api.ts';
+import type { ApiDeps } from '../deps.ts';
 import type { Answer, ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
 import { listAnswer, pageOf, pageRequest } from '../paging.ts';

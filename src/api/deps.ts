@@ -1,0 +1,21 @@
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Rooms } from '../rooms/contract.ts';
+import type { RoomRepository } from '../rooms/model.ts';
+import type { Calls } from '../voice/contract.ts';
+import type { CallRepository, KeyDirectory } from '../voice/model.ts';
+
+/** What the REST API stands on. */
+export interface ApiDeps {
+  log: Log;
+  clock: Clock;
+  calls: Calls;
+  callRepository: CallRepository;
+  directory: KeyDirectory;
+  rooms: Rooms;
+  roomRepository: RoomRepository;
+  /** What URLs in answers begin with; null: what the request was sent to (Host, X-Forwarded-Proto). */
+  publicUrl: () => string | null;
+  /** False while starting and stopping: `/healthz` says so. */
+  ready: () => boolean;
+}
