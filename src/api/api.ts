@@ -26,6 +26,7 @@ export function createApi(deps: ApiDeps): FastifyInstance {
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    rewriteUrl: (request) => (request.url ?? '/').replace(/^[^?]*/, encodeStrayPercents),
     routerOptions: { maxParamLength: MAX_PATH_PART_CHARS },
     frameworkErrors: (error, request, reply) => answerError(error, { request, reply, log: deps.log }),
   });
@@ -36,6 +37,11 @@ export function createApi(deps: ApiDeps): FastifyInstance {
   const endpoints = new Endpoints(app, deps);
   for (const add of [addAccounts, addCalls, addNotifications, addNumbers, addKeys, addRooms, addParticipants, addTracks, addRecordings]) add(endpoints, deps);
   return app;
+}
+
+/** The official client sends path parts raw: a `%` of a name stands for itself where no two hexadecimal digits follow. */
+function encodeStrayPercents(path: string): string {
+  return path.replace(/%(?![0-9a-fA-F]{2})/g, '%25');
 }
 
 function answerError(error: unknown, { request, reply, log }: { request: FastifyRequest; reply: FastifyReply; log: Log }): void {

@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import twilio from 'twilio';
+import { createApi } from '../src/api/api.ts';
+import { systemClock } from '../src/base/clock.ts';
+import { TwilioError } from '../src/base/errors.ts';
+import { silentLog } from '../src/base/log.ts';
+import { newSid, type AccountSid } from '../src/base/sid.ts';
+import type { Rooms } from '../src/rooms/contract.ts';
+import { createRooms } from '../src/rooms/rooms.ts';
+import { openStore, type Store } from '../src/store/store.ts';
+import type { Calls, CreateCallOptions, UpdateCallOptions } from '../src/voice/contract.ts';
+import type { AccountRecord, CallRecord, CallRepository, KeyRecord } from '../src/voice/model.ts';
+
+/** The REST API over a real store and real rooms, with calls that nobody dials. Listens on loopback. */
+export interface RestWorld {
+  store: Store;
+  rooms: Rooms;
+  calls: FakeCalls;
+  account: AccountRecord;
+  key: KeyRecord;
+  app: FastifyInstance;
+  url: string;
+  /** Signed in by the account's token. */
+  client: twilio.Twilio;
+  logged: string[];
+  setReady(ready: boolean): void;
+  setPublicUrl(url: string | null): void;
+  /** A raw request, signed in unless `authorization` says otherwise (null: not at all). */
+  raw(path: string, init?: { method?: string; body?: string | URLSearchParams; headers?: Record<string, string>; authorization?: string | null }): Promise<RawAnswer>;
+  clientAs(user: string, password: string): twilio.Twilio;
+  newAccount(over?: Partial<AccountRecord>): Promise<AccountRecord>;
+  close(): Promise<void>;
+}
+
+export interface RawAnswer {
+  status: number;
+  headers: Headers;
+  text: string;
+  // Tests read whatever members they assert on.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  body: any;
+}
+
+export async function openRestWorld(): Promise<RestWorld> {
+  const folder = mkdtempSync(join(tmpdir(), 'partyline-rest-'));
+  const logged: string[] = [];
+  const log = { ...silentLog, error: (fields: Record<string, unknown>) => void logged.push(JSON.stringify(fields)) };
+  const store = await openStore({ dataDir: folder, databaseUrl: null }, { log: silentLog, clock: systemClock });
+  const rooms = createRooms({
+    clock: systemClock,
+    log: silentLog,
+    media: { createPhone: () => Promise.reject(new TwilioError(53500, 'no media here')), createRoom: () => Promise.reject(new TwilioError(53500, 'no media here')) },
+    repository: store.rooms,
+    callbacks: { send: () => {} },
+    settings: (sid) => store.directory.account(sid),
+  });
+  const newAccount = async (over: Partial<AccountRecord> = {}): Promise<AccountRecord> => {
+    const sid = newSid('AC');
+    const nowMs = Date.now();
+    const record: AccountRecord = { sid, friendlyName: 'Test', status: 'active', authToken: `token of ${sid}`, ownerAccountSid: sid, clientRoomCreation: true, roomStatusCallback: null, createdAtMs: nowMs, updatedAtMs: nowMs, ...over };
+    await store.directory.saveAccount(record);
+    return record;
+  };
+  const account = await newAccount();
+  const key: KeyRecord = { sid: newSid('SK'), accountSid: account.sid, friendlyName: 'First', secret: 'secret:with a colon', createdAtMs: 1000, updatedAtMs: 1000 };
+  await store.directory.saveKey(key);
+  const calls = new FakeCalls(store.calls);
+  let ready = true;
+  let publicUrl: string | null = null;
+  const app = createApi({ log, clock: systemClock, calls, callRepository: store.calls, directory: store.directory, rooms, roomRepository: store.rooms, publicUrl: () => publicUrl, ready: () => ready });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const clientAs = (user: string, password: string): twilio.Twilio => {
+    const client = twilio(user, password, { accountSid: account.sid });
+    client.api.baseUrl = url;
+    client.video.baseUrl = url;
+    return client;
+  };
+  return {
+    store,
+    rooms,
+    calls,
+    account,
+    key,
+    app,
+    url,
+    logged,
+    client: clientAs(account.sid, account.authToken),
+    clientAs,
+    newAccount,
+    setReady: (next) => void (ready = next),
+    setPublicUrl: (next) => void (publicUrl = next),
+    raw: (path, init = {}) => request(path.startsWith('http') ? path : url + path, { authorization: basic(account.sid, account.authToken), ...init }),
+    close: async () => {
+      await app.close();
+      await rooms.stop('server-stopped');
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export function basic(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+}
+
+async function request(url: string, { method, body, headers, authorization }: { method?: string; body?: string | URLSearchParams; headers?: Record<string, string>; authorization: string | null }): Promise<RawAnswer> {
+  const answer = await fetch(url, {
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: { ...(typeof body === 'string' ? { 'content-type': 'application/x-www-form-urlencoded' } : {}), ...(authorization === null ? {} : { authorization }), ...headers },
+    ...(body === undefined ? {} : { body }),
+    signal: AbortSignal.timeout(10_000),
+  });
+  const text = await answer.text();
+  let parsed: unknown = text;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // No JSON: the text is asserted on.
+  }
+  return { status: answer.status, headers: answer.headers, text, body: parsed };
+}
+
+/** Calls that go nowhere: what REST asked for is kept to be looked at. */
+export class FakeCalls implements Calls {
+  readonly created: CreateCallOptions[] = [];
+  readonly updated: UpdateCallOptions[] = [];
+  readonly #repository: CallRepository;
+  readonly #live = new Map<string, CallRecord>();
+  /** Thrown by the next create. */
+  refusal: Error | null = null;
+
+  constructor(repository: CallRepository) {
+    this.#repository = repository;
+  }
+
+  get liveCount(): number {
+    return this.#live.size;
+  }
+
+  create(accountSid: AccountSid, options: CreateCallOptions): Promise<CallRecord> {
+    const refusal = this.refusal;
+    this.refusal = null;
+    if (refusal) return Promise.reject(refusal);
+    this.created.push(options);
+    return Promise.resolve(this.keep(callRecord(accountSid, { to: options.to ?? '', from: options.from ?? '' })));
+  }
+
+  async update(accountSid: AccountSid, sid: CallRecord['sid'], options: UpdateCallOptions): Promise<CallRecord> {
+    this.updated.push(options);
+    const record = this.live(sid) ?? (await this.#repository.findCall(accountSid, sid));
+    if (!record) throw new TwilioError(20404, 'unknown', { status: 404 });
+    if (options.url !== undefined && record.status !== 'in-progress') throw new TwilioError(21220, 'Call is not in-progress');
+    return options.status === 'completed' ? this.keep({ ...record, status: 'completed', endedAtMs: Date.now() }) : record;
+  }
+
+  live(sid: CallRecord['sid']): CallRecord | null {
+    return this.#live.get(sid) ?? null;
+  }
+
+  /** Puts a call there, live until it has an end. */
+  keep(record: CallRecord): CallRecord {
+    if (record.endedAtMs === null) this.#live.set(record.sid, record);
+    else this.#live.delete(record.sid);
+    this.#repository.saveCall(record);
+    return record;
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+export function callRecord(accountSid: AccountSid, over: Partial<CallRecord> = {}): CallRecord {
+  const nowMs = Date.now();
+  return {
+    sid: newSid('CA'), accountSid, parentCallSid: null, to: '+15550100', from: '+15550111', phoneNumberSid: null, status: 'queued', direction: 'outbound-api', createdAtMs: nowMs, updatedAtMs: nowMs,
+    startedAtMs: null, answeredAtMs: null, endedAtMs: null, answeredBy: null, forwardedFrom: null, callerName: null, terminationReason: null, ...over,
+  };
+}
