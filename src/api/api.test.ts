@@ -70,6 +70,8 @@ describe('refusals', () => {
   it('say what is wrong with a body', async () => {
     const json = await world.raw('/v1/Rooms', { body: '{"UniqueName":', headers: { 'content-type': 'application/json' } });
     expect(json.body).toMatchObject({ status: 400, code: 20001 });
+    const wellFormed = await world.raw('/v1/Rooms', { body: '{"UniqueName":"a"}', headers: { 'content-type': 'application/json' } });
+    expect(wellFormed.body).toMatchObject({ status: 415, code: 20001 });
     const xml = await world.raw('/v1/Rooms', { body: '<a/>', headers: { 'content-type': 'text/xml' } });
     expect(xml.body).toMatchObject({ status: 415, code: 20001 });
     const big = await world.raw('/v1/Rooms', { body: `UniqueName=${'x'.repeat(1024 * 1024)}` });
@@ -101,6 +103,15 @@ describe('refusals', () => {
     await new Promise((resolve) => socket.once('close', resolve));
     expect(Buffer.concat(heard).toString()).toMatch(/^HTTP\/1\.1 400/);
     expect((await world.raw('/healthz')).status).toBe(200);
+  });
+});
+
+describe('a request that changes something', () => {
+  it('changes nothing when it was refused', async () => {
+    const before = world.rooms.all().length;
+    await world.raw('/v1/Rooms', { body: 'UniqueName=a', authorization: null });
+    await world.raw('/v1/Rooms', { body: '{}', headers: { 'content-type': 'application/json' } });
+    expect(world.rooms.all()).toHaveLength(before);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AccountRecord, DirectoryRepository } from '../voice/model.ts';
 import { accountOfPath, signIn, unauthorized, type SignIn } from './auth.ts';
-import { methodNotAllowed } from './errors.ts';
+import { methodNotAllowed, unreadable } from './errors.ts';
 import { Form } from './form.ts';
 
 /** A request as resources see it: signed in, its parameters read. */
@@ -85,10 +85,17 @@ export class Endpoints {
       path,
       origin: this.#publicUrl()?.replace(/\/+$/, '') ?? originOf(request),
       query: Form.parse(query),
-      form: request.body instanceof Form ? request.body : Form.empty,
+      form: formOf(request.body),
       part,
     };
   }
+}
+
+/** A body of another kind is refused, not taken for an empty one. */
+function formOf(body: unknown): Form {
+  if (body instanceof Form) return body;
+  if (body === undefined || body === null) return Form.empty;
+  throw unreadable(415);
 }
 
 /** Names of rooms and identities may end in `.json` themselves: on v1 only SIDs lose it. */

@@ -33,6 +33,11 @@ export function refusalOf(error: unknown): TwilioError | null {
   if (error instanceof TwilioError) return error;
   const status = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : undefined;
   if (typeof status !== 'number' || status < 400 || status > 499) return null;
+  return unreadable(status);
+}
+
+/** A request that HTTP itself does not allow: too large, of another kind, broken. */
+export function unreadable(status: number): TwilioError {
   return new TwilioError(20001, REQUEST_PROBLEMS.get(status) ?? 'The request could not be read', { status });
 }
 
