@@ -1,7 +1,7 @@
-import * as Video from 'twilio-video';
 import type { LocalAudioTrack, LocalVideoTrack, Participant, RemoteParticipant, Room } from 'twilio-video';
 import { fetchAdmission, signalingUrl } from './demo-api.ts';
 import { wakeAudio } from './loudness.ts';
+import { Video } from './sdk/video.ts';
 import { deviceInWords, errorInWords } from './words.ts';
 
 export type Connection = 'out' | 'joining' | 'in' | 'reconnecting';

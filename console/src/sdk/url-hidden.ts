@@ -1,0 +1,4 @@
+/** See video.ts. */
+export const pageUrl = globalThis.URL;
+
+Reflect.deleteProperty(globalThis, 'URL');
