@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Controls } from './controls.tsx';
 import type { Presence } from './demo-api.ts';
 import { JoinForm } from './join-form.tsx';
@@ -7,6 +7,7 @@ import type { Connection, Guest, RoomSession, SessionView } from './room-session
 import { useServerState, type ServerState } from './server-state.ts';
 import { CallPanel, People } from './side-panel.tsx';
 import { Tile } from './tile.tsx';
+import { readable } from './words.ts';
 
 const FALLBACK_ROOM = 'DailyStandup';
 
@@ -54,9 +55,13 @@ interface StageProps {
 
 function Stage({ session, view, room, presence }: StageProps): JSX.Element {
   const told = new Map(presence.map((person) => [person.identity, person]));
+  const title = useRef<HTMLHeadingElement>(null);
+  // The button that had the focus is gone with the door.
+  useEffect(() => title.current?.focus(), []);
   return (
     <>
-      <h1>{room}</h1>
+      <h1 ref={title} tabIndex={-1}>{room}</h1>
+      <Arrivals guests={view.guests} />
       {view.notes.length > 0 && <p class="note" role="status">{view.notes.join(' ')}</p>}
       <ul class={`tiles of-${Math.min(view.guests.length, 5)}`}>
         {view.guests.map((guest) => (
@@ -67,6 +72,20 @@ function Stage({ session, view, room, presence }: StageProps): JSX.Element {
       <Controls session={session} view={view} />
     </>
   );
+}
+
+/** Comings and goings for those who do not see the tiles. */
+function Arrivals({ guests }: { guests: Guest[] }): JSX.Element {
+  const [said, setSaid] = useState('');
+  const before = useRef<string[]>([]);
+  const names = guests.filter((guest) => !guest.isMe).map((guest) => readable(guest.identity));
+  useEffect(() => {
+    const came = names.filter((name) => !before.current.includes(name)).map((name) => `${name} joined.`);
+    const went = before.current.filter((name) => !names.includes(name)).map((name) => `${name} left.`);
+    before.current = names;
+    if (came.length + went.length > 0) setSaid([...came, ...went].join(' '));
+  }, [names.join('\n')]);
+  return <p class="unseen" aria-live="polite">{said}</p>;
 }
 
 /** Until the server says it: who is called like a number is a phone. */

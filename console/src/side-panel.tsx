@@ -37,7 +37,7 @@ function Copyable({ label, text }: { label: string; text: string }): JSX.Element
     <div class="copyable">
       <span class="soft">{label}</span>
       <div class="code">
-        <code>{text}</code>
+        <code>{text.split(/ (?=--)/).map((part) => <span key={part}>{part} </span>)}</code>
         <button type="button" class="quiet" onClick={copy} aria-label={copied ? 'Copied' : `Copy ${text}`} title={copied ? 'Copied' : 'Copy'}>{copied ? <DoneIcon /> : <CopyIcon />}</button>
       </div>
     </div>
@@ -55,7 +55,7 @@ export function People({ presence, me }: { presence: Presence[] | null; me: stri
         {people.map(({ identity, medium, connectedSeconds }) => (
           <li key={identity} data-person={identity} class={medium}>
             <span class="dot">{medium === 'phone' ? <PhoneIcon /> : <BrowserIcon />}<span class="unseen">{medium === 'phone' ? 'by phone: ' : 'in a browser: '}</span></span>
-            <span class="name">{medium === 'phone' ? readable(identity) : identity}{identity === me && <span class="soft"> (you)</span>}</span>
+            <span class="name" title={identity}>{medium === 'phone' ? readable(identity) : identity}{identity === me && <span class="soft"> (you)</span>}</span>
             <span class="soft time">{duration(connectedSeconds)}</span>
           </li>
         ))}

@@ -23,7 +23,7 @@ export function Tile({ guest, medium, seconds }: TileProps): JSX.Element {
       {guest.video ? <Picture track={guest.video} mirrored={guest.isMe} name={name} /> : <span class="mark" aria-hidden="true">{isPhone ? <PhoneIcon /> : initials(guest.identity)}</span>}
       {guest.audio && !guest.isMe && <Sound track={guest.audio} />}
       <div class="caption">
-        <span class="name">{name}{guest.isMe && <span class="soft"> (you)</span>}</span>
+        <span class="name" title={guest.identity}>{name}{guest.isMe && <span class="soft"> (you)</span>}</span>
         <span class="soft about">{about(guest, isPhone, seconds)}</span>
         {guest.muted && <span class="muted"><MutedIcon /><span class="unseen">muted</span></span>}
       </div>
