@@ -15,7 +15,7 @@ const STATE_WORDS: Record<Connection, string> = { out: 'Not in the room', joinin
 
 export function App({ session }: { session: RoomSession }): JSX.Element {
   const view = useSession(session);
-  const server = useServerState();
+  const server = useServerState(view.guests.map((guest) => guest.sid).join());
   const room = server.info?.room ?? FALLBACK_ROOM;
   const isIn = view.connection === 'in' || view.connection === 'reconnecting';
   const me = view.guests.find((guest) => guest.isMe)?.identity ?? null;

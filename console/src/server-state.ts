@@ -13,8 +13,8 @@ export interface ServerState {
   problem: string | null;
 }
 
-/** What the server tells of itself and of who is in the room, asked again and again while the page is seen. */
-export function useServerState(): ServerState {
+/** What the server tells of itself and of who is in the room, asked again and again, and at once when `cue` changes. */
+export function useServerState(cue: string): ServerState {
   const [state, setState] = useState<ServerState>({ info: null, presence: null, problem: null });
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout>;
@@ -35,6 +35,6 @@ export function useServerState(): ServerState {
       ended = true;
       clearTimeout(timer);
     };
-  }, []);
+  }, [cue]);
   return state;
 }

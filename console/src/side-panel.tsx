@@ -37,7 +37,7 @@ function Copyable({ label, text }: { label: string; text: string }): JSX.Element
     <div class="copyable">
       <span class="soft">{label}</span>
       <div class="code">
-        <code>{text.split(/ (?=--)/).map((part) => <span key={part}>{part} </span>)}</code>
+        <code>{text.split(/(?<= )(?=--)/).map((part) => <span key={part}>{part}</span>)}</code>
         <button type="button" class="quiet" onClick={copy} aria-label={copied ? 'Copied' : `Copy ${text}`} title={copied ? 'Copied' : 'Copy'}>{copied ? <DoneIcon /> : <CopyIcon />}</button>
       </div>
     </div>
