@@ -21,7 +21,7 @@ module.exports = {
     ...Object.entries(rooms).map(([room, allowed]) => ({
       name: `${room}-sees-only-${allowed.join('+') || 'itself'}`,
       severity: 'error',
-      from: { path: `^src/${room}/`, pathNot: '\\.test\\.ts$' },
+      from: { path: `^src/${room}/`, pathNot: ['\\.test\\.ts$', `^src/${room}/testing/`] },
       to: { path: '^src/', pathNot: [`^src/${room}/`, ...allowed.map(pattern)] },
     })),
     {

@@ -49,6 +49,7 @@ const checks = [await step('build   ', [process.execPath, 'scripts/build.mjs'])]
 checks.push(
   ...(await Promise.all([
     step('types   ', [...tool('typescript/bin/tsc'), '-p', 'tsconfig.json', '--noEmit', '--pretty', 'false']),
+    step('page    ', [...tool('typescript/bin/tsc'), '-p', 'console/tsconfig.json', '--noEmit', '--pretty', 'false']),
     step('lint    ', [...tool('eslint/bin/eslint.js'), '.']),
     step('walls   ', [...tool('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', '.dependency-cruiser.cjs', 'src']),
   ])),

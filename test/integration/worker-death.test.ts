@@ -58,6 +58,8 @@ it('the calls of another worker go on', async () => {
   const { server, app } = stage;
   app.on('/voice', () => {
     const response = new VoiceResponse();
+    // A pause alone would delay the answer.
+    response.say('Please wait.');
     response.pause({ length: 60 });
     return response;
   });
