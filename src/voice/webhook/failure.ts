@@ -15,7 +15,7 @@ const BY_ERROR_CODE: readonly [pattern: RegExp, failure: RequestFailure][] = [
   [/^CERT_HAS_EXPIRED$|^CERT_NOT_YET_VALID$/, { errorCode: 11236, message: 'the certificate is out of its dates', kind: 'other' }],
   [/^UNABLE_TO_|^SELF_SIGNED|^DEPTH_ZERO/, { errorCode: 11237, message: 'the certificate is not from a known authority', kind: 'other' }],
   [/^ERR_SSL|^EPROTO$|^ERR_TLS/, { errorCode: 11220, message: 'the TLS handshake failed', kind: 'other' }],
-  [/^HPE_|^UND_ERR_HEADERS_OVERFLOW$|^UND_ERR_RES/, { errorCode: 11206, message: 'the answer is not valid HTTP', kind: 'other' }],
+  [/^HPE_|^HTTPParserError$|^UND_ERR_HEADERS_OVERFLOW$|^UND_ERR_RES/, { errorCode: 11206, message: 'the answer is not valid HTTP', kind: 'other' }],
   [/^UND_ERR_SOCKET$|^ECONNRESET$|^EPIPE$/, { errorCode: 11205, message: 'the connection broke', kind: 'rt' }],
 ];
 
@@ -28,5 +28,5 @@ export function failureOf(error: unknown): RequestFailure {
 function errorCodeOf(error: unknown): string {
   if (!(error instanceof Error)) return '';
   if ('code' in error && typeof error.code === 'string') return error.code;
-  return error.cause === undefined ? '' : errorCodeOf(error.cause);
+  return error.cause === undefined ? error.name : errorCodeOf(error.cause);
 }

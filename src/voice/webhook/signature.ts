@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 
 export interface SignedRequest {
   /** As it is sent: with its query (for GET the parameters are in it), user information as configured, without fragment. */
@@ -22,4 +22,9 @@ export function signRequest({ url, parameters, authToken }: SignedRequest): stri
   let data = url;
   for (const name of [...valuesByName.keys()].sort()) for (const value of [...(valuesByName.get(name) ?? [])].sort()) data += name + value;
   return createHmac('sha1', authToken).update(data, 'utf8').digest('base64');
+}
+
+/** The URL of a request with a JSON body: the body's hash goes into the query, and the signature covers the URL alone. */
+export function withBodyHash(url: string, body: string): string {
+  return `${url}${url.includes('?') ? '&' : '?'}bodySHA256=${createHash('sha256').update(body, 'utf8').digest('hex')}`;
 }
