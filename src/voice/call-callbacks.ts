@@ -17,20 +17,24 @@ export interface StatusNews {
   parameters?: [name: string, value: string][];
 }
 
+type Refused = NonNullable<Parameters<CallbackSender['send']>[0]['refused']>;
+
 /** Tells the steps of one call to its StatusCallback, numbered from 0 in the order they happened (contract §4.2). */
 export class CallCallbacks {
   readonly #sender: CallbackSender;
   readonly #clock: Clock;
   readonly #record: Readonly<CallRecord>;
   readonly #standard: () => [name: string, value: string][];
+  readonly #refused: Refused | undefined;
   #target: StatusCallback | null;
   #sequence = 0;
 
-  constructor(deps: { sender: CallbackSender; clock: Clock; record: Readonly<CallRecord>; parameters: () => [name: string, value: string][] }, target: StatusCallback | null) {
+  constructor(deps: { sender: CallbackSender; clock: Clock; record: Readonly<CallRecord>; parameters: () => [name: string, value: string][]; refused?: Refused }, target: StatusCallback | null) {
     this.#sender = deps.sender;
     this.#clock = deps.clock;
     this.#record = deps.record;
     this.#standard = deps.parameters;
+    this.#refused = deps.refused;
     this.#target = target;
   }
 
@@ -55,6 +59,7 @@ export class CallCallbacks {
         ['Timestamp', rfc2822(this.#clock.wallMs())],
         ...parameters,
       ],
+      ...(this.#refused ? { refused: this.#refused } : {}),
     });
   }
 }

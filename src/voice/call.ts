@@ -105,7 +105,7 @@ export class Call {
     this.#log = deps.log.child({ callSid: record.sid });
     this.#journal = new CallJournal(deps.calls, deps.clock, record);
     const parameters = (): [string, string][] => callParameters(record, plan.webhookOptions);
-    this.#callbacks = new CallCallbacks({ sender: deps.callbacks, clock: deps.clock, record, parameters }, plan.statusCallback);
+    this.#callbacks = new CallCallbacks({ sender: deps.callbacks, clock: deps.clock, record, parameters, refused: ({ errorCode, message, url }) => this.#journal.problem({ errorCode, message: `${message} (${url})`, log: 1 }) }, plan.statusCallback);
     this.#loader = new DocumentLoader({ client: deps.client, journal: this.#journal, cookies: this.#cookies, authToken: plan.authToken, parameters, fallback: () => this.#fallback });
     leg.on('rang', () => this.#rang());
     leg.on('answered', () => this.#calledPhoneAnswered());

@@ -55,7 +55,7 @@ describe('the first request', () => {
   it('rings first and carries the standard parameters', async () => {
     const phone = await call('<Pause length="60"/>');
     expect(phone.said).toEqual(['180']);
-    expect(world.app.asked[0]?.params).toMatchObject({ CallSid: world.record().sid, AccountSid: world.accountSid, From: '+15557001', To: '+15550100', CallStatus: 'ringing', Direction: 'inbound', ApiVersion: '2010-04-01' });
+    expect(world.app.asked[0]?.params).toMatchObject({ CallSid: world.record().sid, AccountSid: world.accountSid, From: '+15557001', To: '+15550100', CallStatus: 'ringing', Direction: 'inbound', ApiVersion: '2010-04-01', SipCallId: 'call-1', SipSourceIp: '198.51.100.7', 'SipHeader_X-Team': 'a' });
   });
 });
 
@@ -187,6 +187,14 @@ describe('when the application fails', () => {
     expect(paths()).toEqual(['/voice', '/fallback']);
     expect(world.spoken[0]).toMatch(/application error/);
     expect(phone.said).toEqual(['180', '200', 'BYE']);
+    expect(world.record().terminationReason).toBe('application-error');
+  });
+
+  it('and a circle of redirects is cut', async () => {
+    await call('<Redirect/>');
+    for (let n = 0; n < 20; n++) await settle();
+    expect(world.app.asked.length).toBe(101);
+    expect(errorCodes()).toEqual([11215]);
     expect(world.record().terminationReason).toBe('application-error');
   });
 

@@ -64,7 +64,7 @@ export class IncomingCalls {
       terminationReason: null,
     };
     const leg = new InboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
-    const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan: this.#plan(number, account.authToken), ended }));
+    const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan: { ...this.#plan(number, account.authToken), webhookOptions: { sip: { callId: sip.callId, sourceIp: sip.source.address, headers: sip.headers } } }, ended }));
     call.startInbound();
   }
 

@@ -96,8 +96,8 @@ export function fakeWorld(options: { carrier?: string | null } = {}) {
   const rooms = new FakeRooms();
   const calls = new FakeCallRepository();
   const app = new FakeWebApp();
-  const told: { url: string; params: Record<string, string> }[] = [];
-  const callbacks: CallbackSender = { send: ({ url, parameters }) => void told.push({ url, params: Object.fromEntries(parameters) }) };
+  const told: { url: string; params: Record<string, string>; refused: Parameters<CallbackSender['send']>[0]['refused'] }[] = [];
+  const callbacks: CallbackSender = { send: ({ url, parameters, refused }) => void told.push({ url, params: Object.fromEntries(parameters), refused }) };
   const spoken: string[] = [];
   const speech = { speak: ({ text }: { text: string }) => Promise.resolve({ path: `/speech/${spoken.push(text)}.wav`, contentType: 'audio/wav' }) };
   const prompts = { fetch: ({ url }: { url: string }) => Promise.resolve({ path: `/prompts${new URL(url).pathname}`, contentType: 'audio/wav' }) };

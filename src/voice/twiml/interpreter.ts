@@ -27,14 +27,45 @@ const APOLOGY = 'We are sorry. An application error has occurred. Goodbye.';
  */
 export async function runDocuments(start: DocumentSource | null, { loader, context }: { loader: DocumentLoader; context: RunContext }): Promise<Termination | null> {
   let loaded = start ? await loader.load(start, context.signal) : await withoutUrl(loader, context);
+  const pace = new Pace(context.clock);
   while (loaded && !context.signal.aborted) {
     const outcome = await runDocument(loaded, context);
     if (context.signal.aborted) return null;
     if (outcome.next === 'end') return outcome.termination;
     if (outcome.next === 'verb') return await documentEnded(context);
-    loaded = await follow(outcome, { loaded, loader, context });
+    loaded = pace.tooFast() ? tooFast(loaded, context) : await follow(outcome, { loaded, loader, context });
   }
   return context.signal.aborted ? null : await applicationFailed(context);
+}
+
+/** Sees an application that sends a call round in circles, as fast as the network goes. */
+class Pace {
+  readonly #clock: RunContext['clock'];
+  #windowMs: number;
+  #documents = 0;
+
+  constructor(clock: RunContext['clock']) {
+    this.#clock = clock;
+    this.#windowMs = clock.nowMs();
+  }
+
+  /** Called for each document that replaces another. */
+  tooFast(): boolean {
+    if (this.#clock.nowMs() - this.#windowMs > PACE_WINDOW_MS) {
+      this.#windowMs = this.#clock.nowMs();
+      this.#documents = 0;
+    }
+    return ++this.#documents > PACE_DOCUMENTS;
+  }
+}
+
+const PACE_WINDOW_MS = 10_000;
+const PACE_DOCUMENTS = 100;
+
+/** Ends the run as a failed application: no fallback, which would be the next circle. */
+function tooFast(loaded: LoadedDocument, context: RunContext): null {
+  context.report({ errorCode: 11215, message: `More than ${PACE_DOCUMENTS} documents within ${PACE_WINDOW_MS / 1000} s: the application redirects in a circle`, log: 0 }, loaded);
+  return null;
 }
 
 /** A number without a VoiceUrl. */

@@ -34,7 +34,7 @@ function afterwards(element: TwimlElement, stay: RoomStay): VerbOutcome {
   return { next: 'document', reference: action, method: methodOf(element), parameters: stay.parameters };
 }
 
-const WITHOUT_A_STAY: readonly string[] = ['room-not-found', 'room-full', 'phone-limit', 'room-type', 'identity-invalid', 'left'] satisfies (RoomDisconnectReason | 'identity-invalid')[];
+const WITHOUT_A_STAY: readonly RoomDisconnectReason[] = ['room-not-found', 'room-full', 'phone-limit', 'room-type', 'identity-invalid', 'left'];
 
 /** A call that never got in goes on with its next verb: `action` is for the end of a stay (contract §3.3, §14.2). */
 function wasInRoom(reason: RoomDisconnectReason): boolean {
