@@ -10,14 +10,18 @@ import { waitUntil } from '../peers/wait.ts';
 const { VoiceResponse } = twilio.twiml;
 const cast = new Cast();
 const FROM = '+15550300';
+const CALLED_NUMBER = '+15557777';
 const EVENTS = ['initiated', 'ringing', 'answered', 'completed'];
 
 let stage: Stage;
 let ready: Phone;
 let ringing: Phone;
+/** Stands behind the carrier, under the number that is called. */
+let behindCarrier: Phone;
 
 beforeAll(async () => {
-  stage = await Stage.open(cast);
+  behindCarrier = await cast.add('phone behind the carrier', startPhone({ user: CALLED_NUMBER, toneHz: 600 }));
+  stage = await Stage.open(cast, { env: { PARTYLINE_CARRIER: `sip:${behindCarrier.uri.split('@')[1]}` } });
   ready = await cast.add('phone that answers', startPhone({ user: 'ready', toneHz: 440 }));
   ringing = await cast.add('phone that rings', startPhone({ user: 'ringing', toneHz: 1000, answerMode: 'manual' }));
   await stage.number(FROM, '/voice');
@@ -101,6 +105,13 @@ it('a called phone joins a room when it answers, not before', async () => {
   await calls()(call.sid).update({ status: 'completed' });
   await ringing.waitClosed({ nth: ringing.count('CALL_CLOSED') + 1 }).catch(() => undefined);
   await stage.waitParticipants(room, 0);
+  await stage.waitCallStatus(call.sid, 'completed');
+});
+
+it('a number is called through the carrier', async () => {
+  const call = await calls().create({ to: CALLED_NUMBER, from: FROM, url: `${stage.app.url}/answered` });
+  const asked = await stage.app.waitFor({ path: '/answered', params: { CallSid: call.sid } });
+  expect(asked.params).toMatchObject({ To: CALLED_NUMBER, From: FROM, CallStatus: 'in-progress' });
   await stage.waitCallStatus(call.sid, 'completed');
 });
 
