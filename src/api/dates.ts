@@ -1,10 +1,5 @@
 import { TwilioError } from '../base/errors.ts';
 
-/** `Fri, 20 Aug 2010 01:13:42 +0000`, the dates of v2010 (contract §2.2). */
-export function rfc2822(wallMs: number): string {
-  return new Date(wallMs).toUTCString().replace('GMT', '+0000');
-}
-
 /** `2015-07-30T20:00:00Z`, the dates of v1: seconds, no fraction. */
 export function isoSeconds(wallMs: number): string {
   return `${new Date(wallMs).toISOString().slice(0, 19)}Z`;

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { rfc2822 } from '../base/dates.ts';
 import type { CallbackSender } from './contract.ts';
 import type { CallEvent, CallRecord, HttpMethod } from './model.ts';
 
@@ -76,9 +77,4 @@ export function endParameters(record: Readonly<CallRecord>, sipStatusCode?: numb
 function durationS(record: Readonly<CallRecord>): number {
   if (record.answeredAtMs === null || record.endedAtMs === null) return 0;
   return Math.max(0, Math.round((record.endedAtMs - record.answeredAtMs) / 1000));
-}
-
-/** `Fri, 20 Aug 2010 01:13:42 +0000` (contract §2.2). */
-function rfc2822(wallMs: number): string {
-  return new Date(wallMs).toUTCString().replace('GMT', '+0000');
 }

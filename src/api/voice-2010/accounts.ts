@@ -1,6 +1,6 @@
 import type { AccountRecord } from '../../voice/model.ts';
 import type { ApiDeps } from '../deps.ts';
-import { rfc2822 } from '../dates.ts';
+import { rfc2822 } from '../../base/dates.ts';
 import type { Endpoints } from '../endpoint.ts';
 import { listAnswer, pageOf, pageRequest } from '../paging.ts';
 import { accountPath } from './resource.ts';

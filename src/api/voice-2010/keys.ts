@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { newSid, parseSid } from '../../base/sid.ts';
 import type { KeyRecord } from '../../voice/model.ts';
 import type { ApiDeps } from '../deps.ts';
-import { rfc2822 } from '../dates.ts';
+import { rfc2822 } from '../../base/dates.ts';
 import type { ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
 import { listAnswer, pageOf, pageRequest } from '../paging.ts';

@@ -1,7 +1,7 @@
 import { parseSid, type CallSid } from '../../base/sid.ts';
 import type { NotificationRecord } from '../../voice/model.ts';
 import type { ApiDeps } from '../deps.ts';
-import { rfc2822 } from '../dates.ts';
+import { rfc2822 } from '../../base/dates.ts';
 import type { Answer, ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
 import { given } from '../form.ts';

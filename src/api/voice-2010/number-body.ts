@@ -1,5 +1,5 @@
 import type { PhoneNumberRecord } from '../../voice/model.ts';
-import { rfc2822 } from '../dates.ts';
+import { rfc2822 } from '../../base/dates.ts';
 import { accountPath, API_VERSION } from './resource.ts';
 
 /** IncomingPhoneNumber with every documented member (contract §6). Nothing of messages, addresses and emergencies is kept. */

@@ -16,7 +16,7 @@ function ofSchema(): string[] {
     if (name === 'Say') continue;
     for (const [noun, child] of Object.entries(rule.children)) {
       lines.push(`\`${name}\`|\`<${noun}>\`|${WORDS[child.support]}`);
-      attributes(noun, child);
+      if (!(noun in VERBS)) attributes(noun, child);
     }
   }
   return lines;

@@ -35,6 +35,7 @@ const url: Check = (value) => (value.trim() === '' ? 'a URL' : null);
 const oneOf = (...words: string[]): Check => (value) => (words.includes(value) ? null : words.join(' or '));
 const method: Check = (value) => (/^(GET|POST)$/i.test(value) ? null : 'GET or POST');
 const integer = (min: number, max: number): Check => (value) => (/^\d{1,9}$/.test(value.trim()) && Number(value) >= min && Number(value) <= max ? null : `a whole number from ${min} to ${max}`);
+const truth: Check = (value) => (/^(true|false)$/i.test(value) ? null : 'true or false');
 const digits: Check = (value) => (/^[0-9A-Da-d*#wW]*$/.test(value) ? null : 'made of 0-9, A-D, *, #, w and W');
 const upTo = (length: number): Check => (value) => ([...value].length <= length ? null : `at most ${length} characters`);
 
@@ -70,6 +71,18 @@ function speechMarkup(): Record<string, ElementRule> {
 
 const room = element('works', { attributes: { participantIdentity: works(upTo(128), 53201) }, text: true });
 
+// ---------------------------------------------------------------------------------- verbs that are heard inside others
+
+const VOICE = {
+  Say: element('works', {
+    attributes: { voice: works(anyText, 13511), language: works(anyText), loop: works(integer(0, 1000), 13510) },
+    children: speechMarkup(),
+    text: true,
+  }),
+  Play: element('works', { attributes: { loop: works(integer(0, 1000), 13410), digits: works(digits, 13430) }, text: true }),
+  Pause: element('works', { attributes: { length: works(integer(0, 86_400), 13910) } }),
+};
+
 // ----------------------------------------------------------------------------------------------------------- verbs
 
 /** Verbs that stand directly inside `<Response>`. */
@@ -78,18 +91,25 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
     attributes: { action: works(url), method: works(method) },
     children: { Room: room, ...Object.fromEntries(['Stream', 'ConversationRelay', 'VirtualAgent', 'Conversation', 'Autopilot', 'AiSession', 'ConversationRelaySession'].map((noun) => [noun, element('not-yet')])) },
   }),
-  Say: element('works', {
-    attributes: { voice: works(anyText, 13511), language: works(anyText), loop: works(integer(0, 1000), 13510) },
-    children: speechMarkup(),
-    text: true,
-  }),
-  Play: element('works', { attributes: { loop: works(integer(0, 1000), 13410), digits: works(digits, 13430) }, text: true }),
-  Pause: element('works', { attributes: { length: works(integer(0, 86_400), 13910) } }),
+  Say: VOICE.Say,
+  Play: VOICE.Play,
+  Pause: VOICE.Pause,
   Redirect: element('works', { attributes: { method: works(method, 13710) }, text: true }),
   Reject: element('works', { attributes: { reason: works(oneOf('rejected', 'busy')) } }),
   Hangup: element('works', { children: { Parameter: element('not-yet') } }),
-  Gather: element('not-yet', {
-    attributes: notYet('action', 'method', 'timeout', 'finishOnKey', 'numDigits', 'input', 'actionOnEmptyResult', 'speechTimeout', 'speechModel', 'language', 'hints', 'profanityFilter', 'bargeIn', 'enhanced', 'partialResultCallback', 'partialResultCallbackMethod', 'maxSpeechTime', 'debug'),
+  Gather: element('works', {
+    attributes: {
+      action: works(url, 13338),
+      method: works(method, 13312),
+      timeout: works(integer(0, 3600), 13313),
+      finishOnKey: works((value) => (/^[0-9*#]?$/.test(value) ? null : 'one key, or nothing'), 13310),
+      numDigits: works(integer(1, 1000), 13314),
+      actionOnEmptyResult: works(truth),
+      // Speech needs a provider; keys are collected whatever else was asked for.
+      input: works(oneOf('dtmf')),
+      ...notYet('speechTimeout', 'speechModel', 'language', 'hints', 'profanityFilter', 'bargeIn', 'enhanced', 'partialResultCallback', 'partialResultCallbackMethod', 'maxSpeechTime', 'debug'),
+    },
+    children: { Say: VOICE.Say, Play: { ...VOICE.Play, attributes: { loop: works(integer(0, 1000), 13410) } }, Pause: VOICE.Pause },
     nestingCode: 13320,
   }),
   Record: element('not-yet', {
