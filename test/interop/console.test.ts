@@ -4,7 +4,7 @@ import { startPhone, type Phone } from '../peers/baresip.ts';
 import { Browser } from '../peers/browser.ts';
 import { Cast } from '../peers/cast.ts';
 import { startServer, type Server } from '../peers/server.ts';
-import { waitUntil } from '../peers/wait.ts';
+import { waitUntil, within } from '../peers/wait.ts';
 
 // The page at `/` as a visitor uses it: built, served under its own security policy, driven by its labels.
 
@@ -55,11 +55,10 @@ const levelOf = async (page: Page, selector: string): Promise<number> =>
   Number(await page.locator(selector).first().evaluate((element) => (element as unknown as { style: { getPropertyValue(name: string): string } }).style.getPropertyValue('--level')));
 
 beforeAll(async () => {
-  server = await cast.add('server', startServer({ demo: true }));
-  browser = await cast.add('browser', Browser.start());
-  phone = await cast.add('phone', startPhone({ user: '+15557001', toneHz: PHONE_HZ }));
-  anna = await visit();
-  ben = await visit();
+  server = await cast.add('server', within(40_000, 'Starting the server', startServer({ demo: true })));
+  browser = await cast.add('browser', within(20_000, 'Starting Chromium', Browser.start()));
+  phone = await cast.add('phone', within(12_000, 'Starting the phone', startPhone({ user: '+15557001', toneHz: PHONE_HZ })));
+  [anna, ben] = await within(15_000, 'Opening two pages', Promise.all([visit(), visit()]));
 }, 90_000);
 
 describe('the page', () => {
