@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { AccountSid } from '../../base/sid.ts';
 import type { CallbackSender } from '../contract.ts';
@@ -69,7 +70,7 @@ class ReceiverQueues implements CallbackQueue {
       const callback = key === undefined ? undefined : receiver.lanes.get(key)?.[0];
       if (key === undefined || !callback) break;
       receiver.underWay++;
-      void this.#deliver(callback).finally(() => this.#delivered(key, { origin, receiver }));
+      void this.#deliver(callback).catch((error: unknown) => this.#deps.log.error({ subject: key, error: messageOf(error) }, 'a status callback could not be delivered')).finally(() => this.#delivered(key, { origin, receiver }));
     }
   }
 
