@@ -1,33 +1,26 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Emitter } from '../base/emitter.ts';
 import { silentLog } from '../base/log.ts';
 import { newSid, type AccountSid, type TrackSid } from '../base/sid.ts';
-import { MediaError, type PhoneMedia, type PhoneMediaEvents, type RoomMedia, type RoomMediaEvents } from '../media/protocol.ts';
+import { MediaError, type RoomMedia } from '../media/protocol.ts';
 import type { Room, Rooms } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import { createRooms } from '../rooms/rooms.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
+import { FakePhone, FakeRoomMedia } from '../testing/fake-media.ts';
 import type { RoomConnector } from '../voice/contract.ts';
 import { createRoomConnector } from './phone-participant.ts';
 
-class FakePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia {
-  readonly id = 'phone';
-  readonly localPort = 10_000;
+class PhoneOfTest extends FakePhone {
   inRoom: TrackSid | null = null;
   failing = false;
-  connect = () => Promise.resolve();
-  play = () => Promise.resolve('finished' as const);
-  sendDigits = () => Promise.resolve();
-  stats = () => Promise.resolve({ packetsReceived: 0, packetsSent: 0, packetsLost: 0, packetsDiscarded: 0, jitterMs: 0 });
-  close = () => Promise.resolve();
-  joinRoom(_room: RoomMedia, { trackSid }: { trackSid: TrackSid }): Promise<void> {
+  override joinRoom(room: RoomMedia, options: { trackSid: TrackSid }): Promise<void> {
     if (this.failing) return Promise.reject(new MediaError('worker-died', 'gone'));
-    this.inRoom = trackSid;
-    return Promise.resolve();
+    this.inRoom = options.trackSid;
+    return super.joinRoom(room, options);
   }
-  leaveRoom(): Promise<void> {
+  override leaveRoom(): Promise<void> {
     this.inRoom = null;
-    return Promise.resolve();
+    return super.leaveRoom();
   }
 }
 
@@ -37,11 +30,10 @@ let rooms: Rooms;
 let connector: RoomConnector;
 
 beforeEach(() => {
-  const roomMedia = (): RoomMedia => Object.assign(new Emitter<RoomMediaEvents>(), { roomSid: newSid('RM'), createBrowser: () => Promise.reject(new MediaError('closed', '')), close: () => Promise.resolve() });
   rooms = createRooms({
     clock: new FakeClock(),
     log: silentLog,
-    media: { createPhone: () => Promise.reject(new MediaError('closed', '')), createRoom: () => Promise.resolve(roomMedia()) },
+    media: { createPhone: () => Promise.reject(new MediaError('closed', '')), createRoom: () => Promise.resolve(new FakeRoomMedia()) },
     repository: { saveRoom: nothing, saveParticipant: nothing, saveTrack: nothing } as unknown as RoomRepository,
     callbacks: { send: nothing },
     settings: () => null,
@@ -49,9 +41,9 @@ beforeEach(() => {
   connector = createRoomConnector({ rooms, log: silentLog });
 });
 
-function arrive(room: string, options: { identity?: string; phone?: FakePhone } = {}) {
+function arrive(room: string, options: { identity?: string; phone?: PhoneOfTest } = {}) {
   const hangup = new AbortController();
-  const phone = options.phone ?? new FakePhone();
+  const phone = options.phone ?? new PhoneOfTest();
   const stay = connector.stay({ accountSid: account, callSid: newSid('CA'), roomName: room, identity: options.identity ?? null, phone, signal: hangup.signal });
   return { phone, hangup, stay };
 }
@@ -122,7 +114,7 @@ describe('a phone in a room', () => {
 
   it('leaves when its media is lost', async () => {
     const room = await rooms.create(account, { uniqueName: 'daily' });
-    const broken = new FakePhone();
+    const broken = new PhoneOfTest();
     broken.failing = true;
     expect((await arrive('daily', { phone: broken }).stay).reason).toBe('media-lost');
     const { phone, stay } = arrive('daily');

@@ -60,6 +60,10 @@ export interface PhoneMediaEvents {
   firstPacketReceived: [];
   /** Nothing valid came from the phone for `mediaTimeoutMs` though it should have sent. */
   mediaTimedOut: [];
+  /** The phone began or ceased to speak. Only while `watchVoice(true)`; `ceased` comes as soon as the last sound is 100 ms old. */
+  voiceChanged: [speaking: boolean];
+  /** A steady single tone of 0.2 s or more ended, as an answering machine's beep. Only while `watchVoice(true)`. */
+  beepHeard: [];
   /** Gone by itself. No further event follows. */
   lost: [reason: MediaLossReason];
 }
@@ -69,7 +73,11 @@ export type PromptSource =
   /** An absolute path; `contentType` as the web server gave it (audio/wav, audio/x-wav, audio/basic, audio/ulaw …). */
   | { kind: 'file'; path: string; contentType: string }
   | { kind: 'tone'; frequencyHz: number; durationMs: number; levelDbov: number }
-  | { kind: 'silence'; durationMs: number };
+  | { kind: 'silence'; durationMs: number }
+  /** The United States' ringing tone: 440 + 480 Hz, 2 s on, 4 s off; one cadence, to be looped. */
+  | { kind: 'ringback' }
+  /** What a recording begins with: 1000 Hz, 0.25 s. */
+  | { kind: 'beep' };
 
 export type PlayOutcome = 'finished' | 'stopped';
 
@@ -81,6 +89,74 @@ export interface PhoneMediaStats {
   jitterMs: number;
 }
 
+/** What a phone gives to and takes from the mix of its room. Everybody else's mix obeys at once. */
+export interface RoomVoice {
+  /** Not heard; hears all. */
+  muted: boolean;
+  /** Neither heard nor hearing: silence, or what `play` gives it. */
+  held: boolean;
+  /** Owners of these tracks alone hear it (a coach); null: everybody. */
+  heardBy: TrackSid[] | null;
+  /** It hears these tracks alone (subscribe rules); null: everybody. */
+  hears: TrackSid[] | null;
+}
+
+/** A recording: WAV, 8 kHz, 16 bit; mode 0600; its header is right at least once a second, so that a crash leaves a playable file. */
+export interface RecordingOptions {
+  /** Absolute; its folder exists. */
+  path: string;
+  /** The phone's own voice, what it hears, or both. */
+  source: 'inbound' | 'outbound' | 'both';
+  /** 2: inbound left, outbound right. */
+  channels: 1 | 2;
+  maxDurationMs: number;
+  /** Ends when the phone has not spoken for so long, counted from the beginning as well; 0: never. */
+  silenceTimeoutMs: number;
+  /** Silence at both ends is cut off (the file is made shorter when it ends). */
+  trimSilence: boolean;
+}
+
+/** `lost`: the worker died or the disk did not follow; `phone-closed`: its phone or room closed. */
+export type RecordingEndReason = 'stopped' | 'silence' | 'max-duration' | 'phone-closed' | 'lost';
+
+export interface RecordingResult {
+  reason: RecordingEndReason;
+  /** Of the file, after trimming. */
+  durationMs: number;
+  bytes: number;
+}
+
+export interface MediaRecording extends Emitter<{ ended: [result: RecordingResult] }> {
+  /** Nothing is written until `resume`; `silence` instead writes silence for the pause. */
+  pause(mode: 'skip' | 'silence'): Promise<void>;
+  resume(): Promise<void>;
+  /** Resolves when the file is complete; idempotent, also after it ended by itself. */
+  stop(): Promise<RecordingResult>;
+}
+
+export interface StreamOptions {
+  /** `ws:` or `wss:`. */
+  url: string;
+  track: 'inbound' | 'outbound' | 'both';
+  /** What the other side sends is played to the phone (`<Connect><Stream>`). */
+  bidirectional: boolean;
+  streamSid: string;
+  accountSid: string;
+  callSid: string;
+  /** customParameters of the start message. */
+  parameters: Record<string, string>;
+  /** Extra headers of the handshake, such as the signature. */
+  headers?: Record<string, string>;
+}
+
+export type StreamEndReason = 'stopped' | 'remote-closed' | 'unreachable' | 'refused' | 'protocol' | 'phone-closed' | 'lost';
+
+/** A media stream over WebSocket. `started` once the handshake succeeded; `ended` once, in any case. */
+export interface MediaStream extends Emitter<{ started: []; ended: [reason: StreamEndReason, detail: string] }> {
+  readonly streamSid: string;
+  stop(): Promise<void>;
+}
+
 /** One phone's media. Created idle: it keeps sending comfort silence once connected, until something is played or joined. */
 export interface PhoneMedia extends Emitter<PhoneMediaEvents> {
   readonly id: string;
@@ -90,12 +166,21 @@ export interface PhoneMedia extends Emitter<PhoneMediaEvents> {
   /**
    * Plays to the phone; resolves when it has been heard to its end or was stopped. One at a time: a second call stops the
    * first. `loops` 1 by default, 0 means until stopped. Rejects with MediaError `prompt-unreadable` or `prompt-type`.
+   * In a room the phone hears it instead of the room; its own voice goes on into the room.
    */
   play(source: PromptSource, options?: { loops?: number; signal?: AbortSignal }): Promise<PlayOutcome>;
   /** Sends keys as RFC 4733 events: 0-9 A-D * #, `w` pauses 0.5 s, `W` 1 s. Resolves when all went out. */
   sendDigits(digits: string): Promise<void>;
   /** Publishes the phone as `trackSid` in the room and lets it hear the room's mix-minus. Pipes between workers by itself. */
-  joinRoom(room: RoomMedia, options: { trackSid: TrackSid }): Promise<void>;
+  joinRoom(room: RoomMedia, options: { trackSid: TrackSid; voice?: Partial<RoomVoice> }): Promise<void>;
+  /** Changes what is given and leaves the rest; kept over re-INVITEs, forgotten by `leaveRoom`. */
+  setRoomVoice(voice: Partial<RoomVoice>): Promise<void>;
+  /** Any number at a time. */
+  record(options: RecordingOptions): Promise<MediaRecording>;
+  /** The media worker opens the WebSocket itself; resolves at once, the stream tells how it goes. */
+  openStream(options: StreamOptions): Promise<MediaStream>;
+  /** Turns `voiceChanged` and `beepHeard` on or off. */
+  watchVoice(on: boolean): Promise<void>;
   /** Back to silence. Does nothing when it is in no room. */
   leaveRoom(): Promise<void>;
   stats(): Promise<PhoneMediaStats>;
@@ -111,10 +196,15 @@ export interface RoomMediaEvents {
   lost: [reason: MediaLossReason];
 }
 
+/** A mixer and forwarder. Beside a video room it is also the bridge of a `<Dial>` and the mixer of a `<Conference>`. */
 export interface RoomMedia extends Emitter<RoomMediaEvents> {
   readonly roomSid: RoomSid;
   /** Opens one browser's transport; resolves with gathered candidates. */
   createBrowser(options: { remote: RemoteIceDtls }): Promise<BrowserMedia>;
+  /** Heard by every phone of the room, mixed with what they hear; several at a time. Rejects like `PhoneMedia.play`. */
+  play(source: PromptSource, options?: { loops?: number; signal?: AbortSignal }): Promise<PlayOutcome>;
+  /** Records the mix of all phones and browsers, one channel. */
+  record(options: Pick<RecordingOptions, 'path' | 'maxDurationMs' | 'trimSilence'>): Promise<MediaRecording>;
   close(): Promise<void>;
 }
 

@@ -1,28 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Emitter } from '../base/emitter.ts';
 import { silentLog } from '../base/log.ts';
-import { newSid, type AccountSid, type RoomSid } from '../base/sid.ts';
-import { MediaError, type BrowserMedia, type MediaPlane, type PhoneMedia, type RoomMedia, type RoomMediaEvents } from '../media/protocol.ts';
+import { newSid, type AccountSid } from '../base/sid.ts';
+import { MediaError, type MediaPlane, type PhoneMedia } from '../media/protocol.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
+import { FakeRoomMedia } from '../testing/fake-media.ts';
 import type { Participant, Rooms } from './contract.ts';
 import type { ParticipantRecord, RoomRecord, TrackRecord } from './model.ts';
 import { createRooms } from './rooms.ts';
-
-class FakeRoomMedia extends Emitter<RoomMediaEvents> implements RoomMedia {
-  closed = 0;
-  readonly roomSid: RoomSid;
-  constructor(roomSid: RoomSid) {
-    super();
-    this.roomSid = roomSid;
-  }
-  createBrowser(): Promise<BrowserMedia> {
-    return Promise.reject(new MediaError('bad-request', 'not in this test'));
-  }
-  close(): Promise<void> {
-    this.closed++;
-    return Promise.resolve();
-  }
-}
 
 const account: AccountSid = newSid('AC');
 const minute = 60_000;

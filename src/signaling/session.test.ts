@@ -3,12 +3,13 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Emitter } from '../base/emitter.ts';
 import { silentLog } from '../base/log.ts';
 import { newSid } from '../base/sid.ts';
-import type { BrowserMedia, BrowserMediaEvents, LocalIceDtls, MediaPlane, RoomMedia, RoomMediaEvents } from '../media/protocol.ts';
+import type { BrowserMedia, BrowserMediaEvents, LocalIceDtls, MediaPlane } from '../media/protocol.ts';
 import type { Room } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import { createRooms } from '../rooms/rooms.ts';
 import { readBrowserDescription } from '../sdp/browser-description.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
+import { FakeRoomMedia } from '../testing/fake-media.ts';
 import { readClientMessage, type ConnectMessage, type SyncMessage, type UpdateMessage } from './messages.ts';
 import { Session, type Link } from './session.ts';
 
@@ -37,10 +38,10 @@ class FakeBrowser extends Emitter<BrowserMediaEvents> implements BrowserMedia {
   }
 }
 
-class FakeRoomMedia extends Emitter<RoomMediaEvents> implements RoomMedia {
-  readonly roomSid = newSid('RM');
-  createBrowser = (): Promise<BrowserMedia> => Promise.resolve(new FakeBrowser());
-  close = (): Promise<void> => Promise.resolve();
+class RoomOfBrowsers extends FakeRoomMedia {
+  override createBrowser(): Promise<BrowserMedia> {
+    return Promise.resolve(new FakeBrowser());
+  }
 }
 
 interface Told {
@@ -77,7 +78,7 @@ let session: Session;
 
 beforeEach(async () => {
   clock = new FakeClock();
-  const plane = { createRoom: () => Promise.resolve(new FakeRoomMedia()) } as unknown as MediaPlane;
+  const plane = { createRoom: () => Promise.resolve(new RoomOfBrowsers()) } as unknown as MediaPlane;
   const repository = { saveRoom: () => {}, saveParticipant: () => {}, saveTrack: () => {} } as unknown as RoomRepository;
   const rooms = createRooms({ clock, log: silentLog, media: plane, repository, callbacks: { send: () => {} }, settings: () => null });
   room = await rooms.create(newSid('AC'), {});

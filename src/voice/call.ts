@@ -13,7 +13,7 @@ import type { Prompts } from './prompts.ts';
 import type { Speech } from './speech.ts';
 import { finalStatus, terminated, type Termination, type TerminationReason } from './termination.ts';
 import { DocumentLoader, type DocumentSource } from './twiml/document-loader.ts';
-import { runDocuments, type RunContext } from './twiml/interpreter.ts';
+import { runDocuments, runNested, type RunContext } from './twiml/interpreter.ts';
 import { createCookieJar, type WebhookClient } from './webhook/client.ts';
 import { callParameters } from './webhook/parameters.ts';
 
@@ -230,6 +230,7 @@ export class Call {
         return record.answeredAtMs !== null;
       },
       answer: (near) => this.#answer(signal, near),
+      nested: (source, { signal: own, rule }) => runNested(source, { loader: this.#loader, context: this.#context(AbortSignal.any([signal, own])), rule }),
       reached: (milestone) => this.#reached(milestone),
       report: (problem, loaded) => this.#journal.problem({ ...problem, exchange: loaded?.exchange }),
     };

@@ -3,6 +3,8 @@ import type { TrackSid } from '../../base/sid.ts';
 import type { WorkerEvent } from '../ipc.ts';
 import {
   MediaError,
+  type MediaRecording,
+  type MediaStream,
   type PhoneMedia,
   type PhoneMediaEvents,
   type PhoneMediaStats,
@@ -97,6 +99,22 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
         await this.#joinByPipe(room, options.trackSid);
       }
     });
+  }
+
+  setRoomVoice(): Promise<void> {
+    return Promise.reject(new MediaError('bad-request', 'not built yet'));
+  }
+
+  record(): Promise<MediaRecording> {
+    return Promise.reject(new MediaError('bad-request', 'not built yet'));
+  }
+
+  openStream(): Promise<MediaStream> {
+    return Promise.reject(new MediaError('bad-request', 'not built yet'));
+  }
+
+  watchVoice(): Promise<void> {
+    return Promise.reject(new MediaError('bad-request', 'not built yet'));
   }
 
   leaveRoom(): Promise<void> {

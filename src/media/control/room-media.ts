@@ -1,7 +1,7 @@
 import { Emitter } from '../../base/emitter.ts';
 import type { RoomSid } from '../../base/sid.ts';
 import type { WorkerEvent } from '../ipc.ts';
-import { MediaError, type BrowserMedia, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents } from '../protocol.ts';
+import { MediaError, type BrowserMedia, type MediaRecording, type PlayOutcome, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents } from '../protocol.ts';
 import { RemoteBrowser } from './browser-media.ts';
 import type { WorkerClient, WorkerObject } from './worker-client.ts';
 
@@ -40,6 +40,14 @@ export class RemoteRoom extends Emitter<RoomMediaEvents> implements RoomMedia, W
     this.#browsers.add(browser);
     browser.gone = () => void this.#browsers.delete(browser);
     return browser;
+  }
+
+  play(): Promise<PlayOutcome> {
+    return Promise.reject(new MediaError('bad-request', 'not built yet'));
+  }
+
+  record(): Promise<MediaRecording> {
+    return Promise.reject(new MediaError('bad-request', 'not built yet'));
   }
 
   async close(): Promise<void> {

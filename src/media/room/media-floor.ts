@@ -129,6 +129,7 @@ export class MediaFloor {
   async #promptSource(source: PromptSource, loops: number): Promise<PcmSource> {
     if (source.kind === 'tone') return new ToneSource(source, loops);
     if (source.kind === 'silence') return silenceSource(source.durationMs, loops);
+    if (source.kind !== 'file') throw new MediaError('bad-request', 'not built yet');
     return new ClipSource(await this.#prompts.load(source.path, source.contentType), loops);
   }
 

@@ -9,7 +9,7 @@ import { IncomingCalls } from '../incoming-calls.ts';
 import type { CallEventRecord, CallRecord, CallRepository, DirectoryRepository, NotificationRecord, PhoneNumberRecord } from '../model.ts';
 import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/client.ts';
 import { FakeIncomingCall, FakeUserAgent } from './fake-sip.ts';
-import { FakeMediaPlane, fakeRoomMedia } from './fake-media.ts';
+import { FakeMediaPlane, fakeRoomMedia } from '../../testing/fake-media.ts';
 
 /** Rooms by name; a stay lasts until `release` or until the call lets go. */
 export class FakeRooms implements RoomConnector {

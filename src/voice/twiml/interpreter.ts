@@ -4,7 +4,7 @@ import { terminated, type Termination } from '../termination.ts';
 import { resolveUrl } from '../webhook/client.ts';
 import type { TwimlElement } from './document.ts';
 import type { DocumentLoader, DocumentSource, LoadedDocument } from './document-loader.ts';
-import { NEXT_VERB, type Verb, type VerbContext, type VerbOutcome } from './verb.ts';
+import { NEXT_VERB, type NestingRule, type RunEnd, type Verb, type VerbContext, type VerbOutcome } from './verb.ts';
 import { connect } from './verbs/connect.ts';
 import { gather } from './verbs/gather.ts';
 import { hangup } from './verbs/hangup.ts';
@@ -27,16 +27,39 @@ const APOLOGY = 'We are sorry. An application error has occurred. Goodbye.';
  * Documents that replace each other (`action`, `<Redirect>`) are one run.
  */
 export async function runDocuments(start: DocumentSource | null, { loader, context }: { loader: DocumentLoader; context: RunContext }): Promise<Termination | null> {
+  const end = await runToEnd(start, { loader, context, rule: null });
+  if (end.kind === 'ended') return end.termination;
+  if (end.kind === 'aborted') return null;
+  return end.kind === 'failed' ? await applicationFailed(context) : await documentEnded(context);
+}
+
+/**
+ * Runs documents that accompany another verb (a whisper, a waiting room): running out of verbs or failing is not the end of
+ * the call. `rule` names the verbs that may stand in them and the warning for others. Never rejects but with MediaError and faults of ours.
+ */
+export async function runNested(start: DocumentSource, options: { loader: DocumentLoader; context: RunContext; rule: NestingRule }): Promise<RunEnd> {
+  return await runToEnd(start, options);
+}
+
+interface Run {
+  loader: DocumentLoader;
+  context: RunContext;
+  rule: NestingRule | null;
+}
+
+async function runToEnd(start: DocumentSource | null, run: Run): Promise<RunEnd> {
+  const { loader, context } = run;
   let loaded = start ? await loader.load(start, context.signal) : await withoutUrl(loader, context);
   const pace = new Pace(context.clock);
   while (loaded && !context.signal.aborted) {
-    const outcome = await runDocument(loaded, context);
-    if (context.signal.aborted) return null;
-    if (outcome.next === 'end') return outcome.termination;
-    if (outcome.next === 'verb') return await documentEnded(context);
+    const outcome = await runDocument(loaded, run);
+    if (context.signal.aborted) return { kind: 'aborted' };
+    if (outcome.next === 'end') return { kind: 'ended', termination: outcome.termination };
+    if (outcome.next === 'leave') return { kind: 'left' };
+    if (outcome.next === 'verb') return { kind: 'ran-out' };
     loaded = pace.tooFast() ? tooFast(loaded, context) : await follow(outcome, { loaded, loader, context });
   }
-  return context.signal.aborted ? null : await applicationFailed(context);
+  return { kind: context.signal.aborted ? 'aborted' : 'failed' };
 }
 
 /** Sees an application that sends a call round in circles, as fast as the network goes. */
@@ -76,9 +99,13 @@ async function withoutUrl(loader: DocumentLoader, context: RunContext): Promise<
   return await loader.fallBack({ errorCode: 11100, message, url: null }, context.signal);
 }
 
-async function runDocument(loaded: LoadedDocument, run: RunContext): Promise<VerbOutcome> {
+async function runDocument(loaded: LoadedDocument, { context: run, rule }: Run): Promise<VerbOutcome> {
   const context: VerbContext = contextOf(run, loaded);
   for (const element of loaded.document.verbs) {
+    if (rule && !rule.verbs.includes(element.name)) {
+      context.report({ errorCode: rule.code, message: `<${element.name}> may not stand here and was skipped: only ${rule.verbs.join(', ')}`, log: 1 });
+      continue;
+    }
     const outcome = await runVerb(element, context);
     if (outcome.next !== 'verb' || run.signal.aborted) return outcome;
   }

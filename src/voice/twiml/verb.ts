@@ -8,6 +8,7 @@ import type { Speech } from '../speech.ts';
 import type { Termination } from '../termination.ts';
 import type { CookieJar } from '../webhook/client.ts';
 import type { TwimlElement } from './document.ts';
+import type { DocumentSource } from './document-loader.ts';
 
 /** What a verb may do with its call. */
 export interface VerbContext {
@@ -23,6 +24,8 @@ export interface VerbContext {
   /** URL of the document that runs; null for TwiML given over REST. */
   readonly documentUrl: string | null;
   readonly answered: boolean;
+  /** Runs documents beside this verb (a whisper, a waiting room); ends when `signal` aborts too. */
+  nested(source: DocumentSource, options: { signal: AbortSignal; rule: NestingRule }): Promise<RunEnd>;
   /** Picks up unless that was done, beside a room's media when one is named. */
   answer(near?: RoomMedia | null): Promise<PhoneMedia>;
   /** A debugger entry; the exchange that brought the document is added. */
@@ -36,7 +39,25 @@ export type VerbOutcome =
   | { next: 'verb' }
   /** The rest of the document is replaced by what `reference` answers. */
   | { next: 'document'; reference: string; method: HttpMethod; parameters?: [name: string, value: string][] }
+  /** Out of a waiting room (`<Leave>`); at the end of a call's own document it is the end of that document. */
+  | { next: 'leave' }
   | { next: 'end'; termination: Termination };
+
+/** How a run of documents ended. */
+export type RunEnd =
+  | { kind: 'ran-out' }
+  /** No document could be had, and no fallback helped. It is in the journal. */
+  | { kind: 'failed' }
+  | { kind: 'aborted' }
+  /** `<Leave>`. */
+  | { kind: 'left' }
+  | { kind: 'ended'; termination: Termination };
+
+/** Verbs of a nested document; any other is skipped with a warning of number `code`. */
+export interface NestingRule {
+  verbs: readonly string[];
+  code: number;
+}
 
 /** One verb, one file. Rejections are for the interpreter: MediaError ends the call, everything else is a fault of ours. */
 export type Verb = (element: TwimlElement, context: VerbContext) => Promise<VerbOutcome>;
