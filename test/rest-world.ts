@@ -13,6 +13,7 @@ import { createRooms } from '../src/rooms/rooms.ts';
 import { openStore, type Store } from '../src/store/store.ts';
 import type { Calls, CreateCallOptions, UpdateCallOptions } from '../src/voice/contract.ts';
 import type { AccountRecord, CallRecord, CallRepository, KeyRecord } from '../src/voice/model.ts';
+import { prepareDatabase } from './prepared-database.ts';
 
 /** The REST API over a real store and real rooms, with calls that nobody dials. Listens on loopback. */
 export interface RestWorld {
@@ -48,6 +49,7 @@ export async function openRestWorld(): Promise<RestWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'partyline-rest-'));
   const logged: string[] = [];
   const log = { ...silentLog, error: (fields: Record<string, unknown>) => void logged.push(JSON.stringify(fields)) };
+  await prepareDatabase(folder);
   const store = await openStore({ dataDir: folder, databaseUrl: null }, { log: silentLog, clock: systemClock });
   const rooms = createRooms({
     clock: systemClock,

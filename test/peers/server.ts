@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import twilio from 'twilio';
+import { prepareDatabase } from '../prepared-database.ts';
 import { startChild, temporaryFolder, type Child } from './child.ts';
 import { freePort, freePorts } from './ports.ts';
 import { sleep, waitUntil } from './wait.ts';
@@ -11,10 +12,11 @@ import { sleep, waitUntil } from './wait.ts';
 export interface ServerOptions {
   /** Environment variables over the defaults of a test; undefined removes one. */
   env?: Record<string, string | undefined>;
+  /** Default: a new one with a prepared database. One that is given is left as it is. */
+  dataDir?: string;
   /** Default 1: one worker is enough and this machine is small. */
   mediaWorkers?: number;
   demo?: boolean;
-  dataDir?: string;
 }
 
 export interface Server {
@@ -72,7 +74,7 @@ export async function serverEnvironment(options: ServerOptions = {}): Promise<Re
     PARTYLINE_SIP_PORT: String(await freePort()),
     PARTYLINE_WEBRTC_PORT: String(await freePorts(workers)),
     PARTYLINE_RTP_PORTS: `${rtpFirst}-${rtpFirst + RTP_PORTS - 1}`,
-    PARTYLINE_DATA_DIR: options.dataDir ?? temporaryFolder('data'),
+    PARTYLINE_DATA_DIR: options.dataDir ?? (await preparedFolder()),
     PARTYLINE_ACCOUNT_SID: `AC${hex(16)}`,
     PARTYLINE_AUTH_TOKEN: hex(16),
     PARTYLINE_API_KEY_SID: `SK${hex(16)}`,
@@ -83,6 +85,13 @@ export async function serverEnvironment(options: ServerOptions = {}): Promise<Re
     ...options.env,
   };
   return Object.fromEntries(Object.entries(settings).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** A folder of its own in which the server finds a database and need not make one. */
+async function preparedFolder(): Promise<string> {
+  const folder = temporaryFolder('data');
+  await prepareDatabase(folder);
+  return folder;
 }
 
 export function runServer(env: Record<string, string>, args: string[] = []): Child {
@@ -97,7 +106,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   await waitUntil(
     async () => {
       if (child.exitCode !== undefined) return 'ended';
-      return (await fetch(`${httpUrl}/healthz`)).status === 200;
+      return (await fetch(`${httpUrl}/healthz`, { signal: AbortSignal.timeout(2000) })).status === 200;
     },
     { timeoutMs: 30_000, what: () => `the server to be ready\n${child.log().slice(-4000)}` },
   );
