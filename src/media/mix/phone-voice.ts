@@ -10,6 +10,8 @@ import { TalkDetector } from './talk-detector.ts';
 export class PhoneVoice implements MixInput {
   readonly pcm = new Int16Array(FRAME_SAMPLES);
   levelDbov = SILENCE_DBOV;
+  /** What the last `pull` answered. */
+  talking = false;
   readonly #buffer = new JitterBuffer();
   readonly #codes = new Int16Array(FRAME_SAMPLES);
   readonly #talk = new TalkDetector();
@@ -33,6 +35,7 @@ export class PhoneVoice implements MixInput {
     this.#g711 = law;
     this.#buffer.reset();
     this.#concealment.reset();
+    this.talking = false;
   }
 
   packetReceived(view: RtpView, nowMs: number): void {
@@ -40,6 +43,11 @@ export class PhoneVoice implements MixInput {
   }
 
   pull(nowMs: number): boolean {
+    this.talking = this.#pull(nowMs);
+    return this.talking;
+  }
+
+  #pull(nowMs: number): boolean {
     const pulled = this.#buffer.pull(this.#codes, nowMs);
     if (pulled === 'idle' || pulled === 'lost') return this.#conceal(pulled === 'lost');
     const { power, toPcm } = this.#g711;

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { RemoteInfo } from 'node:dgram';
 import { isIPv4 } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
-import { g711 } from '../codec/g711.ts';
+import { g711, type G711 } from '../codec/g711.ts';
 import type { MixOutput } from '../mix/room-mixer.ts';
 import { PhoneVoice } from '../mix/phone-voice.ts';
 import type { Ticked } from '../mix/ticker.ts';
@@ -15,6 +15,7 @@ import { PhoneSender } from '../rtp/phone-sender.ts';
 import { Reception } from '../rtp/reception.ts';
 import { parseRtcp, writeReport, type ReportBlock } from '../rtp/rtcp.ts';
 import { SourceLatch } from '../rtp/source-latch.ts';
+import { PhoneTaps, type PhoneTap, type SentFrame } from './phone-taps.ts';
 import type { PortPool } from './port-pool.ts';
 import { UdpPair } from './udp-pair.ts';
 
@@ -77,6 +78,8 @@ export class PhoneTransport implements MixOutput {
   readonly #codes = new Uint8Array(FRAME_SAMPLES);
   readonly #arrival = { nowMs: 0, clockRateHz: CLOCK_RATE_HZ };
   readonly #report = Buffer.alloc(256);
+  readonly #taps = new PhoneTaps();
+  readonly #step: { law: G711; nowMs: number } = { law: g711('PCMU'), nowMs: 0 };
   #pair: UdpPair | null = null;
   /** Set while the phone is in a room or on a pipe. */
   #outlet: VoiceOutlet | null = null;
@@ -143,7 +146,10 @@ export class PhoneTransport implements MixOutput {
     if (!isNowhere) this.#target(remote);
     this.#sender.configure(remote);
     this.#codecName = g711(remote.codec).name;
-    if (before?.codec !== remote.codec) this.voice.restart(g711(remote.codec));
+    if (before?.codec !== remote.codec) {
+      this.voice.restart(g711(remote.codec));
+      this.#taps.pipeEnded();
+    }
     if (!before) this.#nextReportMs = nowMs + RTCP_INTERVAL_MS / 2;
     if (!before?.receive) this.#lastHeardMs = nowMs;
     this.#timedOut = false;
@@ -182,11 +188,39 @@ export class PhoneTransport implements MixOutput {
     if (!remote || !this.#pair) return;
     this.#watch(remote, nowMs);
     if (nowMs >= this.#nextReportMs) this.#sendReport(nowMs, false);
-    if (this.#dialling && this.#dial(remote)) return;
+    const sent = this.#send(remote, mix, nowMs);
+    if (this.#taps.on) this.#tapFrame(sent, nowMs);
+  }
+
+  #send(remote: PhoneRemote, mix: Uint8Array | null, nowMs: number): SentFrame {
+    if (this.#dialling && this.#dial(remote)) return null;
     const prompt = this.#playing !== null && this.#readPrompt();
-    if (!remote.send) this.#sender.skip();
-    else if (prompt) this.#sender.frame(this.#codes);
-    else if (nowMs - this.#pipeMs > PIPE_FRESH_MS) this.#sender.frame(mix);
+    if (!remote.send) {
+      this.#sender.skip();
+      return null;
+    }
+    const codes = prompt ? this.#codes : mix;
+    if (!prompt && nowMs - this.#pipeMs <= PIPE_FRESH_MS) return 'pipe';
+    this.#sender.frame(codes);
+    return codes;
+  }
+
+  /** Lets `tap` hear what comes from and goes to the phone, until it is removed or the phone closes. */
+  addTap(tap: PhoneTap): void {
+    if (!this.#taps.on && !this.#mixed) this.voice.restart(this.#sender.law);
+    this.#taps.add(tap);
+  }
+
+  removeTap(tap: PhoneTap): void {
+    this.#taps.remove(tap);
+  }
+
+  #tapFrame(sent: SentFrame, nowMs: number): void {
+    // In a room the mixer has pulled it for this step.
+    const talking = this.#mixed ? this.voice.talking : this.voice.pull(nowMs);
+    this.#step.law = this.#sender.law;
+    this.#step.nowMs = nowMs;
+    this.#taps.frame(talking ? this.voice.pcm : null, sent, this.#step);
   }
 
   /** From now on a mixer pulls `voice` and steps this phone. */
@@ -209,6 +243,7 @@ export class PhoneTransport implements MixOutput {
   /** A packet of the room's mix came over a pipe: the phone gets it at once. */
   pipeReceived(view: RtpView, nowMs: number): void {
     this.#pipeMs = nowMs;
+    if (this.#taps.on) this.#taps.pipeReceived(view, this.#sender.law, nowMs);
     if (this.wantsMix) this.#sender.relay(view.buffer, { offset: view.payloadOffset, length: view.payloadLength, timestampStep: view.payloadLength });
   }
 
@@ -216,6 +251,7 @@ export class PhoneTransport implements MixOutput {
   pipeClosed(): void {
     this.#outlet = null;
     this.#pipeMs = -Infinity;
+    this.#taps.pipeEnded();
   }
 
   stats(): PhoneMediaStats {
@@ -238,6 +274,7 @@ export class PhoneTransport implements MixOutput {
     this.stopPlaying();
     this.#dialling?.done();
     this.#dialling = null;
+    this.#taps.phoneClosed();
   }
 
   #rtpReceived(packet: Buffer, from: RemoteInfo): void {
@@ -277,7 +314,7 @@ export class PhoneTransport implements MixOutput {
   #voiceReceived(view: RtpView, nowMs: number): void {
     if (view.payloadLength === 0) return;
     view.audioLevel = -1;
-    if (this.#mixed) this.voice.packetReceived(view, nowMs);
+    if (this.#mixed || this.#taps.on) this.voice.packetReceived(view, nowMs);
     this.#outlet?.packetReceived(view, this.#codecName, nowMs);
   }
 
