@@ -1,5 +1,6 @@
 import type { AccountSid, CallSid } from '../base/sid.ts';
 import type { PhoneMedia, RoomMedia } from '../media/protocol.ts';
+import type { MachineDetectionOptions } from './machine-detection.ts';
 import type { CallEvent, CallRecord, HttpMethod } from './model.ts';
 
 /** What api/ and bridge/ see of voice/. Refusals are thrown as TwilioError with the numbers of contract §5 and §12. */
@@ -17,7 +18,7 @@ export interface Calls {
 }
 
 /** Parameters as they came, still text where a number may be malformed; `undefined` = not given. */
-export interface CreateCallOptions {
+export interface CreateCallOptions extends MachineDetectionOptions {
   to?: string;
   from?: string;
   url?: string;

@@ -2,6 +2,7 @@ import { TwilioError } from '../base/errors.ts';
 import type { AccountSid } from '../base/sid.ts';
 import type { CreateCallOptions, UpdateCallOptions } from './contract.ts';
 import { e164Of } from './dial-plan/number.ts';
+import { checkMachineDetection, type MachineDetection } from './machine-detection.ts';
 import type { CallEvent, DirectoryRepository, HttpMethod, PhoneNumberRecord } from './model.ts';
 import type { DocumentSource } from './twiml/document-loader.ts';
 import { resolveUrl } from './webhook/client.ts';
@@ -23,6 +24,7 @@ export interface CheckedCreate {
   ringTimeoutMs: number;
   timeLimitMs: number | null;
   credentials: { username: string; password: string } | null;
+  machineDetection: MachineDetection | null;
 }
 
 const MAX_TWIML_CHARS = 4000;
@@ -32,7 +34,7 @@ const MAX_TIME_LIMIT_S = 86_400;
 const EVENTS: readonly string[] = ['initiated', 'ringing', 'answered', 'completed'] satisfies CallEvent[];
 
 /** Parameters of Twilio's that are not built yet, with the error they are refused with (default 20001). Off is fine. */
-const NOT_BUILT: Readonly<Record<string, number>> = { MachineDetection: 21262, AsyncAmd: 21262, Record: 20001, Byoc: 21300, Trunk: 20001, CallToken: 20001, CallReason: 20001, ClientNotificationUrl: 20001 };
+const NOT_BUILT: Readonly<Record<string, number>> = { Record: 20001, Byoc: 21300, Trunk: 20001, CallToken: 20001, CallReason: 20001, ClientNotificationUrl: 20001 };
 
 /** Checks a REST create (contract §5.1); refusals are TwilioError with the numbers given there. */
 export function checkCreate(options: CreateCallOptions, context: { accountSid: AccountSid; directory: DirectoryRepository; carrier: string | null }): CheckedCreate {
@@ -54,6 +56,7 @@ export function checkCreate(options: CreateCallOptions, context: { accountSid: A
     ringTimeoutMs: wholeSeconds(options.timeout, { code: 21208, name: 'Timeout', max: MAX_RING_TIMEOUT_S }, DEFAULT_RING_TIMEOUT_S) * 1000,
     timeLimitMs: timeLimitMs(options.timeLimit),
     credentials: credentialsOf(options),
+    machineDetection: detectionOf(options),
   };
 }
 
@@ -164,6 +167,13 @@ function wholeSeconds(text: string | undefined, limits: { code: number; name: st
 
 function timeLimitMs(text: string | undefined): number | null {
   return blank(text) ? null : wholeSeconds(text, { code: 20001, name: 'TimeLimit', max: MAX_TIME_LIMIT_S }, 0) * 1000;
+}
+
+/** SendDigits switches detection off (contract §5.1). */
+function detectionOf(options: CreateCallOptions): MachineDetection | null {
+  const detection = checkMachineDetection(options);
+  if (detection === null || !blank(options.sendDigits)) return null;
+  throw new TwilioError(21262, "'MachineDetection' is not supported by this server yet.");
 }
 
 function credentialsOf(options: CreateCallOptions): CheckedCreate['credentials'] {

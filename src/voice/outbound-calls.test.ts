@@ -192,7 +192,7 @@ describe('parameters', () => {
     [{ statusCallbackEvents: ['foo'] }, 21626],
     [{ statusCallback: 'http://no_good.test/' }, 21609],
     [{ sipAuthUsername: 'u' }, 21221],
-    [{ other: { MachineDetection: 'Enable' } }, 21262],
+    [{ machineDetection: 'Enable' }, 21262],
     [{ other: { Record: 'true' } }, 20001],
     [{ other: { Byoc: 'BY0' } }, 21300],
   ])('%o is refused with %i', async (more, code) => {

@@ -179,6 +179,14 @@ const CREATE_NAMES: Readonly<Record<string, keyof CreateCallOptions>> = {
   CallerId: 'callerId',
   SipAuthUsername: 'sipAuthUsername',
   SipAuthPassword: 'sipAuthPassword',
+  MachineDetection: 'machineDetection',
+  MachineDetectionTimeout: 'machineDetectionTimeout',
+  MachineDetectionSpeechThreshold: 'machineDetectionSpeechThreshold',
+  MachineDetectionSpeechEndThreshold: 'machineDetectionSpeechEndThreshold',
+  MachineDetectionSilenceTimeout: 'machineDetectionSilenceTimeout',
+  AsyncAmd: 'asyncAmd',
+  AsyncAmdStatusCallback: 'asyncAmdStatusCallback',
+  AsyncAmdStatusCallbackMethod: 'asyncAmdStatusCallbackMethod',
 };
 
 function createOptions(form: Form): CreateCallOptions {

@@ -27,7 +27,7 @@ describe('a call', () => {
     expect(answer.status, answer.text).toBe(201);
     expect(problemsOf('api', 'api.v2010.account.call', answer.body)).toEqual([]);
     expect(answer.body).toMatchObject({ status: 'queued', direction: 'outbound-api', to: '+15550100', to_formatted: '+15550100', duration: null, start_time: null, uri: `${base()}/Calls/${answer.body.sid}.json` });
-    expect(world.calls.created.at(-1)).toEqual({ to: '+15550100', from: '+15550111', url: 'https://app.example/voice', method: 'GET', timeout: 'abc', statusCallbackEvents: ['ringing', 'completed'], other: { MachineDetection: 'Enable' } });
+    expect(world.calls.created.at(-1)).toEqual({ to: '+15550100', from: '+15550111', url: 'https://app.example/voice', method: 'GET', timeout: 'abc', machineDetection: 'Enable', statusCallbackEvents: ['ringing', 'completed'], other: {} });
   });
 
   it('refused by voice is the client’s RestException', async () => {
