@@ -10,6 +10,7 @@ import type { CallbackSender, RoomConnector } from './contract.ts';
 import { InboundLeg, OutboundLeg } from './leg.ts';
 import type { CallRecord, CallRepository, HttpMethod } from './model.ts';
 import type { Prompts } from './prompts.ts';
+import type { Registrations } from './registrations.ts';
 import type { Speech } from './speech.ts';
 import { finalStatus, terminated, type Termination, type TerminationReason } from './termination.ts';
 import { DocumentLoader, type DocumentSource } from './twiml/document-loader.ts';
@@ -26,6 +27,7 @@ export interface CallDeps {
   callbacks: CallbackSender;
   speech: Speech;
   prompts: Prompts;
+  registrations: Registrations;
 }
 
 /** What is to be done with a call. */

@@ -5,6 +5,7 @@ import type { CallbackSender, Calls } from './contract.ts';
 import { IncomingCalls } from './incoming-calls.ts';
 import type { CallRecord } from './model.ts';
 import { createPrompts } from './prompts.ts';
+import { NO_REGISTRATIONS } from './registrations.ts';
 import { createSpeech } from './speech.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 import { createCallbackQueue } from './webhook/callbacks.ts';
@@ -31,7 +32,7 @@ export function createVoice(deps: VoiceDeps): Voice {
   const callbacks = createCallbackQueue({ client, clock, log, authTokenOf: (sid) => directory.account(sid)?.authToken ?? null });
   const speech = createSpeech({ command: config.speech.command, cacheDir: join(config.dataDir, 'speech') }, { log });
   const prompts = createPrompts({ cacheDir: join(config.dataDir, 'prompts') }, { client, log, clock });
-  const calls = new LiveCalls({ ...deps, client, callbacks, speech, prompts });
+  const calls = new LiveCalls({ ...deps, client, callbacks, speech, prompts, registrations: NO_REGISTRATIONS });
   const incoming = new IncomingCalls({ ...deps, live: calls });
   return {
     calls,

@@ -8,6 +8,7 @@ import type { CallbackSender, RoomConnector, RoomStay } from '../contract.ts';
 import { IncomingCalls } from '../incoming-calls.ts';
 import type { CallEventRecord, CallRecord, CallRepository, DirectoryRepository, NotificationRecord, PhoneNumberRecord } from '../model.ts';
 import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/client.ts';
+import type { RegisteredContact } from '../registrations.ts';
 import { FakeIncomingCall, FakeUserAgent } from './fake-sip.ts';
 import { FakeMediaPlane, fakeRoomMedia } from '../../testing/fake-media.ts';
 
@@ -102,14 +103,17 @@ export function fakeWorld(options: { carrier?: string | null } = {}) {
   const speech = { speak: ({ text }: { text: string }) => Promise.resolve({ path: `/speech/${spoken.push(text)}.wav`, contentType: 'audio/wav' }) };
   const prompts = { fetch: ({ url }: { url: string }) => Promise.resolve({ path: `/prompts${new URL(url).pathname}`, contentType: 'audio/wav' }) };
   const deps = { clock, log: silentLog, sip, media, rooms, calls, directory, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, dataDir: '/nowhere', speech: { command: 'none' } } };
-  const live = new LiveCalls({ ...deps, client: app, callbacks, speech, prompts });
+  /** By identity. */
+  const registered = new Map<string, RegisteredContact[]>();
+  const registrations = { contactsOf: (_account: AccountSid, identity: string) => registered.get(identity) ?? [] };
+  const live = new LiveCalls({ ...deps, client: app, callbacks, speech, prompts, registrations });
   const incoming = new IncomingCalls({ ...deps, live });
   const arrive = (call = new FakeIncomingCall()): FakeIncomingCall => {
     sip.emit('incomingCall', call);
     return call;
   };
   const record = (): CallRecord => [...calls.calls.values()].at(-1) as CallRecord;
-  return { accountSid, number, clock, sip, media, rooms, calls, app, told, spoken, live, incoming, arrive, record };
+  return { accountSid, number, clock, sip, media, rooms, calls, app, told, spoken, registered, live, incoming, arrive, record };
 }
 
 export type FakeWorld = ReturnType<typeof fakeWorld>;
