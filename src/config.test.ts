@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StartupError } from './base/errors.ts';
-import { flagOf, readConfig, settings } from './config.ts';
+import { flagOf, privateNetworksOf, readConfig, settings } from './config.ts';
 
 const refusal = (argv: string[], env: Record<string, string>): string => {
   try {
@@ -50,9 +50,21 @@ describe('configuration', () => {
     [{ PARTYLINE_DEMO: 'maybe' }, /^PARTYLINE_DEMO must be on or off/],
     [{ PARTYLINE_CARRIER: 'carrier.example' }, /^PARTYLINE_CARRIER must look like sip:host:port/],
     [{ PARTYLINE_ACCOUNT_SID: 'AC12' }, /^PARTYLINE_ACCOUNT_SID must be AC and 32/],
+    [{ PARTYLINE_WEBHOOK_PRIVATE_NETWORKS: '10.0.0.0/33' }, /^PARTYLINE_WEBHOOK_PRIVATE_NETWORKS must be allow, deny or networks/],
     [{ PARTYLINE_API_KEY_SID: `SK${'0'.repeat(32)}` }, /go together/],
   ])('refuses %j with one clear line', (env, line) => {
     expect(refusal([], env as Record<string, string>)).toMatch(line);
+  });
+
+  it.each([
+    [{}, 'allow'],
+    [{ PARTYLINE_BIND_ADDRESS: '::1' }, 'allow'],
+    [{ PARTYLINE_BIND_ADDRESS: '0.0.0.0' }, 'deny'],
+    [{ PARTYLINE_BIND_ADDRESS: '0.0.0.0', PARTYLINE_WEBHOOK_PRIVATE_NETWORKS: 'allow' }, 'allow'],
+    [{ PARTYLINE_WEBHOOK_PRIVATE_NETWORKS: 'deny' }, 'deny'],
+    [{ PARTYLINE_WEBHOOK_PRIVATE_NETWORKS: '10.0.0.0/8, fd00::/8' }, ['10.0.0.0/8', 'fd00::/8']],
+  ])('lets webhooks with %j into private networks: %j', (env, networks) => {
+    expect(privateNetworksOf(readConfig([], env))).toEqual(networks);
   });
 
   it('never repeats a secret', () => {

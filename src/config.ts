@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { StartupError, messageOf } from './base/errors.ts';
 import { isSid } from './base/sid.ts';
+import { isNetwork, type PrivateNetworks } from './voice/webhook/network-policy.ts';
 
 /**
  * The settings of a server. Each is read from its flag, else its environment variable, else the file named by
@@ -156,6 +157,16 @@ export const settings = {
       .optional()
       .transform((value) => (value ?? '').split(',').filter((host) => host !== '')),
   }),
+  webhookPrivateNetworks: setting({
+    env: 'PARTYLINE_WEBHOOK_PRIVATE_NETWORKS',
+    about: 'Whether webhooks, callbacks and prompts may lead into private networks: allow, deny, or the networks that are open (10.0.0.0/8,fd00::/8)',
+    defaultText: 'allow when the bind address is a loopback address, else deny',
+    schema: z
+      .string()
+      .refine((value) => value === 'allow' || value === 'deny' || value.split(',').every((network) => isNetwork(network.trim())), 'must be allow, deny or networks like 10.0.0.0/8 separated by commas')
+      .optional()
+      .transform((value): PrivateNetworks | null => (value === undefined ? null : value === 'allow' || value === 'deny' ? value : value.split(',').map((network) => network.trim()))),
+  }),
   clientRoomCreation: setting({ env: 'PARTYLINE_CLIENT_ROOM_CREATION', about: 'Whether a browser that connects to a room that is not there creates it', defaultText: 'on', schema: onOff(true) }),
   logLevel: setting({
     env: 'PARTYLINE_LOG_LEVEL',
@@ -167,6 +178,11 @@ export const settings = {
 
 type Settings = typeof settings;
 export type Config = { [K in keyof Settings]: z.output<Settings[K]['schema']> };
+
+/** What `PARTYLINE_WEBHOOK_PRIVATE_NETWORKS` says or, unset, what suits the bind address: a laptop asks applications of its own, a server does not. */
+export function privateNetworksOf({ webhookPrivateNetworks, bindAddress }: Pick<Config, 'webhookPrivateNetworks' | 'bindAddress'>): PrivateNetworks {
+  return webhookPrivateNetworks ?? (/^127\.|^::1$/.test(bindAddress) ? 'allow' : 'deny');
+}
 
 /** `--http-port` for PARTYLINE_HTTP_PORT. */
 export function flagOf(env: string): string {

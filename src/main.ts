@@ -8,7 +8,7 @@ import { setListenerErrorSink } from './base/listener-errors.ts';
 import type { Log } from './base/log.ts';
 import { newSid, type AccountSid } from './base/sid.ts';
 import { createRoomConnector } from './bridge/phone-participant.ts';
-import { describeSettings, readConfig, type Config } from './config.ts';
+import { describeSettings, privateNetworksOf, readConfig, type Config } from './config.ts';
 import { loadCredentials, type Credentials } from './credentials.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
 import { checkPorts } from './port-check.ts';
@@ -89,6 +89,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   closers.set('rooms', () => rooms.stop('server-stopped'));
 
   const publicAddress = config.publicAddress ?? config.bindAddress;
+  const demoUrls: string[] = [];
   const sip = createSipUserAgent({ bindAddress: config.bindAddress, port: config.sipPort, publicAddress, product: `Partyline/${version()}` }, { clock, log: log.child({ part: 'sip' }) });
   closers.set('sip', () => sip.stop());
 
@@ -100,7 +101,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     rooms: createRoomConnector({ rooms, log: log.child({ part: 'bridge' }) }),
     calls: store.calls,
     directory: store.directory,
-    config: { publicAddress, localHosts: localHosts(config), carrier: config.carrier, dataDir: config.dataDir, speech: { command: 'espeak-ng' } },
+    config: { publicAddress, localHosts: localHosts(config), carrier: config.carrier, dataDir: config.dataDir, speech: { command: 'espeak-ng' }, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: [publicAddress, config.bindAddress], ownUrls: () => demoUrls } },
   });
   closers.set('calls', () => voice.calls.stop(DRAIN_MS));
   closers.set('voice', () => voice.stop(DRAIN_MS));
@@ -136,7 +137,10 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   });
 
   const httpUrl = await listen(app, config);
-  if (config.demo) await seedDemoNumber(store, config, { accountSid: credentials.accountSid, httpUrl });
+  if (config.demo) {
+    demoUrls.push(`${httpUrl}/demo/voice`);
+    await seedDemoNumber(store, config, { accountSid: credentials.accountSid, httpUrl });
+  }
   ready = true;
   const leave = async (): Promise<void> => {
     ready = false;
@@ -260,6 +264,7 @@ export function banner(config: Config, server: RunningServer): string {
     `  Signaling    ${server.httpUrl.replace(/^http/, 'ws')}/signaling`,
     `  SIP          ${host}:${server.sipPort}  UDP and TCP`,
     `  Media        UDP ${config.rtpPorts.min}-${config.rtpPorts.max} (phones), ${config.webrtcPort}${config.mediaWorkers > 1 ? `-${config.webrtcPort + config.mediaWorkers - 1}` : ''} (browsers), ${config.mediaWorkers} worker(s)`,
+    `  Webhooks     ${privateNetworksText(privateNetworksOf(config))}`,
     '',
     `  Account SID  ${credentials.accountSid}`,
     `  Auth token   ${credentials.authToken}`,
@@ -269,6 +274,11 @@ export function banner(config: Config, server: RunningServer): string {
   ];
   if (config.demo) lines.push('', `  Dial         ${demoUri(config, server.sipPort)}`, `  or run       npx partyline call ${config.demoNumber}${server.sipPort === 5060 ? '' : ` --server ${host}:${server.sipPort}`}`);
   return `${lines.join('\n')}\n\n`;
+}
+
+function privateNetworksText(networks: ReturnType<typeof privateNetworksOf>): string {
+  if (networks === 'allow') return 'may lead anywhere, into private networks too';
+  return networks === 'deny' ? 'into private networks are refused (PARTYLINE_WEBHOOK_PRIVATE_NETWORKS)' : `into private networks are refused but for ${networks.join(', ')}`;
 }
 
 /** `partyline serve`: runs until SIGINT or SIGTERM. Settles the exit code itself. */

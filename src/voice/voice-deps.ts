@@ -4,6 +4,7 @@ import type { MediaPlane } from '../media/protocol.ts';
 import type { SipUserAgent } from '../sip/contract.ts';
 import type { RoomConnector } from './contract.ts';
 import type { CallRepository, DirectoryRepository } from './model.ts';
+import type { PrivateNetworks } from './webhook/network-policy.ts';
 
 export interface VoiceConfig {
   /** Host in SDP, Contact and From. */
@@ -17,6 +18,14 @@ export interface VoiceConfig {
   /** How long a call that came in may ring. Default 180000. */
   ringTimeoutMs?: number;
   speech: { command: string };
+  /** Where customers' URLs may lead. Default: anywhere. */
+  webhooks?: {
+    privateNetworks: PrivateNetworks;
+    /** Of this server, beside those of its network interfaces. */
+    ownAddresses: string[];
+    /** Pages of this server that are open all the same: the demo's. */
+    ownUrls: () => readonly string[];
+  };
 }
 
 export interface VoiceDeps {

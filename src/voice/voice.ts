@@ -10,6 +10,7 @@ import { createSpeech } from './speech.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 import { createCallbackQueue } from './webhook/callbacks.ts';
 import { createWebhookClient } from './webhook/client.ts';
+import { createNetworkPolicy } from './webhook/network-policy.ts';
 import { callParameters } from './webhook/parameters.ts';
 
 /** Phone calls as Twilio sees them. */
@@ -28,7 +29,8 @@ const PRODUCT = 'Partyline';
 /** Builds voice/ and begins to take the user agent's calls. */
 export function createVoice(deps: VoiceDeps): Voice {
   const { clock, log, directory, config } = deps;
-  const client = createWebhookClient({ clock, log, product: PRODUCT });
+  const { privateNetworks = 'allow', ownAddresses = [], ownUrls = () => [] } = config.webhooks ?? {};
+  const client = createWebhookClient({ clock, log, product: PRODUCT, policy: createNetworkPolicy(privateNetworks, ownAddresses), ownUrls });
   const callbacks = createCallbackQueue({ client, clock, log, authTokenOf: (sid) => directory.account(sid)?.authToken ?? null });
   const speech = createSpeech({ command: config.speech.command, cacheDir: join(config.dataDir, 'speech') }, { log });
   const prompts = createPrompts({ cacheDir: join(config.dataDir, 'prompts') }, { client, log, clock });

@@ -65,7 +65,7 @@ export class DocumentLoader {
   async #request(source: DocumentSource & { kind: 'url' }, signal: AbortSignal): Promise<LoadedDocument | DocumentFailure> {
     const { client, cookies, authToken } = this.#deps;
     const parameters = [...this.#deps.parameters(), ...(source.parameters ?? [])];
-    const answer = await client.request({ url: source.url, method: source.method, parameters, authToken, cookies, signal });
+    const answer = await client.request({ url: source.url, method: source.method, parameters, authToken, cookies, signal, skipAudio: true });
     if (!answer.ok && answer.aborted) return { errorCode: answer.errorCode, message: 'the call left', url: source.url };
     const exchange = exchangeOf(source, parameters, answer);
     if (!answer.ok) return this.#failed({ errorCode: answer.errorCode, message: answer.message, url: source.url }, exchange);

@@ -115,6 +115,14 @@ describe('a webhook request', () => {
     expect(await post('/')).toMatchObject({ ok: false, errorCode: 11750 });
   });
 
+  it('leaves audio unread when told so, however long it is', async () => {
+    answer = (_request, response) => response.writeHead(200, { 'content-type': 'audio/wav' }).end(Buffer.alloc(300_000));
+    expect(await post('/', { skipAudio: true })).toMatchObject({ ok: true, contentType: 'audio/wav', body: { length: 0 } });
+    expect(await post('/')).toMatchObject({ ok: false, errorCode: 11750 });
+    answer = (_request, response) => response.writeHead(200, { 'content-type': 'text/xml' }).end('<Response/>');
+    expect(await post('/', { skipAudio: true })).toMatchObject({ ok: true, body: { length: 11 } });
+  });
+
   it('gives up in time, and at once when the call leaves', async () => {
     answer = () => undefined;
     expect(await post('/#tt=200')).toMatchObject({ ok: false, errorCode: 11205, aborted: false });

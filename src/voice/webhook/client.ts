@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { CookieJar } from 'tough-cookie';
-import { Agent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { HttpMethod } from '../model.ts';
+import { ConnectionPools } from './connectors.ts';
 import { failureOf, type RequestFailure } from './failure.ts';
+import { ALLOW_ALL, type NetworkPolicy } from './network-policy.ts';
 import { signRequest } from './signature.ts';
 import { targetOf, type Target } from './target.ts';
 
@@ -27,6 +29,8 @@ export interface WebhookRequest {
   signal?: AbortSignal;
   /** The answer's body may not be longer. Default 65536 + 1: one byte more than TwiML may have. */
   maxBodyBytes?: number;
+  /** Leaves the body of an audio answer unread: its type is all that counts. */
+  skipAudio?: boolean;
   /** Longest time in all. Default: what the URL's overrides say, 15000 at most. */
   timeoutMs?: number;
 }
@@ -60,7 +64,19 @@ export function createCookieJar(): CookieJar {
   return new CookieJar(undefined, { rejectPublicSuffixes: false, looseMode: true });
 }
 
-export function createWebhookClient(deps: { clock: Clock; log: Log; product: string }): WebhookClient {
+export interface WebhookClientDeps {
+  clock: Clock;
+  log: Log;
+  product: string;
+  /** Where requests may go. Default: anywhere. */
+  policy?: NetworkPolicy;
+  /** URLs that the policy does not apply to: pages of this server. */
+  ownUrls?: () => readonly string[];
+  /** PEM certificates trusted instead of the system's authorities. */
+  authorities?: string[];
+}
+
+export function createWebhookClient(deps: WebhookClientDeps): WebhookClient {
   return new UndiciWebhookClient(deps);
 }
 
@@ -89,12 +105,16 @@ class ExchangeError extends Error {
 class UndiciWebhookClient implements WebhookClient {
   readonly #clock: Clock;
   readonly #product: string;
-  /** One pool for each connect time-out: undici fixes it per pool. */
-  readonly #agents = new Map<number, Agent>();
+  readonly #policy: NetworkPolicy;
+  readonly #ownUrls: () => readonly string[];
+  readonly #pools: ConnectionPools;
 
-  constructor({ clock, product }: { clock: Clock; product: string }) {
+  constructor({ clock, product, policy = ALLOW_ALL, ownUrls = () => [], authorities }: WebhookClientDeps) {
     this.#clock = clock;
     this.#product = product;
+    this.#policy = policy;
+    this.#ownUrls = ownUrls;
+    this.#pools = new ConnectionPools(clock, authorities);
   }
 
   async request(request: WebhookRequest): Promise<WebhookAnswer> {
@@ -136,7 +156,7 @@ class UndiciWebhookClient implements WebhookClient {
       const raw = await this.#exchange(attempt);
       const next = raw.statusCode >= 300 && raw.statusCode < 400 && raw.statusCode !== 304 ? redirected(attempt, raw) : null;
       if (!next) return answered(raw, { ...end, url: attempt.url });
-      if (redirects >= MAX_REDIRECTS) throw new ExchangeError({ errorCode: 11215, message: `more than ${MAX_REDIRECTS} redirects`, kind: 'other' });
+      if (redirects >= MAX_REDIRECTS) throw new ExchangeError({ errorCode: 11215, message: `more than ${MAX_REDIRECTS} redirects`, kind: 'never' });
       attempt = next;
     }
   }
@@ -155,8 +175,9 @@ class UndiciWebhookClient implements WebhookClient {
       ...(cookie === '' ? {} : { cookie }),
       ...attempt.headers,
     };
-    const { readTimeoutMs, connectTimeoutMs } = target.overrides;
-    const response = await this.#agent(connectTimeoutMs).request({
+    const { readTimeoutMs, connectTimeoutMs, serverName } = target.overrides;
+    const policy = this.#ownUrls().includes(attempt.url) ? ALLOW_ALL : this.#policy;
+    const response = await this.#pools.for({ connectTimeoutMs, serverName, policy }).request({
       origin: target.origin,
       path,
       method: attempt.method,
@@ -166,24 +187,18 @@ class UndiciWebhookClient implements WebhookClient {
       headersTimeout: readTimeoutMs,
       bodyTimeout: readTimeoutMs,
     });
-    const answer = await readAnswer(response, attempt.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES);
+    const answer = await readAnswer(response, attempt);
     for (const line of cookies ? answer.setCookies : []) cookies?.setCookieSync(line, target.origin + target.path, { ignoreError: true });
     return answer;
   }
 
-  #agent(connectTimeoutMs: number): Agent {
-    let agent = this.#agents.get(connectTimeoutMs);
-    if (!agent) this.#agents.set(connectTimeoutMs, (agent = new Agent({ connect: { timeout: connectTimeoutMs }, pipelining: 1, maxHeaderSize: 32_768 })));
-    return agent;
-  }
-
   async close(): Promise<void> {
-    await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
+    await this.#pools.close();
   }
 }
 
 function worthRetrying(kind: string, retryOn: readonly string[]): boolean {
-  return retryOn.includes(kind) || retryOn.includes('all');
+  return kind !== 'never' && (retryOn.includes(kind) || retryOn.includes('all'));
 }
 
 function bodyOf({ method, target, parameters }: Attempt): { path: string; signedUrl: string; body: string | null } {
@@ -204,18 +219,30 @@ function redirected(attempt: Attempt, answer: RawAnswer): Attempt | null {
   return { ...attempt, url, target: { ...target, overrides: attempt.target.overrides }, method: keepsMethod ? attempt.method : 'GET' };
 }
 
-async function readAnswer(response: Dispatcher.ResponseData, maxBytes: number): Promise<RawAnswer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response.body as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    chunks.push(chunk);
-    if (length > maxBytes) throw new ExchangeError({ errorCode: 11750, message: `the answer is longer than ${maxBytes - 1} bytes`, kind: 'other' });
-  }
+async function readAnswer(response: Dispatcher.ResponseData, { maxBodyBytes = DEFAULT_MAX_BODY_BYTES, skipAudio = false }: WebhookRequest): Promise<RawAnswer> {
+  const skipped = skipAudio && /^audio\//i.test(String(response.headers['content-type'] ?? ''));
+  if (skipped) response.body.destroy();
+  const body = skipped ? Buffer.alloc(0) : await readBody(response.body, maxBodyBytes);
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
   const cookies = response.headers['set-cookie'];
-  return { statusCode: response.statusCode, headers, setCookies: cookies === undefined ? [] : [cookies].flat(), body: Buffer.concat(chunks) };
+  return { statusCode: response.statusCode, headers, setCookies: cookies === undefined ? [] : [cookies].flat(), body };
+}
+
+/** An answer that began and broke off is not asked for again (contract §3.5). */
+async function readBody(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of body) {
+      length += chunk.length;
+      chunks.push(chunk);
+      if (length > maxBytes) throw new ExchangeError({ errorCode: 11750, message: `the answer is longer than ${maxBytes - 1} bytes`, kind: 'never' });
+    }
+  } catch (error) {
+    throw error instanceof ExchangeError ? error : new ExchangeError({ ...failureOf(error), kind: 'never' });
+  }
+  return Buffer.concat(chunks);
 }
 
 interface Ending {

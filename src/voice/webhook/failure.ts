@@ -2,11 +2,12 @@
 export interface RequestFailure {
   errorCode: number;
   message: string;
-  /** Name in `rp`: worth a retry under that name. */
-  kind: 'ct' | 'rt' | 'other';
+  /** Name in `rp`: worth a retry under that name; `other` under `all` alone, `never` under none. */
+  kind: 'ct' | 'rt' | 'other' | 'never';
 }
 
 const BY_ERROR_CODE: readonly [pattern: RegExp, failure: RequestFailure][] = [
+  [/^PARTYLINE_PRIVATE_ADDRESS$/, { errorCode: 11205, message: 'the URL leads into a private network, where this server makes no requests (PARTYLINE_WEBHOOK_PRIVATE_NETWORKS)', kind: 'never' }],
   [/^UND_ERR_CONNECT_TIMEOUT$|^ETIMEDOUT$/, { errorCode: 11205, message: 'the connection was not established in time', kind: 'ct' }],
   [/^ECONNREFUSED$|^EHOSTUNREACH$|^ENETUNREACH$/, { errorCode: 11205, message: 'the connection was refused', kind: 'ct' }],
   [/^UND_ERR_HEADERS_TIMEOUT$|^UND_ERR_BODY_TIMEOUT$/, { errorCode: 11205, message: 'the answer did not come in time', kind: 'rt' }],

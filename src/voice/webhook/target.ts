@@ -19,12 +19,14 @@ export interface Overrides {
   retries: number;
   /** What is worth another try: `4xx`, `5xx`, `ct`, `rt` or `all`. */
   retryOn: readonly string[];
+  /** `sni=n`: false, the TLS handshake names no host. */
+  serverName: boolean;
 }
 
 const MAX_URL_CHARS = 4096;
 const SHAPE = /^(https?):\/\/(?:([^/?#@]*)@)?([^/?#@]+)([^#]*)(?:#(.*))?$/i;
 
-/** Null when the text is no http or https URL that can be asked. The place where a target's network may be judged later. */
+/** Null when the text is no http or https URL that can be asked. Where it leads is judged when it connects: network-policy.ts. */
 export function targetOf(text: string): Target | null {
   const parts = text.length > MAX_URL_CHARS ? null : SHAPE.exec(text.trim());
   if (!parts) return null;
@@ -57,7 +59,15 @@ function basic(userInfo: string): string {
   return `Basic ${Buffer.from(plain.includes(':') ? plain : `${plain}:`).toString('base64')}`;
 }
 
-/** A value out of its range is as good as none. */
+const RETRY_REASONS = ['4xx', '5xx', 'ct', 'rt', 'all'];
+
+/** Reasons that are known; without any the default. */
+function retryReasons(text: string | undefined): readonly string[] {
+  const known = (text ?? '').split(',').filter((reason) => RETRY_REASONS.includes(reason));
+  return known.length === 0 ? ['ct'] : known;
+}
+
+/** A value out of its range is as good as none. `e`, Twilio's places of egress, has no meaning here: there is one. */
 function overridesOf(fragment: string): Overrides {
   const given = new Map(fragment.split('&').map((pair): [string, string] => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
   const within = (name: string, { min, max, otherwise }: { min: number; max: number; otherwise: number }): number => {
@@ -69,7 +79,8 @@ function overridesOf(fragment: string): Overrides {
     readTimeoutMs: within('rt', { min: 100, max: 15_000, otherwise: 15_000 }),
     totalTimeoutMs: within('tt', { min: 100, max: 15_000, otherwise: 15_000 }),
     retries: within('rc', { min: 0, max: 5, otherwise: 1 }),
-    retryOn: (given.get('rp') ?? 'ct').split(','),
+    retryOn: retryReasons(given.get('rp')),
+    serverName: given.get('sni') !== 'n',
   };
 }
 
