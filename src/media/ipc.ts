@@ -9,6 +9,7 @@ import type {
   PromptSource,
   ReceiveTrack,
   RemoteIceDtls,
+  RoomVoice,
   SendTrack,
 } from './protocol.ts';
 
@@ -30,7 +31,9 @@ export interface WorkerRequests {
   play: { in: { phoneId: string; playId: number; source: PromptSource; loops: number }; out: PlayOutcome };
   stopPlay: { in: { phoneId: string; playId: number }; out: null };
   sendDigits: { in: { phoneId: string; digits: string }; out: null };
-  joinRoom: { in: { phoneId: string; roomSid: RoomSid; trackSid: TrackSid }; out: null };
+  joinRoom: { in: { phoneId: string; roomSid: RoomSid; trackSid: TrackSid; voice: RoomVoice }; out: null };
+  /** Nothing happens when it is in no room. */
+  setRoomVoice: { in: { phoneId: string; voice: RoomVoice }; out: null };
   leaveRoom: { in: { phoneId: string }; out: null };
   phoneStats: { in: { phoneId: string }; out: PhoneMediaStats };
   closePhone: { in: { phoneId: string }; out: null };
@@ -42,6 +45,9 @@ export interface WorkerRequests {
   createPipeEnd: { in: { phoneId: string }; out: { localPort: number } };
   createRoom: { in: { roomSid: RoomSid }; out: null };
   closeRoom: { in: { roomSid: RoomSid }; out: null };
+  /** `playId` is unique in the worker. */
+  playRoom: { in: { roomSid: RoomSid; playId: number; source: PromptSource; loops: number }; out: PlayOutcome };
+  stopRoomPlay: { in: { roomSid: RoomSid; playId: number }; out: null };
   createBrowser: { in: { browserId: string; roomSid: RoomSid; remote: RemoteIceDtls }; out: LocalIceDtls };
   restartIce: { in: { browserId: string; remote: RemoteIceDtls }; out: LocalIceDtls };
   setReceiveTracks: { in: { browserId: string; tracks: ReceiveTrack[] }; out: null };

@@ -1,5 +1,5 @@
 import { Emitter } from '../../base/emitter.ts';
-import type { TrackSid } from '../../base/sid.ts';
+import type { RoomSid, TrackSid } from '../../base/sid.ts';
 import type { WorkerEvent } from '../ipc.ts';
 import {
   MediaError,
@@ -12,11 +12,13 @@ import {
   type PlayOutcome,
   type PromptSource,
   type RoomMedia,
+  type RoomVoice,
 } from '../protocol.ts';
 import { RemoteRoom } from './room-media.ts';
 import type { WorkerClient, WorkerObject } from './worker-client.ts';
 
 const LOOPBACK = '127.0.0.1';
+const OPEN_VOICE: RoomVoice = { muted: false, held: false, heardBy: null, hears: null };
 
 /** The far end of a pipe: a phone entry of the room's worker that stands for this phone there. */
 interface Pipe {
@@ -34,6 +36,7 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
   #state: 'open' | 'closed' | 'lost' = 'open';
   #remote: PhoneRemote | null = null;
   #joined = false;
+  #voice: RoomVoice = OPEN_VOICE;
   #pipe: Pipe | null = null;
   #pipes = 0;
   #plays = 0;
@@ -88,21 +91,28 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
     await this.#client.request('sendDigits', { phoneId: this.id, digits });
   }
 
-  joinRoom(room: RoomMedia, options: { trackSid: TrackSid }): Promise<void> {
+  joinRoom(room: RoomMedia, options: { trackSid: TrackSid; voice?: Partial<RoomVoice> }): Promise<void> {
     return this.#inTurn(async () => {
       if (!(room instanceof RemoteRoom)) throw new MediaError('bad-request', 'that room is not of this media plane');
       await this.#leave();
+      this.#voice = { ...OPEN_VOICE, ...options.voice };
+      const seat = { roomSid: room.roomSid, trackSid: options.trackSid, voice: this.#voice };
       if (room.client === this.#client) {
-        await this.#client.request('joinRoom', { phoneId: this.id, roomSid: room.roomSid, trackSid: options.trackSid });
+        await this.#client.request('joinRoom', { phoneId: this.id, ...seat });
         this.#joined = true;
       } else {
-        await this.#joinByPipe(room, options.trackSid);
+        await this.#joinByPipe(room, seat);
       }
     });
   }
 
-  setRoomVoice(): Promise<void> {
-    return Promise.reject(new MediaError('bad-request', 'not built yet'));
+  setRoomVoice(voice: Partial<RoomVoice>): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#voice = { ...this.#voice, ...voice };
+      const pipe = this.#pipe;
+      if (pipe) await pipe.client.request('setRoomVoice', { phoneId: pipe.endId, voice: this.#voice });
+      else if (this.#joined) await this.#client.request('setRoomVoice', { phoneId: this.id, voice: this.#voice });
+    });
   }
 
   record(): Promise<MediaRecording> {
@@ -170,7 +180,7 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
   }
 
   /** The room lives on another worker: a stand-in joins there, this phone's worker relays between the two. */
-  async #joinByPipe(room: RemoteRoom, trackSid: TrackSid): Promise<void> {
+  async #joinByPipe(room: RemoteRoom, seat: { roomSid: RoomSid; trackSid: TrackSid; voice: RoomVoice }): Promise<void> {
     const endId = `${this.id}/${++this.#pipes}`;
     const far = await room.client.request('createPipeEnd', { phoneId: endId });
     try {
@@ -178,7 +188,7 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
       this.#pipe = { client: room.client, endId, nearPort: near.localPort };
       await this.#client.request('connectPipe', { phoneId: this.id, port: far.localPort });
       await this.#connectPipeEnd();
-      await room.client.request('joinRoom', { phoneId: endId, roomSid: room.roomSid, trackSid });
+      await room.client.request('joinRoom', { phoneId: endId, ...seat });
     } catch (error) {
       await quietly(room.client.request('closePhone', { phoneId: endId }));
       await this.#closePipe();

@@ -1,7 +1,7 @@
 import { Emitter } from '../../base/emitter.ts';
 import type { RoomSid } from '../../base/sid.ts';
 import type { WorkerEvent } from '../ipc.ts';
-import { MediaError, type BrowserMedia, type MediaRecording, type PlayOutcome, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents } from '../protocol.ts';
+import { MediaError, type BrowserMedia, type MediaRecording, type PlayOutcome, type PromptSource, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents } from '../protocol.ts';
 import { RemoteBrowser } from './browser-media.ts';
 import type { WorkerClient, WorkerObject } from './worker-client.ts';
 
@@ -34,7 +34,7 @@ export class RemoteRoom extends Emitter<RoomMediaEvents> implements RoomMedia, W
   }
 
   async createBrowser(options: { remote: RemoteIceDtls }): Promise<BrowserMedia> {
-    if (this.#state !== 'open') throw new MediaError(this.#state === 'lost' ? 'worker-died' : 'closed', `room ${this.roomSid} is closed`);
+    this.#assertOpen();
     const id = `${this.roomSid}/browser-${++this.#browsersMade}`;
     const browser = await RemoteBrowser.open({ id, roomSid: this.roomSid, remote: options.remote, client: this.client });
     this.#browsers.add(browser);
@@ -42,12 +42,26 @@ export class RemoteRoom extends Emitter<RoomMediaEvents> implements RoomMedia, W
     return browser;
   }
 
-  play(): Promise<PlayOutcome> {
-    return Promise.reject(new MediaError('bad-request', 'not built yet'));
+  async play(source: PromptSource, options: { loops?: number; signal?: AbortSignal } = {}): Promise<PlayOutcome> {
+    this.#assertOpen();
+    const { signal } = options;
+    if (signal?.aborted) return 'stopped';
+    const playId = this.client.nextNumber();
+    const stop = (): void => void this.client.request('stopRoomPlay', { roomSid: this.roomSid, playId }).catch(() => {});
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      return await this.client.request('playRoom', { roomSid: this.roomSid, playId, source, loops: options.loops ?? 1 });
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
   }
 
   record(): Promise<MediaRecording> {
     return Promise.reject(new MediaError('bad-request', 'not built yet'));
+  }
+
+  #assertOpen(): void {
+    if (this.#state !== 'open') throw new MediaError(this.#state === 'lost' ? 'worker-died' : 'closed', `room ${this.roomSid} is closed`);
   }
 
   async close(): Promise<void> {

@@ -49,6 +49,7 @@ export class WorkerClient extends Emitter<WorkerClientEvents> {
   readonly #pending = new Map<number, Pending>();
   readonly #objects = new Map<string, WorkerObject>();
   #nextId = 1;
+  #numbers = 0;
   #stopping = false;
   #dead = false;
   rooms = 0;
@@ -92,6 +93,11 @@ export class WorkerClient extends Emitter<WorkerClientEvents> {
       // A closed channel is reported through 'exit'.
       this.#child.send({ kind: 'request', id, name, body }, () => {});
     });
+  }
+
+  /** A number that nothing else of this worker has. */
+  nextNumber(): number {
+    return ++this.#numbers;
   }
 
   attach(id: string | RoomSid, object: WorkerObject): void {

@@ -1,15 +1,20 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { newSid } from '../../base/sid.ts';
 import { muLawToPcm, tonePower } from '../../testing/rtp-caller.ts';
 import { g711 } from '../codec/g711.ts';
-import type { PhoneCodec } from '../protocol.ts';
+import { ToneSource } from '../play/pcm-source.ts';
+import type { PhoneCodec, RoomVoice } from '../protocol.ts';
 import { parseRtp, RtpView, writeRtpHeader } from '../rtp/packet.ts';
+import { MixParty } from './mix-party.ts';
 import { PhoneVoice } from './phone-voice.ts';
+import { PromptVoice } from './prompt-voice.ts';
 import { RoomMixer, type MixOutput } from './room-mixer.ts';
 
 /** A caller that hums into its voice and keeps what it is given. */
 class Caller implements MixOutput {
   readonly codec: PhoneCodec;
   readonly ownVoice: PhoneVoice;
+  readonly party = new MixParty(newSid('MT'));
   wantsMix = true;
   readonly heard: number[] = [];
   readonly buffers = new Set<Uint8Array>();
@@ -48,13 +53,17 @@ class Caller implements MixOutput {
   hears(frequencyHz: number): number {
     return tonePower(this.heard.slice(-4000), frequencyHz);
   }
+
+  set voice(voice: Partial<RoomVoice>) {
+    this.party.setVoice({ muted: false, held: false, heardBy: null, hears: null, ...voice });
+  }
 }
 
 function room(...callers: Caller[]): RoomMixer {
   const mixer = new RoomMixer();
   for (const caller of callers) {
-    mixer.addInput(caller.ownVoice);
-    mixer.addOutput(caller);
+    mixer.addInput(caller.ownVoice, caller.party);
+    mixer.addOutput(caller, caller.party);
   }
   return mixer;
 }
@@ -142,5 +151,71 @@ describe('a room’s mix', () => {
     run(mixer, [b], 60);
     expect(b.heard.slice(-1600).every((sample) => sample === 0)).toBe(true);
     expect(muLawToPcm(0xff) + 0).toBe(0);
+  });
+});
+
+describe('who hears whom', () => {
+  const TONES = [440, 700, 1130, 1500];
+  let callers: Caller[];
+  let mixer: RoomMixer;
+
+  beforeEach(() => {
+    callers = TONES.map((tone) => new Caller(tone));
+    mixer = room(...callers);
+  });
+
+  /** Per caller the tones it hears, once everybody has spoken for a second. */
+  function heard(): number[][] {
+    for (const caller of callers) caller.heard.length = 0;
+    run(mixer, callers, 50);
+    return callers.map((caller) => TONES.filter((tone) => caller.hears(tone) > LOUD / 2 || (caller.hears(tone) > FAINT && expect.fail(`${tone} is half there`))));
+  }
+
+  it('a muted one hears all and is heard by none, and is heard again', () => {
+    callers[0]!.voice = { muted: true };
+    expect(heard()).toEqual([[700, 1130, 1500], [1130, 1500], [700, 1500], [700, 1130]]);
+    callers[0]!.voice = {};
+    expect(heard()[1]).toEqual([440, 1130, 1500]);
+  });
+
+  it('one on hold is neither heard nor hears', () => {
+    callers[0]!.voice = { held: true };
+    expect(heard()).toEqual([[], [1130, 1500], [700, 1500], [700, 1130]]);
+  });
+
+  it('a coach hears all and is heard by the one who is coached', () => {
+    callers[0]!.voice = { heardBy: [callers[1]!.party.trackSid] };
+    expect(heard()).toEqual([[700, 1130, 1500], [440, 1130, 1500], [700, 1500], [700, 1130]]);
+    callers[0]!.voice = { heardBy: [callers[1]!.party.trackSid], muted: true };
+    expect(heard()[1]).toEqual([1130, 1500]);
+  });
+
+  it('who has chosen whom to hear hears these alone', () => {
+    callers[0]!.voice = { hears: [callers[2]!.party.trackSid] };
+    callers[1]!.voice = { hears: [] };
+    callers[2]!.voice = { heardBy: [callers[3]!.party.trackSid] };
+    expect(heard()).toEqual([[], [], [440, 700, 1500], [440, 700, 1130]]);
+  });
+
+  it('a prompt is heard by all but those on hold, and is not recorded; the recording has no whispers', () => {
+    let outcome = '';
+    const prompt = new PromptVoice(new ToneSource({ frequencyHz: 2200, durationMs: 2000, levelDbov: -15 }), (how) => {
+      outcome = how;
+      mixer.removePrompt(prompt);
+    });
+    mixer.addPrompt(prompt);
+    const recorded: number[] = [];
+    mixer.addTap({ frame: (mix) => recorded.push(...mix) });
+    callers[0]!.voice = { hears: [] };
+    callers[1]!.voice = { held: true };
+    callers[2]!.voice = { heardBy: [callers[3]!.party.trackSid] };
+    run(mixer, callers, 50);
+    expect(callers.map((caller) => caller.hears(2200) > LOUD / 2)).toEqual([true, false, true, true]);
+    expect(recorded).toHaveLength(8000);
+    expect([440, 700, 1130, 1500, 2200].filter((tone) => tonePower(recorded.slice(-4000), tone) > LOUD / 2)).toEqual([440, 1500]);
+    expect(outcome).toBe('');
+    run(mixer, callers, 60);
+    expect(outcome).toBe('finished');
+    expect(callers[0]!.heard.slice(-1000).every((sample) => sample === 0)).toBe(true);
   });
 });

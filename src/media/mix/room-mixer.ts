@@ -1,8 +1,9 @@
 import { g711, type G711 } from '../codec/g711.ts';
 import type { PhoneCodec } from '../protocol.ts';
 import { FRAME_SAMPLES } from '../rtp/jitter-buffer.ts';
+import type { MixParty } from './mix-party.ts';
 
-/** Somebody who may talk: a phone or a browser's audio track. */
+/** Somebody who may talk: a phone, a browser's audio track, a prompt. */
 export interface MixInput {
   /** 160 samples at 8 kHz; valid after `pull` returned true, until the next one. */
   readonly pcm: Int16Array;
@@ -23,12 +24,29 @@ export interface MixOutput {
   tick(mix: Uint8Array | null, nowMs: number): void;
 }
 
+/** Listens to the mix of all who are heard by everybody, without prompts: a recording of the room. */
+export interface MixTap {
+  /** 160 samples, valid during the call only. Never throws; may remove itself. */
+  frame(mix: Int16Array, nowMs: number): void;
+}
+
+interface InputSlot {
+  readonly input: MixInput;
+  readonly party: MixParty;
+}
+
+interface OutputSlot {
+  readonly output: MixOutput;
+  readonly party: MixParty;
+}
+
 /** The shared encode of one codec, made at most once per tick. */
 class SharedEncode {
   readonly law: G711;
   readonly codes = new Uint8Array(FRAME_SAMPLES);
   readonly scratch = new Uint8Array(FRAME_SAMPLES);
   ready = false;
+
   constructor(codec: PhoneCodec) {
     this.law = g711(codec);
   }
@@ -36,70 +54,169 @@ class SharedEncode {
 
 /**
  * One room's mix, driven once per 20 ms. Each talker is decoded once for the room; each phone that talks gets the sum
- * without itself; all who are silent share one sum and one encode per codec.
+ * without itself; all who are silent share one sum and one encode per codec. Who hears chosen ones only, or is spoken to by
+ * one who is not heard by all, gets a sum of its own.
  */
 export class RoomMixer {
-  readonly #inputs = new Set<MixInput>();
-  readonly #outputs = new Set<MixOutput>();
-  readonly #talking = new Set<MixInput>();
+  readonly #inputs: InputSlot[] = [];
+  readonly #outputs: OutputSlot[] = [];
+  readonly #prompts: MixInput[] = [];
+  readonly #taps: MixTap[] = [];
+  /** Of this step: who is heard by all, and who by some. */
+  readonly #talking: InputSlot[] = [];
+  readonly #whispering: InputSlot[] = [];
   readonly #sum = new Int32Array(FRAME_SAMPLES);
+  readonly #prompted = new Int32Array(FRAME_SAMPLES);
+  readonly #own = new Int32Array(FRAME_SAMPLES);
+  readonly #recorded = new Int16Array(FRAME_SAMPLES);
   readonly #shared = { PCMU: new SharedEncode('PCMU'), PCMA: new SharedEncode('PCMA') };
 
-  addInput(input: MixInput): void {
-    this.#inputs.add(input);
+  addInput(input: MixInput, party: MixParty): void {
+    this.removeInput(input);
+    this.#inputs.push({ input, party });
   }
 
   removeInput(input: MixInput): void {
-    this.#inputs.delete(input);
+    removeWhere(this.#inputs, (slot) => slot.input === input);
   }
 
-  addOutput(output: MixOutput): void {
-    this.#outputs.add(output);
+  addOutput(output: MixOutput, party: MixParty): void {
+    this.removeOutput(output);
+    this.#outputs.push({ output, party });
   }
 
   removeOutput(output: MixOutput): void {
-    this.#outputs.delete(output);
+    removeWhere(this.#outputs, (slot) => slot.output === output);
+  }
+
+  /** Heard by all outputs that are not held, whomever else they hear. */
+  addPrompt(prompt: MixInput): void {
+    this.#prompts.push(prompt);
+  }
+
+  removePrompt(prompt: MixInput): void {
+    removeWhere(this.#prompts, (each) => each === prompt);
+  }
+
+  addTap(tap: MixTap): void {
+    this.#taps.push(tap);
+  }
+
+  removeTap(tap: MixTap): void {
+    removeWhere(this.#taps, (each) => each === tap);
+  }
+
+  /** Something goes on here that needs steps even without an output. */
+  get busy(): boolean {
+    return this.#prompts.length > 0 || this.#taps.length > 0;
+  }
+
+  get tapped(): boolean {
+    return this.#taps.length > 0;
   }
 
   tick(nowMs: number): void {
     this.#collect(nowMs);
+    if (this.#taps.length > 0) this.#record(nowMs);
+    if (this.#prompts.length > 0) this.#addPrompts(nowMs);
     this.#shared.PCMU.ready = false;
     this.#shared.PCMA.ready = false;
-    for (const output of this.#outputs) output.tick(output.wantsMix ? this.#mixFor(output) : null, nowMs);
+    for (let i = 0; i < this.#outputs.length; i++) {
+      const slot = this.#outputs[i] as OutputSlot;
+      const wantsMix = slot.output.wantsMix && !slot.party.held;
+      slot.output.tick(wantsMix ? this.#mixFor(slot) : null, nowMs);
+    }
   }
 
   #collect(nowMs: number): void {
-    const sum = this.#sum;
-    sum.fill(0);
-    this.#talking.clear();
-    for (const input of this.#inputs) {
-      if (!input.pull(nowMs)) continue;
-      this.#talking.add(input);
-      const { pcm } = input;
-      for (let i = 0; i < FRAME_SAMPLES; i++) sum[i] = (sum[i] as number) + (pcm[i] as number);
+    this.#sum.fill(0);
+    this.#talking.length = 0;
+    this.#whispering.length = 0;
+    for (let i = 0; i < this.#inputs.length; i++) {
+      const slot = this.#inputs[i] as InputSlot;
+      if (!slot.input.pull(nowMs) || slot.party.silenced) continue;
+      if (!slot.party.isPublic) {
+        this.#whispering.push(slot);
+        continue;
+      }
+      this.#talking.push(slot);
+      add(this.#sum, slot.input.pcm);
     }
   }
 
-  #mixFor(output: MixOutput): Uint8Array {
-    const shared = this.#shared[output.codec];
-    const own = output.ownVoice;
-    if (own !== null && this.#talking.has(own)) {
+  #record(nowMs: number): void {
+    for (let i = 0; i < FRAME_SAMPLES; i++) this.#recorded[i] = saturate(this.#sum[i] as number);
+    for (let i = this.#taps.length - 1; i >= 0; i--) (this.#taps[i] as MixTap).frame(this.#recorded, nowMs);
+  }
+
+  #addPrompts(nowMs: number): void {
+    this.#prompted.fill(0);
+    for (let i = this.#prompts.length - 1; i >= 0; i--) {
+      const prompt = this.#prompts[i] as MixInput;
+      if (!prompt.pull(nowMs)) continue;
+      add(this.#prompted, prompt.pcm);
+      add(this.#sum, prompt.pcm);
+    }
+  }
+
+  #mixFor(slot: OutputSlot): Uint8Array {
+    const shared = this.#shared[slot.output.codec];
+    if (slot.party.isChoosy || this.#isWhisperedTo(slot.party)) return this.#ownMix(slot, shared);
+    const own = slot.output.ownVoice;
+    if (own !== null && this.#isTalking(own)) {
       encodeWithout(this.#sum, own.pcm, shared);
       return shared.scratch;
     }
-    if (!shared.ready) encodeSum(this.#sum, shared);
+    if (!shared.ready) {
+      encode(this.#sum, shared.law, shared.codes);
+      shared.ready = true;
+    }
     return shared.codes;
   }
+
+  #isTalking(input: MixInput): boolean {
+    for (let i = 0; i < this.#talking.length; i++) if ((this.#talking[i] as InputSlot).input === input) return true;
+    return false;
+  }
+
+  #isWhisperedTo(listener: MixParty): boolean {
+    for (let i = 0; i < this.#whispering.length; i++) if ((this.#whispering[i] as InputSlot).party.speaksTo(listener)) return true;
+    return false;
+  }
+
+  /** Summed up for this listener alone. */
+  #ownMix(slot: OutputSlot, shared: SharedEncode): Uint8Array {
+    if (this.#prompts.length > 0) this.#own.set(this.#prompted);
+    else this.#own.fill(0);
+    this.#addHeard(this.#talking, slot);
+    this.#addHeard(this.#whispering, slot);
+    encode(this.#own, shared.law, shared.scratch);
+    return shared.scratch;
+  }
+
+  #addHeard(talkers: InputSlot[], { output, party }: OutputSlot): void {
+    for (let i = 0; i < talkers.length; i++) {
+      const talker = talkers[i] as InputSlot;
+      if (talker.input !== output.ownVoice && party.hears(talker.party) && talker.party.speaksTo(party)) add(this.#own, talker.input.pcm);
+    }
+  }
+}
+
+function removeWhere<T>(list: T[], matches: (each: T) => boolean): void {
+  const index = list.findIndex(matches);
+  if (index >= 0) list.splice(index, 1);
+}
+
+function add(sum: Int32Array, pcm: Int16Array): void {
+  for (let i = 0; i < FRAME_SAMPLES; i++) sum[i] = (sum[i] as number) + (pcm[i] as number);
 }
 
 function saturate(sample: number): number {
   return sample > 32767 ? 32767 : sample < -32768 ? -32768 : sample;
 }
 
-function encodeSum(sum: Int32Array, shared: SharedEncode): void {
-  const { toCode } = shared.law;
-  for (let i = 0; i < FRAME_SAMPLES; i++) shared.codes[i] = toCode[saturate(sum[i] as number) & 0xffff] as number;
-  shared.ready = true;
+function encode(sum: Int32Array, { toCode }: G711, codes: Uint8Array): void {
+  for (let i = 0; i < FRAME_SAMPLES; i++) codes[i] = toCode[saturate(sum[i] as number) & 0xffff] as number;
 }
 
 function encodeWithout(sum: Int32Array, own: Int16Array, shared: SharedEncode): void {

@@ -4,13 +4,17 @@ import type { RoomSid, TrackSid } from '../../base/sid.ts';
 import type { RequestBody, RequestResult, WorkerEvent, WorkerHandlers, WorkerSettings } from '../ipc.ts';
 import { Ticker } from '../mix/ticker.ts';
 import { ClipSource, silenceSource, ToneSource, type PcmSource } from '../play/pcm-source.ts';
+import { ringbackClip } from '../play/ringback.ts';
 import { PromptStore } from '../play/prompt-store.ts';
-import { MediaError, type PlayOutcome, type PromptSource } from '../protocol.ts';
+import { MediaError, type PlayOutcome, type PromptSource, type RoomVoice } from '../protocol.ts';
 import { PhoneTransport } from '../transport/phone-transport.ts';
 import { PipeTransport } from '../transport/pipe-transport.ts';
 import { PortPool } from '../transport/port-pool.ts';
 import { createBrowserTransport, type BrowserTransport } from './browser-port.ts';
 import { MediaRoom } from './media-room.ts';
+
+/** What a recording begins with. */
+const BEEP = { frequencyHz: 1000, durationMs: 250, levelDbov: -15 };
 
 interface PhoneEntry {
   phone: PhoneTransport;
@@ -37,6 +41,8 @@ export class MediaFloor {
   readonly #phones = new Map<string, PhoneEntry>();
   readonly #rooms = new Map<RoomSid, MediaRoom>();
   readonly #browsers = new Map<string, BrowserEntry>();
+  /** Prompts of rooms that are still being read, by the control side's number, which is unique in this worker. */
+  readonly #loading = new Set<number>();
 
   constructor(settings: WorkerSettings, deps: { clock: Clock; log: Log; emit: (event: WorkerEvent) => void }) {
     this.#settings = settings;
@@ -56,6 +62,7 @@ export class MediaFloor {
     stopPlay: ({ phoneId, playId }) => done(this.#stopPlay(phoneId, playId)),
     sendDigits: async ({ phoneId, digits }) => done(await this.#phone(phoneId).phone.sendDigits(digits)),
     joinRoom: (body) => done(this.#joinRoom(body)),
+    setRoomVoice: ({ phoneId, voice }) => done(this.#setRoomVoice(this.#phone(phoneId), voice)),
     leaveRoom: ({ phoneId }) => done(this.#leaveRoom(this.#phone(phoneId))),
     phoneStats: ({ phoneId }) => this.#phone(phoneId).phone.stats(),
     closePhone: ({ phoneId }) => done(this.#closePhone(phoneId)),
@@ -64,6 +71,8 @@ export class MediaFloor {
     closePipe: ({ phoneId }) => done(this.#closePipe(this.#phone(phoneId))),
     createRoom: ({ roomSid }) => done(this.#createRoom(roomSid)),
     closeRoom: ({ roomSid }) => done(this.#closeRoom(roomSid)),
+    playRoom: (body) => this.#playRoom(body),
+    stopRoomPlay: ({ roomSid, playId }) => done(this.#stopRoomPlay(roomSid, playId)),
     createBrowser: (body) => this.#createBrowser(body),
     restartIce: ({ browserId, remote }) => this.#browser(browserId).restartIce(remote),
     setReceiveTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setReceiveTracks(tracks)),
@@ -129,7 +138,8 @@ export class MediaFloor {
   async #promptSource(source: PromptSource, loops: number): Promise<PcmSource> {
     if (source.kind === 'tone') return new ToneSource(source, loops);
     if (source.kind === 'silence') return silenceSource(source.durationMs, loops);
-    if (source.kind !== 'file') throw new MediaError('bad-request', 'not built yet');
+    if (source.kind === 'ringback') return new ClipSource(ringbackClip(), loops);
+    if (source.kind === 'beep') return new ToneSource(BEEP, loops);
     return new ClipSource(await this.#prompts.load(source.path, source.contentType), loops);
   }
 
@@ -146,7 +156,11 @@ export class MediaFloor {
     this.#leaveRoom(entry);
     this.#closePipe(entry);
     entry.room = room;
-    room.addPhone(entry.phone, body.trackSid);
+    room.addPhone(entry.phone, body);
+  }
+
+  #setRoomVoice(entry: PhoneEntry, voice: RoomVoice): void {
+    entry.room?.setVoice(entry.phone, voice);
   }
 
   #leaveRoom(entry: PhoneEntry): void {
@@ -182,6 +196,22 @@ export class MediaFloor {
     const activeSpeakerChanged = (trackSid: TrackSid | null): void =>
       this.#emit({ type: 'activeSpeakerChanged', roomSid, trackSid });
     this.#rooms.set(roomSid, new MediaRoom({ roomSid, ticker: this.#ticker, activeSpeakerChanged }));
+  }
+
+  async #playRoom(body: RequestBody<'playRoom'>): Promise<PlayOutcome> {
+    const { roomSid, playId } = body;
+    const room = this.#room(roomSid);
+    this.#loading.add(playId);
+    const source = await this.#promptSource(body.source, body.loops).catch((error: unknown) => {
+      this.#loading.delete(playId);
+      throw error;
+    });
+    const wanted = this.#loading.delete(playId);
+    return wanted && this.#rooms.get(roomSid) === room ? room.play(playId, source) : 'stopped';
+  }
+
+  #stopRoomPlay(roomSid: RoomSid, playId: number): void {
+    if (!this.#loading.delete(playId)) this.#rooms.get(roomSid)?.stopPlay(playId);
   }
 
   #closeRoom(roomSid: RoomSid): void {

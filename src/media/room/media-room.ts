@@ -2,13 +2,19 @@ import type { RoomSid, TrackSid } from '../../base/sid.ts';
 import type { TrackRegistry, TrackSink, TrackSource } from '../forward/track.ts';
 import { ActiveSpeaker } from '../mix/active-speaker.ts';
 import { BrowserVoice } from '../mix/browser-voice.ts';
-import { RoomMixer } from '../mix/room-mixer.ts';
+import { MixParty } from '../mix/mix-party.ts';
+import { PromptVoice } from '../mix/prompt-voice.ts';
+import { RoomMixer, type MixTap } from '../mix/room-mixer.ts';
 import type { Ticked, Ticker } from '../mix/ticker.ts';
+import type { PcmSource } from '../play/pcm-source.ts';
+import type { PlayOutcome, RoomVoice } from '../protocol.ts';
+import { SILENCE_DBOV } from '../codec/level.ts';
 import type { PhoneTransport } from '../transport/phone-transport.ts';
 import { PhoneTrack } from './phone-track.ts';
 
 interface PhoneMember {
   phone: PhoneTransport;
+  party: MixParty;
   track: PhoneTrack;
 }
 
@@ -31,6 +37,7 @@ export class MediaRoom implements TrackRegistry, Ticked {
   readonly #waiting = new Map<TrackSid, Set<TrackSink>>();
   readonly #phones = new Map<string, PhoneMember>();
   readonly #browsers = new Map<TrackSid, BrowserMember>();
+  readonly #prompts = new Map<number, PromptVoice>();
 
   constructor(options: { roomSid: RoomSid; ticker: Ticker; activeSpeakerChanged: (trackSid: TrackSid | null) => void }) {
     this.roomSid = options.roomSid;
@@ -77,9 +84,9 @@ export class MediaRoom implements TrackRegistry, Ticked {
 
   #browserAudioAdded(source: TrackSource): void {
     const voice = new BrowserVoice({ ended: () => this.#browserAudioRemoved(source.trackSid) });
-    voice.needed = this.#phones.size > 0;
+    voice.needed = this.#isMixNeeded;
     this.#browsers.set(source.trackSid, { source, voice });
-    this.#mixer.addInput(voice);
+    this.#mixer.addInput(voice, new MixParty(source.trackSid));
     source.addSink(voice);
     this.#ticker.add(this);
   }
@@ -100,16 +107,22 @@ export class MediaRoom implements TrackRegistry, Ticked {
     return this.#phones.size;
   }
 
-  addPhone(phone: PhoneTransport, trackSid: TrackSid): void {
-    const track = new PhoneTrack(trackSid);
-    this.#phones.set(phone.id, { phone, track });
+  addPhone(phone: PhoneTransport, options: { trackSid: TrackSid; voice: RoomVoice }): void {
+    const party = new MixParty(options.trackSid);
+    party.setVoice(options.voice);
+    const track = new PhoneTrack(party);
+    this.#phones.set(phone.id, { phone, party, track });
     phone.enterRoom(track);
     this.addSource(track);
-    this.#mixer.addInput(phone.voice);
-    this.#mixer.addOutput(phone);
+    this.#mixer.addInput(phone.voice, party);
+    this.#mixer.addOutput(phone, party);
     this.#ticker.remove(phone.idle);
-    this.#ticker.add(this);
-    for (const browser of this.#browsers.values()) browser.voice.needed = true;
+    this.#needsChanged();
+  }
+
+  /** Everybody's next mix obeys. */
+  setVoice(phone: PhoneTransport, voice: RoomVoice): void {
+    this.#phones.get(phone.id)?.party.setVoice(voice);
   }
 
   /** The phone goes on in the ticker's hands, with silence. */
@@ -124,23 +137,65 @@ export class MediaRoom implements TrackRegistry, Ticked {
     member.track.ended();
     this.#speaker.remove(member.track.trackSid);
     this.#ticker.add(phone.idle);
-    if (this.#phones.size === 0) for (const browser of this.#browsers.values()) browser.voice.needed = false;
+    this.#needsChanged();
   }
 
   close(): void {
     for (const { phone } of [...this.#phones.values()]) this.removePhone(phone);
     for (const trackSid of [...this.#browsers.keys()]) this.#browserAudioRemoved(trackSid);
+    for (const playId of [...this.#prompts.keys()]) this.stopPlay(playId);
     this.#ticker.remove(this);
     this.#waiting.clear();
+  }
+
+  // ------------------------------------------------------------------------------------------- prompts, recordings
+
+  /** Heard by every phone that is not held; resolves when it came to its end or was stopped. Several at a time. */
+  play(playId: number, source: PcmSource): Promise<PlayOutcome> {
+    return new Promise((resolve) => {
+      const prompt = new PromptVoice(source, (outcome) => {
+        this.#prompts.delete(playId);
+        this.#mixer.removePrompt(prompt);
+        resolve(outcome);
+      });
+      this.#prompts.set(playId, prompt);
+      this.#mixer.addPrompt(prompt);
+      this.#ticker.add(this);
+    });
+  }
+
+  stopPlay(playId: number): void {
+    this.#prompts.get(playId)?.end('stopped');
+  }
+
+  addTap(tap: MixTap): void {
+    this.#mixer.addTap(tap);
+    this.#needsChanged();
+  }
+
+  removeTap(tap: MixTap): void {
+    this.#mixer.removeTap(tap);
+    this.#needsChanged();
+  }
+
+  get #isMixNeeded(): boolean {
+    return this.#phones.size > 0 || this.#mixer.tapped;
+  }
+
+  /** Browsers are decoded while a phone or a recording listens. */
+  #needsChanged(): void {
+    const needed = this.#isMixNeeded;
+    for (const { voice } of this.#browsers.values()) voice.needed = needed;
+    if (needed) this.#ticker.add(this);
   }
 
   // --------------------------------------------------------------------------------------------------------- steps
 
   tick(nowMs: number): void {
-    if (this.#phones.size > 0) this.#mixer.tick(nowMs);
-    for (const { phone, track } of this.#phones.values()) this.#speaker.level(track.trackSid, phone.voice.levelDbov, nowMs);
+    if (this.#phones.size > 0 || this.#mixer.busy) this.#mixer.tick(nowMs);
+    for (const { phone, party } of this.#phones.values()) this.#speaker.level(party.trackSid, party.isPublic ? phone.voice.levelDbov : SILENCE_DBOV, nowMs);
     for (const [trackSid, { voice }] of this.#browsers) this.#speaker.level(trackSid, voice.levelAt(nowMs), nowMs);
     if (this.#speaker.decide(nowMs)) this.#activeSpeakerChanged(this.#speaker.current);
-    if (this.#phones.size === 0 && this.#browsers.size === 0) this.#ticker.remove(this);
+    if (this.#phones.size === 0 && this.#browsers.size === 0 && !this.#mixer.busy) this.#ticker.remove(this);
   }
 }

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { newSid } from '../../base/sid.ts';
 import { FakeClock } from '../../testing/fake-clock.ts';
 import { muLawOf, RtpCaller, tonePower } from '../../testing/rtp-caller.ts';
+import { MixParty } from '../mix/mix-party.ts';
 import { RoomMixer } from '../mix/room-mixer.ts';
 import { ToneSource } from '../play/pcm-source.ts';
 import type { PhoneRemote } from '../protocol.ts';
@@ -94,11 +96,12 @@ describe('a tap on a phone', () => {
     const { phone, remote, hum } = await leg();
     const mixer = new RoomMixer();
     phone.enterRoom({ packetReceived: () => {} });
-    mixer.addInput(phone.voice);
-    mixer.addOutput(phone);
+    const party = new MixParty(newSid('MT'));
+    mixer.addInput(phone.voice, party);
+    mixer.addOutput(phone, party);
     const tone = new ToneSource({ frequencyHz: 700, durationMs: 60_000, levelDbov: -15 });
     const pcm = new Int16Array(160);
-    mixer.addInput({ pcm, levelDbov: -15, pull: () => tone.read(pcm) > 0 });
+    mixer.addInput({ pcm, levelDbov: -15, pull: () => tone.read(pcm) > 0 }, new MixParty(newSid('MT')));
     const ear = new Ear();
     phone.addTap(ear);
     await hum(500, (nowMs) => mixer.tick(nowMs));
