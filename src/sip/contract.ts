@@ -7,6 +7,8 @@ export type SipTransportName = 'udp' | 'tcp';
 export interface SipUserAgentEvents {
   /** A new INVITE outside a dialog that passed the checks of the message and transaction layers. 100 was sent. */
   incomingCall: [call: IncomingSipCall];
+  /** A REGISTER. Without a listener, or when it leaves the request unanswered, the answer is 403. */
+  registering: [register: IncomingSipRegister];
 }
 
 export interface SipUserAgent extends Emitter<SipUserAgentEvents> {
@@ -16,6 +18,8 @@ export interface SipUserAgent extends Emitter<SipUserAgentEvents> {
   readonly ports: { udp: number; tcp: number };
   /** Sends an INVITE. The call is returned at once; failures arrive as `ended`, a URI or header that cannot be sent as `rejected` with 400. */
   call(options: OutgoingSipCallOptions): OutgoingSipCall;
+  /** Phones registered under an address that `IncomingSipRegister.accept` was given, most wanted first. */
+  contactsOf(address: string): SipContact[];
   /** Live dialogs and transactions; all 0 when nothing leaks. */
   counts(): { dialogs: number; transactions: number; connections: number };
   /** Ends what is left (BYE, CANCEL, 503), closes sockets. */
@@ -38,6 +42,32 @@ export interface OutgoingSipCallOptions {
   credentials?: { username: string; password: string };
   /** CANCEL after this time without a final answer, ended with cause `ring-timeout`. Default 180000. */
   ringTimeoutMs?: number;
+}
+
+/** What is kept of the passwords of a user (`makeDigestSecret`); none for a stranger, several for a user of several lists. */
+export type SipSecretLookup = (username: string) => readonly { md5: string; sha256: string }[];
+
+/** Whether a request proved its sender (Digest). When not, it was answered already: 401 or 407 asked for proof, 403 refused it. */
+export type SipAuthentication = { verified: true; username: string } | { verified: false; reason: 'asked' | 'wrong' | 'limited'; username: string | null };
+
+export interface IncomingSipRegister {
+  readonly requestUriHost: string;
+  /** The address-of-record that is registered. */
+  readonly to: SipParty;
+  readonly source: SipSource;
+  /** Whether it was answered. */
+  readonly answered: boolean;
+  authenticate(secretsOf: SipSecretLookup): SipAuthentication;
+  /** Binds its contacts to `address`, any text of the listener's choice, and answers (RFC 3261 §10.3). */
+  accept(address: string): void;
+  reject(statusCode: number, reasonPhrase?: string): void;
+}
+
+/** A registered phone: both go into `call` as they are. */
+export interface SipContact {
+  /** Its Contact, for `to`. */
+  uri: string;
+  outboundProxy: string;
 }
 
 /** Why a SIP call is over. */
@@ -118,6 +148,8 @@ export interface IncomingSipCall extends SipCallBase<SipCallEvents> {
   header(name: string): string[];
   /** All headers as they came, for SipHeader_X-… parameters. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
+  /** Asks for proof by Digest (407). Unless it is verified the call is refused thereby, with or without a new challenge. */
+  authenticate(secretsOf: SipSecretLookup): SipAuthentication;
   /** 180 (default) or 183 with early media. May be repeated. */
   ring(options?: { statusCode?: 180 | 183; body?: SipBody }): void;
   /** 200 with the answer, or with an offer when `body` was null. Retransmitted until ACK. */
@@ -151,6 +183,8 @@ export interface SipUserAgentOptions {
   publicAddress?: string;
   /** Server and User-Agent header. */
   product: string;
+  /** Digest algorithms to offer, most wanted first. Default MD5 alone: phones give up on a list that begins with one they do not know. */
+  digestAlgorithms?: readonly ('MD5' | 'SHA-256')[];
   /** Called for an INVITE before `incomingCall`, to refuse cheaply: overload (503) or unknown domain. */
   admit?: (request: { requestUri: string; source: SipSource }) => { statusCode: number; reasonPhrase?: string; headers?: [string, string][] } | null;
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { DialogTable } from './dialog/dialog-table.ts';
+import type { DigestGuard } from './digest/guard.ts';
 import { newBranch, type Identity } from './identity.ts';
 import type { SipRequest } from './message/message.ts';
 import type { ClientTransaction, ClientUser, TransactionLayer } from './transaction/layer.ts';
@@ -13,6 +14,7 @@ export interface SipCore {
   readonly identity: Identity;
   readonly layer: TransactionLayer;
   readonly dialogs: DialogTable;
+  readonly guard: DigestGuard;
 }
 
 /** Puts our Via on top and the product at the end, then starts the client transaction. */

@@ -5,7 +5,7 @@ import { bracket } from './message/uri.ts';
 import { MAGIC_COOKIE } from './message/via.ts';
 
 /** Methods we answer, for Allow. */
-export const METHODS = ['INVITE', 'ACK', 'BYE', 'CANCEL', 'OPTIONS', 'INFO', 'UPDATE'] as const;
+export const METHODS = ['INVITE', 'ACK', 'BYE', 'CANCEL', 'OPTIONS', 'INFO', 'UPDATE', 'REGISTER', 'NOTIFY'] as const;
 export const ALLOW = METHODS.join(', ');
 
 /** How this user agent names itself in messages. */

@@ -13,7 +13,7 @@ export interface Refusal {
 
 /**
  * The answer to a request that belongs to no dialog of ours, in the order of RFC 3261 §8.2; null for an INVITE that may
- * become a call. OPTIONS is answered here too (§11.2).
+ * become a call and for a REGISTER. OPTIONS is answered here too (§11.2).
  */
 export function refusalOutsideDialog(request: SipRequest, core: MessageCore, state: { merged: boolean }): Refusal | null {
   const { method } = request;
@@ -23,6 +23,7 @@ export function refusalOutsideDialog(request: SipRequest, core: MessageCore, sta
   const unsupported = unsupportedOf(request);
   if (unsupported.length > 0) return { statusCode: 420, headers: [['Unsupported', unsupported.join(', ')]] };
   if (method === 'OPTIONS') return { statusCode: 200, headers: [['Allow', ALLOW], ACCEPT, ['Supported', '']] };
+  if (method === 'REGISTER') return null;
   if (method !== 'INVITE') return { statusCode: 481 };
   const media = refusalOfMedia(request);
   if (media) return media;

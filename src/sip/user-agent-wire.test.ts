@@ -387,7 +387,7 @@ describe('inside a call', () => {
 
 describe('outside a call', () => {
   it.each([
-    ['OPTIONS', {}, '200', /^Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE$/m],
+    ['OPTIONS', {}, '200', /^Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER, NOTIFY$/m],
     ['SUBSCRIBE', {}, '405', /^Allow: INVITE/m],
     ['REFER', {}, '405', /^Allow: INVITE/m],
     ['BYE', { toTag: 'x' }, '481', /./],

@@ -5,9 +5,10 @@ import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { IncomingCall } from './call/incoming-call.ts';
 import { OutgoingCall } from './call/outgoing-call.ts';
-import type { OutgoingSipCall, OutgoingSipCallOptions, SipSource, SipUserAgent, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
+import type { OutgoingSipCall, OutgoingSipCallOptions, SipContact, SipSource, SipUserAgent, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
 import type { SipCore } from './core.ts';
 import { DialogTable } from './dialog/dialog-table.ts';
+import { DigestGuard } from './digest/guard.ts';
 import { Identity, newTag } from './identity.ts';
 import { buildResponse } from './message/build.ts';
 import { LIMITS, type SipRequest, type SipResponse } from './message/message.ts';
@@ -15,9 +16,14 @@ import { parseMessage } from './message/parse.ts';
 import { readCore, requestDefect, type MessageCore } from './message/request-core.ts';
 import { withSource } from './message/via.ts';
 import { refusalOutsideDialog, viaOfUnreadable, type Refusal } from './refusals.ts';
+import { routeTo } from './registration/contact-route.ts';
+import { IncomingRegister } from './registration/incoming-register.ts';
+import { Registrar } from './registration/registrar.ts';
 import { TransactionLayer, type MessageSender, type ServerTransaction } from './transaction/layer.ts';
 import { advertisedAddress, Transports } from './transport/transports.ts';
 
+/** How often registrations that ran out are looked for. */
+const SWEEP_MS = 60_000;
 /** How long `stop` waits for answers to its BYE and CANCEL. */
 const STOP_WAIT_MS = 1_500;
 const STOP_POLL_MS = 20;
@@ -51,6 +57,8 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
   readonly #calls = new Set<IncomingCall | OutgoingCall>();
   /** Calls that may still be cancelled, by the transaction of their INVITE. */
   readonly #byInvite = new WeakMap<ServerTransaction, IncomingCall>();
+  readonly #registrar = new Registrar();
+  #sweptMs = 0;
   #stopping = false;
 
   constructor(carrier: Parameters<typeof createSipUserAgentOver>[0], options: SipUserAgentOptions, deps: { clock: Clock; log: Log }) {
@@ -60,7 +68,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
     this.#transports = carrier((bytes, source) => this.#received(bytes, source));
     const addressFor = advertisedAddress(options.publicAddress ?? options.bindAddress);
     const identity = new Identity({ product: options.product, addressFor, ports: () => this.#transports.ports });
-    this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable() };
+    this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable(), guard: new DigestGuard(options.digestAlgorithms) };
   }
 
   get ports(): { udp: number; tcp: number } {
@@ -76,6 +84,11 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
     this.#calls.add(call);
     if (this.#stopping) queueMicrotask(() => call.serverStopped());
     return call;
+  }
+
+  contactsOf(address: string): SipContact[] {
+    const { clock, layer } = this.#core;
+    return this.#registrar.bindings(address, clock.nowMs()).map((binding) => routeTo(binding, (source) => layer.hasConnection(source)));
   }
 
   counts(): { dialogs: number; transactions: number; connections: number } {
@@ -130,10 +143,12 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
       if (transaction) dialog.requestReceived(transaction);
       return;
     }
-    const refusal = refusalOutsideDialog(request, core, { merged: core.toTag === '' && this.#core.layer.isMerged(core) }) ?? this.#refusalOfInvite(request, source);
+    const refusal = refusalOutsideDialog(request, core, { merged: core.toTag === '' && this.#core.layer.isMerged(core) }) ?? (request.method === 'INVITE' ? this.#refusalOfInvite(request, source) : this.#refusalOfRegister());
     if (refusal) return this.#refuse(request, core, { source, refusal });
     const transaction = this.#core.layer.serve(request, core, source);
-    if (transaction) this.#inviteReceived(transaction);
+    if (!transaction) return;
+    if (request.method === 'INVITE') this.#inviteReceived(transaction);
+    else this.#registerReceived(transaction);
   }
 
   /** What the owner of this user agent, or its state, has against a call. */
@@ -153,6 +168,22 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
     this.#calls.add(call);
     this.#byInvite.set(transaction, call);
     this.emit('incomingCall', call);
+  }
+
+  #refusalOfRegister(): Refusal | null {
+    if (this.#stopping) return { statusCode: 503, headers: [['Retry-After', '10']] };
+    return this.listenerCount('registering') === 0 ? { statusCode: 403 } : null;
+  }
+
+  #registerReceived(transaction: ServerTransaction): void {
+    const nowMs = this.#core.clock.nowMs();
+    if (nowMs - this.#sweptMs > SWEEP_MS) {
+      this.#sweptMs = nowMs;
+      this.#registrar.sweep(nowMs);
+    }
+    const register = new IncomingRegister(this.#core, transaction, this.#registrar);
+    this.emit('registering', register);
+    register.reject(403);
   }
 
   /** RFC 3261 §9.2. */

@@ -1,9 +1,10 @@
 import type { Timer } from '../../base/clock.ts';
 import { Emitter } from '../../base/emitter.ts';
-import type { IncomingSipCall, SipBody, SipCallEvents, SipEnding, SipParty, SipSource } from '../contract.ts';
+import type { IncomingSipCall, SipAuthentication, SipBody, SipCallEvents, SipEnding, SipParty, SipSecretLookup, SipSource } from '../contract.ts';
 import type { SipCore } from '../core.ts';
 import { dialogOfServer } from '../dialog/dialog.ts';
 import { DialogSession, type SessionOwner } from '../dialog/session.ts';
+import { authenticate } from '../digest/authenticate.ts';
 import { ALLOW, newTag } from '../identity.ts';
 import { bodyOf } from '../message/body.ts';
 import { buildResponse, type ResponseOptions } from '../message/build.ts';
@@ -67,6 +68,12 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
 
   header(name: string): string[] {
     return this.#transaction.request.headers.lines(headerKey(name));
+  }
+
+  authenticate(secretsOf: SipSecretLookup): SipAuthentication {
+    const { authentication, refusal } = authenticate(this.#core, this.#transaction, { proxy: true, secretsOf });
+    if (refusal) this.reject(refusal.statusCode, refusal.reasonPhrase, refusal.headers);
+    return authentication;
   }
 
   ring(options: { statusCode?: 180 | 183; body?: SipBody } = {}): void {

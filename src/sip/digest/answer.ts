@@ -14,6 +14,11 @@ export interface DigestChallenge {
 export type DigestAlgorithm = 'MD5' | 'SHA-256' | 'SHA-512-256';
 
 const HASH: Record<DigestAlgorithm, string> = { MD5: 'md5', 'SHA-256': 'sha256', 'SHA-512-256': 'sha512-256' };
+
+/** H of RFC 7616 §3.3: lower-case hexadecimal. */
+export function digestHash(algorithm: DigestAlgorithm, text: string): string {
+  return createHash(HASH[algorithm]).update(text).digest('hex');
+}
 const STRENGTH: DigestAlgorithm[] = ['MD5', 'SHA-256', 'SHA-512-256'];
 
 /** Null for another scheme, an algorithm we do not speak (`-sess` among them), or only `qop=auth-int`. */
@@ -52,7 +57,7 @@ export interface DigestAnswerInput {
 /** Value of an Authorization or Proxy-Authorization header (RFC 7616 §3.4). */
 export function answerChallenge(input: DigestAnswerInput): string {
   const { challenge, credentials, method, uri, cnonce } = input;
-  const hash = (text: string): string => createHash(HASH[challenge.algorithm]).update(text).digest('hex');
+  const hash = (text: string): string => digestHash(challenge.algorithm, text);
   const nc = input.nonceCount.toString(16).padStart(8, '0');
   const secret = hash(`${credentials.username}:${challenge.realm}:${credentials.password}`);
   const middle = challenge.qopAuth ? `${challenge.nonce}:${nc}:${cnonce}:auth` : challenge.nonce;

@@ -1,5 +1,5 @@
 import { Emitter } from '../../base/emitter.ts';
-import type { IncomingSipCall, OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipCallEvents, SipUserAgent, SipUserAgentEvents } from '../../sip/contract.ts';
+import type { IncomingSipCall, SipAuthentication, SipContact, SipSecretLookup, OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipCallEvents, SipUserAgent, SipUserAgentEvents } from '../../sip/contract.ts';
 
 const OFFER = ['v=0', 'o=- 1 1 IN IP4 198.51.100.7', 's=-', 'c=IN IP4 198.51.100.7', 't=0 0', 'm=audio 4000 RTP/AVP 0 101', 'a=rtpmap:101 telephone-event/8000', ''].join('\r\n');
 
@@ -37,6 +37,17 @@ export class FakeIncomingCall extends Emitter<SipCallEvents> implements Incoming
 
   header(name: string): string[] {
     return this.headers.filter(([known]) => known.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
+  }
+
+  /** Who the phone says it is; null sends no credentials. */
+  proof: { username: string; secret: string } | null = null;
+
+  /** The proof holds when its secret is the md5 of one that is kept. */
+  authenticate(secretsOf: SipSecretLookup): SipAuthentication {
+    const { proof } = this;
+    if (proof && secretsOf(proof.username).some(({ md5 }) => md5 === proof.secret)) return { verified: true, username: proof.username };
+    this.reject(proof ? 403 : 407);
+    return { verified: false, reason: proof ? 'wrong' : 'asked', username: proof?.username ?? null };
   }
 
   ring(): void {
@@ -116,6 +127,13 @@ export class FakeOutgoingCall extends Emitter<OutgoingSipCallEvents> implements 
 export class FakeUserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
   readonly ports = { udp: 5060, tcp: 5060 };
   readonly placed: FakeOutgoingCall[] = [];
+
+  /** By address. */
+  readonly registered = new Map<string, SipContact[]>();
+
+  contactsOf(address: string): SipContact[] {
+    return this.registered.get(address) ?? [];
+  }
 
   start(): Promise<void> {
     return Promise.resolve();

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { routeTo } from './contact-route.ts';
+import { Registrar, type RegisterRequest } from './registrar.ts';
+
+const SOURCE = { transport: 'udp' as const, address: '203.0.113.9', port: 40_000 };
+const CONTACT = '<sip:alice@10.0.0.5:5060>';
+
+function register(over: Partial<RegisterRequest> = {}): RegisterRequest {
+  return { callId: 'a', cseq: 1, contacts: [CONTACT], expires: undefined, source: SOURCE, ...over };
+}
+
+function urisOf(registrar: Registrar, nowMs: number): string[] {
+  return registrar.bindings('alice', nowMs).map(({ uri }) => uri);
+}
+
+describe('a registrar', () => {
+  it('binds a contact for an hour by default, and no longer', () => {
+    const registrar = new Registrar();
+    registrar.register('alice', register({ expires: '100000' }), 0);
+    expect(urisOf(registrar, 3_599_999)).toEqual(['sip:alice@10.0.0.5:5060']);
+    expect(urisOf(registrar, 3_600_000)).toEqual([]);
+    expect(registrar.size).toBe(0);
+  });
+
+  it('asks for a longer time than a moment', () => {
+    const registrar = new Registrar();
+    expect(registrar.register('alice', register({ expires: '30' }), 0)).toEqual({ statusCode: 423, minExpiresS: 60 });
+    expect(registrar.register('alice', register({ contacts: [`${CONTACT};expires=59`] }), 0).statusCode).toBe(423);
+    expect(urisOf(registrar, 0)).toEqual([]);
+  });
+
+  it('lists the most wanted contact first, without contacts it only tells', () => {
+    const registrar = new Registrar();
+    registrar.register('alice', register({ contacts: ['<sip:alice@10.0.0.5>;q=0.2', '<sip:alice@10.0.0.6>;q=0.9'] }), 0);
+    const told = registrar.register('alice', register({ contacts: [], cseq: 2 }), 1);
+    expect(told.statusCode === 200 && told.bindings.map(({ uri }) => uri)).toEqual(['sip:alice@10.0.0.6', 'sip:alice@10.0.0.5']);
+  });
+
+  it('takes contacts away one by one or all at once', () => {
+    const registrar = new Registrar();
+    registrar.register('alice', register({ contacts: ['<sip:alice@10.0.0.5>', '<sip:alice@10.0.0.6>'] }), 0);
+    registrar.register('alice', register({ contacts: ['<sip:alice@10.0.0.6>;expires=0'], cseq: 2 }), 0);
+    expect(urisOf(registrar, 0)).toEqual(['sip:alice@10.0.0.5']);
+    expect(registrar.register('alice', register({ contacts: ['*'], cseq: 3 }), 0).statusCode).toBe(400);
+    expect(registrar.register('alice', register({ contacts: ['*'], expires: '0', cseq: 3 }), 0).statusCode).toBe(200);
+    expect(urisOf(registrar, 0)).toEqual([]);
+  });
+
+  it('a request that was overtaken changes nothing', () => {
+    const registrar = new Registrar();
+    registrar.register('alice', register({ cseq: 7 }), 0);
+    expect(registrar.register('alice', register({ cseq: 6, expires: '0' }), 0).statusCode).toBe(500);
+    expect(urisOf(registrar, 0)).toHaveLength(1);
+    // A phone that started anew has another Call-ID and counts from one.
+    expect(registrar.register('alice', register({ callId: 'b', cseq: 1, expires: '0' }), 0).statusCode).toBe(200);
+    expect(urisOf(registrar, 0)).toHaveLength(0);
+  });
+
+  it('keeps ten contacts, the newest', () => {
+    const registrar = new Registrar();
+    for (let n = 0; n < 12; n++) registrar.register('alice', register({ callId: `c${n}`, contacts: [`<sip:alice@10.0.0.${n}>`] }), n);
+    const kept = urisOf(registrar, 20);
+    expect(kept).toHaveLength(10);
+    expect(kept[0]).toBe('sip:alice@10.0.0.11');
+    expect(kept).not.toContain('sip:alice@10.0.0.1');
+  });
+
+  it.each(['<tel:+1555>', '<sips:alice@10.0.0.5>', '<sip:alice@10.0.0.5?X=y>', 'nonsense'])('%s is no contact of ours', (contact) => {
+    expect(new Registrar().register('alice', register({ contacts: [contact] }), 0).statusCode).toBe(400);
+  });
+});
+
+describe('the way to a registered phone', () => {
+  const wayOf = (contact: string, source: RegisterRequest['source'], open = false) => {
+    const registrar = new Registrar();
+    registrar.register('alice', register({ contacts: [contact], source }), 0);
+    return routeTo(registrar.bindings('alice', 0)[0]!, () => open).outboundProxy;
+  };
+  it('behind NAT is where its packets come from', () => expect(wayOf(CONTACT, SOURCE)).toBe('sip:203.0.113.9:40000'));
+  it('is its contact when that names where it is', () => expect(wayOf('<sip:alice@203.0.113.9:5070>', SOURCE)).toBe('sip:203.0.113.9:5070'));
+  it('over TCP is the connection it opened, while that lasts', () => {
+    const tcp = { ...SOURCE, transport: 'tcp' as const };
+    expect(wayOf('<sip:alice@10.0.0.5:5060;transport=tcp>', tcp, true)).toBe('sip:203.0.113.9:40000;transport=tcp');
+    expect(wayOf('<sip:alice@10.0.0.5:5060;transport=tcp>', tcp, false)).toBe('sip:10.0.0.5:5060;transport=tcp');
+  });
+});

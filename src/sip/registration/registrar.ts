@@ -1,0 +1,143 @@
+import type { SipSource } from '../contract.ts';
+import { parseNumber } from '../message/grammar.ts';
+import { parseNameAddr } from '../message/name-addr.ts';
+import { parseSipUri, type SipUri } from '../message/uri.ts';
+
+export const DEFAULT_EXPIRES_S = 3600;
+export const MIN_EXPIRES_S = 60;
+export const MAX_EXPIRES_S = 3600;
+const MAX_CONTACTS = 10;
+const MAX_ADDRESSES = 50_000;
+
+/** One phone of an address-of-record. */
+export interface Binding {
+  /** Contact URI, verbatim. */
+  readonly uri: string;
+  /** Tells contacts apart: user, host, port and transport of the URI. */
+  readonly key: string;
+  readonly callId: string;
+  readonly cseq: number;
+  /** 0–1, default 1. */
+  readonly q: number;
+  readonly expiresAtMs: number;
+  readonly updatedAtMs: number;
+  /** Where the REGISTER came from. */
+  readonly source: SipSource;
+}
+
+/** What a REGISTER says, its sender verified. */
+export interface RegisterRequest {
+  callId: string;
+  cseq: number;
+  /** Values of Contact; none: only asks. */
+  contacts: readonly string[];
+  /** Expires header. */
+  expires: string | undefined;
+  source: SipSource;
+}
+
+export type RegisterOutcome =
+  | { statusCode: 200; bindings: Binding[] }
+  | { statusCode: 400; reasonPhrase: string }
+  | { statusCode: 423; minExpiresS: number }
+  /** A REGISTER that was overtaken by a later one of the same phone. */
+  | { statusCode: 500; reasonPhrase: string }
+  | { statusCode: 503 };
+
+interface Change {
+  key: string;
+  /** Null: taken away. */
+  binding: Binding | null;
+}
+
+/** Bindings by address-of-record (RFC 3261 §10.3). The address is any text that the owner of the user agent chose. Pure. */
+export class Registrar {
+  readonly #byAddress = new Map<string, Map<string, Binding>>();
+
+  /** Addresses with a binding, dead ones included until they are looked at. */
+  get size(): number {
+    return this.#byAddress.size;
+  }
+
+  register(address: string, request: RegisterRequest, nowMs: number): RegisterOutcome {
+    const known = this.#live(address, nowMs);
+    const changes = request.contacts.includes('*') ? removals(request, known) : updates(request, nowMs);
+    if (!Array.isArray(changes)) return changes;
+    // RFC 3261 §10.3 step 7: all or nothing.
+    for (const { key } of changes) {
+      const before = known.get(key);
+      if (before?.callId === request.callId && request.cseq <= before.cseq) return { statusCode: 500, reasonPhrase: 'CSeq Out Of Order' };
+    }
+    if (known.size === 0 && changes.length > 0 && this.#byAddress.size >= MAX_ADDRESSES) return { statusCode: 503 };
+    for (const change of changes) apply(known, change);
+    if (known.size === 0) this.#byAddress.delete(address);
+    else this.#byAddress.set(address, known);
+    return { statusCode: 200, bindings: ordered(known) };
+  }
+
+  /** Most wanted first: by q, then the newest. */
+  bindings(address: string, nowMs: number): Binding[] {
+    return ordered(this.#live(address, nowMs));
+  }
+
+  /** Forgets what has run out; call now and then. */
+  sweep(nowMs: number): void {
+    for (const address of [...this.#byAddress.keys()]) this.#live(address, nowMs);
+  }
+
+  #live(address: string, nowMs: number): Map<string, Binding> {
+    const all = this.#byAddress.get(address) ?? new Map<string, Binding>();
+    for (const [key, binding] of all) if (binding.expiresAtMs <= nowMs) all.delete(key);
+    if (all.size === 0) this.#byAddress.delete(address);
+    return all;
+  }
+}
+
+function ordered(bindings: ReadonlyMap<string, Binding>): Binding[] {
+  return [...bindings.values()].sort((a, b) => b.q - a.q || b.updatedAtMs - a.updatedAtMs);
+}
+
+/** The newest contacts stay when there are too many: a phone that got a new address leaves its old one behind. */
+function apply(known: Map<string, Binding>, { key, binding }: Change): void {
+  known.delete(key);
+  if (!binding) return;
+  known.set(key, binding);
+  const oldest = known.keys().next();
+  if (known.size > MAX_CONTACTS && !oldest.done) known.delete(oldest.value);
+}
+
+/** `Contact: *` with `Expires: 0` (§10.2.2). */
+function removals(request: RegisterRequest, known: ReadonlyMap<string, Binding>): Change[] | RegisterOutcome {
+  if (request.contacts.length !== 1 || request.expires?.trim() !== '0') return { statusCode: 400, reasonPhrase: 'Contact * Goes With Expires 0 Alone' };
+  return [...known.keys()].map((key) => ({ key, binding: null }));
+}
+
+function updates(request: RegisterRequest, nowMs: number): Change[] | RegisterOutcome {
+  if (request.contacts.length > MAX_CONTACTS) return { statusCode: 400, reasonPhrase: 'Too Many Contacts' };
+  const changes: Change[] = [];
+  for (const text of request.contacts) {
+    const contact = parseNameAddr(text);
+    const uri = contact && parseSipUri(contact.uri);
+    if (!contact || uri?.scheme !== 'sip' || uri.headers.length > 0) return { statusCode: 400, reasonPhrase: 'Contact Must Be A SIP URI' };
+    const expiresS = secondsOf(contact.params.get('expires') ?? request.expires);
+    if (expiresS > 0 && expiresS < MIN_EXPIRES_S) return { statusCode: 423, minExpiresS: MIN_EXPIRES_S };
+    const key = keyOf(uri);
+    const { callId, cseq, source } = request;
+    const binding = { uri: contact.uri, key, callId, cseq, q: qOf(contact.params.get('q')), expiresAtMs: nowMs + Math.min(expiresS, MAX_EXPIRES_S) * 1000, updatedAtMs: nowMs, source };
+    changes.push({ key, binding: expiresS === 0 ? null : binding });
+  }
+  return changes;
+}
+
+/** Malformed values count as the default (§10.2.1.1). */
+function secondsOf(text: string | undefined): number {
+  return parseNumber(text?.trim() ?? '', 2 ** 32 - 1) ?? DEFAULT_EXPIRES_S;
+}
+
+function qOf(text: string | undefined): number {
+  return text !== undefined && /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(text) ? Number(text) : 1;
+}
+
+function keyOf(uri: SipUri): string {
+  return `${uri.user}@${uri.host}:${uri.port ?? ''};${uri.params.get('transport')?.toLowerCase() ?? ''}`;
+}
