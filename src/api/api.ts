@@ -10,6 +10,7 @@ import { addRecordings } from './video-v1/recordings.ts';
 import { addRooms } from './video-v1/rooms.ts';
 import { addTracks } from './video-v1/tracks.ts';
 import { addAccounts } from './voice-2010/accounts.ts';
+import { addApplications } from './voice-2010/applications.ts';
 import { addCalls } from './voice-2010/calls.ts';
 import { addKeys } from './voice-2010/keys.ts';
 import { addNotifications } from './voice-2010/notifications.ts';
@@ -35,7 +36,7 @@ export function createApi(deps: ApiDeps): FastifyInstance {
   app.setNotFoundHandler((request, reply) => send(reply, notFound(pathOf(request))));
   app.get('/healthz', (_request, reply) => reply.code(deps.ready() ? 200 : 503).header('cache-control', 'no-store').send({ status: deps.ready() ? 'ok' : 'unavailable' }));
   const endpoints = new Endpoints(app, deps);
-  for (const add of [addAccounts, addCalls, addNotifications, addNumbers, addKeys, addRooms, addParticipants, addTracks, addRecordings]) add(endpoints, deps);
+  for (const add of [addAccounts, addApplications, addCalls, addNotifications, addNumbers, addKeys, addRooms, addParticipants, addTracks, addRecordings]) add(endpoints, deps);
   return app;
 }
 

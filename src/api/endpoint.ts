@@ -8,6 +8,8 @@ import { Form } from './form.ts';
 export interface ApiRequest {
   /** The account it acts for. */
   account: AccountRecord;
+  /** Whose credentials it came with: that account or the one that owns it. */
+  signedIn: AccountRecord;
   /** Path as it came, without the query. */
   path: string;
   /** Scheme, host and port that absolute URLs begin with. */
@@ -81,6 +83,7 @@ export class Endpoints {
     const parts = request.params as Record<string, string | undefined>;
     const part = (name: string): string => withoutSuffix(parts[name] ?? '', path.startsWith('/2010-04-01/'));
     return {
+      signedIn: who.account,
       account: parts['accountSid'] === undefined ? who.account : accountOfPath(part('accountSid'), who, this.#directory),
       path,
       origin: this.#publicUrl()?.replace(/\/+$/, '') ?? originOf(request),

@@ -61,6 +61,11 @@ export class Form {
     return word;
   }
 
+  /** All but one name. */
+  without(name: string): Form {
+    return new Form([...this.pairs()].filter(([known]) => known !== name));
+  }
+
   *pairs(): Generator<[name: string, value: string]> {
     for (const [name, values] of this.#values) for (const value of values) yield [name, value];
   }

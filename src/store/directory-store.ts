@@ -1,20 +1,26 @@
 import { asc, eq } from 'drizzle-orm';
-import type { AccountSid, NumberSid } from '../base/sid.ts';
-import type { AccountRecord, KeyDirectory, KeyRecord, PhoneNumberRecord } from '../voice/model.ts';
+import type { AccountSid, ApplicationSid, NumberSid } from '../base/sid.ts';
+import type { AccountRecord, ApplicationRecord, CallerIdRecord, KeyDirectory, KeyRecord, PhoneNumberRecord } from '../voice/model.ts';
 import type { Database } from './database.ts';
 import { directory } from './schema.ts';
+import { Shelf } from './shelf.ts';
 import type { WriteQueue } from './write-queue.ts';
 
-/** Accounts, keys and numbers: read whole at start, answered from memory, written through. */
+/** Accounts, keys, numbers, applications and verified caller ids: read whole at start, answered from memory, written through. */
 export class DirectoryStore implements KeyDirectory {
   readonly #queue: WriteQueue;
   readonly #accounts = new Map<AccountSid, AccountRecord>();
   readonly #keys = new Map<string, KeyRecord>();
   readonly #numbers = new Map<NumberSid, PhoneNumberRecord>();
   readonly #byDigits = new Map<string, PhoneNumberRecord>();
+  readonly #applications: Shelf<ApplicationRecord>;
+  readonly #callerIds: Shelf<CallerIdRecord>;
 
   private constructor(queue: WriteQueue) {
     this.#queue = queue;
+    const writer = { write: (kind: string, record: { sid: string }) => this.#write(kind, record), erase: (sid: string) => this.#delete(sid) };
+    this.#applications = new Shelf('application', writer);
+    this.#callerIds = new Shelf('caller-id', writer);
   }
 
   static async load(db: Database, queue: WriteQueue): Promise<DirectoryStore> {
@@ -23,6 +29,8 @@ export class DirectoryStore implements KeyDirectory {
       if (kind === 'account') store.#keepAccount(record as unknown as AccountRecord);
       else if (kind === 'key') store.#keepKey(record as unknown as KeyRecord);
       else if (kind === 'number') store.#keepNumber(record as unknown as PhoneNumberRecord);
+      else if (kind === 'application') store.#applications.keep(record as unknown as ApplicationRecord);
+      else if (kind === 'caller-id') store.#callerIds.keep(record as unknown as CallerIdRecord);
     }
     return store;
   }
@@ -71,6 +79,31 @@ export class DirectoryStore implements KeyDirectory {
     if (record) this.#byDigits.delete(record.phoneNumber);
     this.#numbers.delete(sid);
     return this.#delete(sid);
+  }
+
+  application(accountSid: AccountSid, sid: ApplicationSid): ApplicationRecord | null {
+    return this.#applications.get(accountSid, sid);
+  }
+  applications(accountSid: AccountSid): ApplicationRecord[] {
+    return this.#applications.of(accountSid);
+  }
+  saveApplication(record: ApplicationRecord): Promise<void> {
+    return this.#applications.save(record);
+  }
+  deleteApplication(sid: ApplicationSid): Promise<void> {
+    return this.#applications.delete(sid);
+  }
+  callerId(accountSid: AccountSid, sid: NumberSid): CallerIdRecord | null {
+    return this.#callerIds.get(accountSid, sid);
+  }
+  callerIds(accountSid: AccountSid): CallerIdRecord[] {
+    return this.#callerIds.of(accountSid);
+  }
+  saveCallerId(record: CallerIdRecord): Promise<void> {
+    return this.#callerIds.save(record);
+  }
+  deleteCallerId(sid: NumberSid): Promise<void> {
+    return this.#callerIds.delete(sid);
   }
 
   #keepAccount(record: AccountRecord): void {

@@ -6,7 +6,7 @@ import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { newSid, type AccountSid } from '../base/sid.ts';
 import type { ParticipantRecord, RoomRecord, TrackRecord } from '../rooms/model.ts';
-import type { CallRecord, NotificationRecord, PhoneNumberRecord } from '../voice/model.ts';
+import type { ApplicationRecord, CallRecord, CallerIdRecord, NotificationRecord, PhoneNumberRecord } from '../voice/model.ts';
 import { openStore, type Store } from './store.ts';
 
 let account: AccountSid;
@@ -144,6 +144,26 @@ describe('the store', () => {
     store = await open();
     expect(store.directory.numbers(account)).toEqual([]);
   }, 60_000);
+
+  it('keeps applications and verified caller ids, each of its account, over a restart', async () => {
+    const application: ApplicationRecord = {
+      sid: newSid('AP'), accountSid: account, friendlyName: 'Desk', voiceUrl: 'https://app.example/voice', voiceMethod: 'POST', voiceFallbackUrl: null, voiceFallbackMethod: 'POST', statusCallback: null,
+      statusCallbackMethod: 'POST', voiceCallerIdLookup: false, publicApplicationConnectEnabled: false, createdAtMs: 1, updatedAtMs: 1, kept: { smsUrl: 'https://app.example/sms' },
+    };
+    const gone = { ...application, sid: newSid('AP') };
+    const callerId: CallerIdRecord = { sid: newSid('PN'), accountSid: account, phoneNumber: '+15557700', friendlyName: 'Mobile', createdAtMs: 1, updatedAtMs: 1 };
+    await store.directory.saveApplication(application);
+    await store.directory.saveApplication(gone);
+    await store.directory.saveCallerId(callerId);
+    await store.directory.deleteApplication(gone.sid);
+    await store.close();
+    store = await open();
+    expect(store.directory.applications(account)).toEqual([application]);
+    expect(store.directory.application(newSid('AC'), application.sid)).toBeNull();
+    expect(store.directory.callerIds(account)).toEqual([callerId]);
+    await store.directory.deleteCallerId(callerId.sid);
+    expect(store.directory.callerId(account, callerId.sid)).toBeNull();
+  });
 
   it('deletes a call with its debugger entries', async () => {
     const gone = call({ status: 'completed' });

@@ -97,6 +97,7 @@ export class LiveCalls implements Calls {
       fallback: checked.fallback,
       statusCallback: checked.statusCallback,
       authToken: account.authToken,
+      webhookOptions: { applicationSid: checked.applicationSid },
       ...(checked.timeLimitMs === null ? {} : { timeLimitMs: checked.timeLimitMs }),
       ...(checked.sendDigits === null ? {} : { sendDigits: checked.sendDigits }),
     };

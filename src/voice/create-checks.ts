@@ -1,5 +1,6 @@
 import { TwilioError } from '../base/errors.ts';
-import type { AccountSid } from '../base/sid.ts';
+import type { AccountSid, ApplicationSid } from '../base/sid.ts';
+import { planOfApplication } from './application-plan.ts';
 import type { CreateCallOptions, UpdateCallOptions } from './contract.ts';
 import { e164Of } from './dial-plan/number.ts';
 import { checkMachineDetection, type MachineDetection } from './machine-detection.ts';
@@ -16,6 +17,8 @@ export interface CheckedCreate {
   fromUser: string;
   phoneNumberSid: PhoneNumberRecord['sid'] | null;
   source: DocumentSource;
+  /** The application that answers, for the webhook parameter of that name. */
+  applicationSid: ApplicationSid | null;
   /** Url and Twiml were both given: Url won. */
   twimlIgnored: boolean;
   fallback: { url: string; method: HttpMethod } | null;
@@ -41,7 +44,8 @@ export function checkCreate(options: CreateCallOptions, context: { accountSid: A
   refuseNotBuilt(options.other);
   if (blank(options.to)) throw new TwilioError(21201, "A 'To' phone number or SIP address is required.");
   if (blank(options.from)) throw new TwilioError(21213, "A 'From' phone number is required.");
-  const { source, twimlIgnored } = sourceOf(options);
+  const application = blank(options.applicationSid) ? null : planOfApplication(options.applicationSid, context);
+  const { source, twimlIgnored } = application ? { source: application.source, twimlIgnored: false } : sourceOf(options);
   const to = calledOf(options.to.trim(), context.carrier);
   const from = senderOf((blank(options.callerId) ? options.from : options.callerId).trim(), { ...context, toIsNumber: to.isNumber });
   return {
@@ -49,9 +53,10 @@ export function checkCreate(options: CreateCallOptions, context: { accountSid: A
     toUri: to.uri,
     ...from,
     source,
+    applicationSid: application?.applicationSid ?? null,
     twimlIgnored,
-    fallback: fallbackOf(options),
-    statusCallback: statusCallbackOf(options),
+    fallback: application ? application.fallback : fallbackOf(options),
+    statusCallback: application ? application.statusCallback : statusCallbackOf(options),
     sendDigits: digitsOf(options.sendDigits),
     ringTimeoutMs: wholeSeconds(options.timeout, { code: 21208, name: 'Timeout', max: MAX_RING_TIMEOUT_S }, DEFAULT_RING_TIMEOUT_S) * 1000,
     timeLimitMs: timeLimitMs(options.timeLimit),
@@ -104,8 +109,7 @@ function refuseNotBuilt(other: Readonly<Record<string, string>>): void {
   }
 }
 
-function sourceOf(options: { url?: string | undefined; method?: string | undefined; twiml?: string | undefined; applicationSid?: string | undefined }): { source: DocumentSource; twimlIgnored: boolean } {
-  if (!blank(options.applicationSid)) throw new TwilioError(21218, `ApplicationSid '${options.applicationSid}' is unknown: applications are not supported by this server yet.`);
+function sourceOf(options: { url?: string | undefined; method?: string | undefined; twiml?: string | undefined }): { source: DocumentSource; twimlIgnored: boolean } {
   if (!blank(options.url)) {
     const url = options.url.trim();
     if (!resolveUrl(null, url)) throw new TwilioError(21205, `Url '${url}' is not an http or https URL.`);
@@ -210,14 +214,15 @@ interface SenderContext {
   toIsNumber: boolean;
 }
 
-/** `From` must be a number of the account; towards a SIP address a plain name will do (contract §6). */
+/** `From` must be a number or a verified caller id of the account; towards a SIP address a plain name will do (contract §6). */
 function senderOf(from: string, { accountSid, directory, toIsNumber }: SenderContext): Pick<CheckedCreate, 'from' | 'fromUser' | 'phoneNumberSid'> {
   if (/^\+?[\d\s().-]+$/.test(from)) {
     const number = e164Of(from.startsWith('+') ? from : `+${from}`);
     if (number === null) throw new TwilioError(21212, `'From' ${from} is not a valid phone number.`);
     const own = directory.numberByDigits(number);
-    if (own?.accountSid !== accountSid) throw new TwilioError(21210, `'From' ${from} is not a number of this account.`);
-    return { from: number, fromUser: number, phoneNumberSid: own.sid };
+    if (own?.accountSid === accountSid) return { from: number, fromUser: number, phoneNumberSid: own.sid };
+    if (!directory.callerIds(accountSid).some(({ phoneNumber }) => phoneNumber === number)) throw new TwilioError(21210, `'From' ${from} is neither a number nor a verified caller id of this account.`);
+    return { from: number, fromUser: number, phoneNumberSid: null };
   }
   if (toIsNumber || !/^[\w+.-]{1,64}$/.test(from)) throw new TwilioError(21212, `'From' ${from} is not a valid phone number.`);
   return { from, fromUser: from, phoneNumberSid: null };

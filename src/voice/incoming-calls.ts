@@ -4,6 +4,7 @@ import { SdpError } from '../sdp/sdp-error.ts';
 import { Call } from './call.ts';
 import type { CallPlan } from './call.ts';
 import type { LiveCalls } from './calls.ts';
+import { urlsOfNumber } from './dial-plan/application.ts';
 import { callerOf, routeCall, type Route } from './dial-plan/dial-plan.ts';
 import { InboundLeg } from './leg.ts';
 import { checkOffer } from './leg-media.ts';
@@ -64,19 +65,21 @@ export class IncomingCalls {
       terminationReason: null,
     };
     const leg = new InboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
-    const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan: { ...this.#plan(number, account.authToken), webhookOptions: { sip: { callId: sip.callId, sourceIp: sip.source.address, headers: sip.headers } } }, ended }));
+    const plan = this.#plan(number, account.authToken);
+    const webhookOptions = { ...plan.webhookOptions, sip: { callId: sip.callId, sourceIp: sip.source.address, headers: sip.headers } };
+    const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan: { ...plan, webhookOptions }, ended }));
     call.startInbound();
   }
 
   #plan(number: PhoneNumberRecord, authToken: string): CallPlan {
     const { ringTimeoutMs } = this.#deps.config;
-    // A number that an application answers takes nothing from its own URLs (contract §6); applications are not built yet.
-    const own = number.voiceApplicationSid === null;
+    const { urls, applicationSid } = urlsOfNumber(number, this.#deps.directory);
     return {
-      source: own && number.voiceUrl !== null ? { kind: 'url', url: number.voiceUrl, method: number.voiceMethod } : null,
-      fallback: own && number.voiceFallbackUrl !== null ? { url: number.voiceFallbackUrl, method: number.voiceFallbackMethod } : null,
-      statusCallback: number.statusCallback === null ? null : { url: number.statusCallback, method: number.statusCallbackMethod, events: ['completed'] },
+      source: urls.voiceUrl === null ? null : { kind: 'url', url: urls.voiceUrl, method: urls.voiceMethod },
+      fallback: urls.voiceFallbackUrl === null ? null : { url: urls.voiceFallbackUrl, method: urls.voiceFallbackMethod },
+      statusCallback: urls.statusCallback === null ? null : { url: urls.statusCallback, method: urls.statusCallbackMethod, events: ['completed'] },
       authToken,
+      webhookOptions: { applicationSid },
       ...(ringTimeoutMs === undefined ? {} : { ringTimeoutMs }),
     };
   }

@@ -87,6 +87,20 @@ export interface VoiceUrls {
   statusCallbackMethod: HttpMethod;
 }
 
+/** What belongs to messaging and to regulation: kept and shown, without an effect here. */
+export interface KeptSettings {
+  smsUrl?: string | null;
+  smsMethod?: HttpMethod;
+  smsFallbackUrl?: string | null;
+  smsFallbackMethod?: HttpMethod;
+  smsStatusCallback?: string | null;
+  messageStatusCallback?: string | null;
+  smsApplicationSid?: string | null;
+  addressSid?: string | null;
+  identitySid?: string | null;
+  bundleSid?: string | null;
+}
+
 export interface PhoneNumberRecord extends VoiceUrls {
   sid: NumberSid;
   accountSid: AccountSid;
@@ -97,6 +111,31 @@ export interface PhoneNumberRecord extends VoiceUrls {
   trunkSid: string | null;
   voiceCallerIdLookup: boolean;
   voiceReceiveMode: 'voice' | 'fax';
+  kept?: KeptSettings;
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+/** Voice URLs of an account under a name of their own (AP…), for numbers and calls that point at it (contract §6). */
+export interface ApplicationRecord extends VoiceUrls {
+  sid: ApplicationSid;
+  accountSid: AccountSid;
+  /** Empty when none was given. */
+  friendlyName: string;
+  voiceCallerIdLookup: boolean;
+  publicApplicationConnectEnabled: boolean;
+  kept?: KeptSettings;
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+/** A number of somebody else's that the account has shown to be its own: it may stand in From and callerId. */
+export interface CallerIdRecord {
+  sid: NumberSid;
+  accountSid: AccountSid;
+  /** E.164 with +. */
+  phoneNumber: string;
+  friendlyName: string;
   createdAtMs: number;
   updatedAtMs: number;
 }
@@ -145,6 +184,17 @@ export interface DirectoryRepository {
   deleteKey(sid: string): Promise<void>;
   saveNumber(record: PhoneNumberRecord): Promise<void>;
   deleteNumber(sid: NumberSid): Promise<void>;
+  application(accountSid: AccountSid, sid: ApplicationSid): ApplicationRecord | null;
+  /** Newest first. */
+  applications(accountSid: AccountSid): ApplicationRecord[];
+  saveApplication(record: ApplicationRecord): Promise<void>;
+  deleteApplication(sid: ApplicationSid): Promise<void>;
+  /** A verified caller id. */
+  callerId(accountSid: AccountSid, sid: NumberSid): CallerIdRecord | null;
+  /** Newest first. */
+  callerIds(accountSid: AccountSid): CallerIdRecord[];
+  saveCallerId(record: CallerIdRecord): Promise<void>;
+  deleteCallerId(sid: NumberSid): Promise<void>;
 }
 
 /** A directory that can also list an account's keys, for the REST resource. */

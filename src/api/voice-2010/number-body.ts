@@ -2,11 +2,12 @@ import type { PhoneNumberRecord } from '../../voice/model.ts';
 import { rfc2822 } from '../../base/dates.ts';
 import { accountPath, API_VERSION } from './resource.ts';
 
-/** IncomingPhoneNumber with every documented member (contract §6). Nothing of messages, addresses and emergencies is kept. */
+/** IncomingPhoneNumber with every documented member (contract §6). What belongs to messaging and regulation is shown as it was given. */
 export function numberBody(record: PhoneNumberRecord): object {
+  const { kept } = record;
   return {
     account_sid: record.accountSid,
-    address_sid: null,
+    address_sid: kept?.addressSid ?? null,
     address_requirements: 'none',
     api_version: API_VERSION,
     beta: false,
@@ -14,15 +15,15 @@ export function numberBody(record: PhoneNumberRecord): object {
     date_created: rfc2822(record.createdAtMs),
     date_updated: rfc2822(record.updatedAtMs),
     friendly_name: record.friendlyName,
-    identity_sid: null,
+    identity_sid: kept?.identitySid ?? null,
     phone_number: record.phoneNumber,
     origin: 'hosted',
     sid: record.sid,
-    sms_application_sid: null,
-    sms_fallback_method: 'POST',
-    sms_fallback_url: null,
-    sms_method: 'POST',
-    sms_url: null,
+    sms_application_sid: kept?.smsApplicationSid ?? null,
+    sms_fallback_method: kept?.smsFallbackMethod ?? 'POST',
+    sms_fallback_url: kept?.smsFallbackUrl ?? null,
+    sms_method: kept?.smsMethod ?? 'POST',
+    sms_url: kept?.smsUrl ?? null,
     status_callback: record.statusCallback,
     status_callback_method: record.statusCallbackMethod,
     trunk_sid: record.trunkSid,
@@ -35,9 +36,9 @@ export function numberBody(record: PhoneNumberRecord): object {
     voice_method: record.voiceMethod,
     voice_url: record.voiceUrl,
     emergency_status: 'Inactive',
-    emergency_address_sid: null,
+    emergency_address_sid: kept?.addressSid ?? null,
     emergency_address_status: 'unregistered',
-    bundle_sid: null,
+    bundle_sid: kept?.bundleSid ?? null,
     status: 'in-use',
   };
 }

@@ -24,7 +24,7 @@ export function addNumbers(endpoints: Endpoints, deps: Deps): void {
   endpoints.add(`${PATH}/:sid`, {
     GET: (request) => ({ status: 200, body: numberBody(numberOf(request, deps)) }),
     POST: async (request) => {
-      const record = changedNumber(numberOf(request, deps), request.form, clock.wallMs());
+      const record = changedNumber(numberOf(request, deps), { ...request, directory, nowMs: clock.wallMs() });
       await directory.saveNumber(record);
       return { status: 200, body: numberBody(record) };
     },
@@ -42,12 +42,12 @@ function numberOf({ account, path, part }: ApiRequest, { directory }: Deps): Pho
   return record;
 }
 
-async function create({ account, form }: ApiRequest, { directory, clock }: Deps): Promise<Answer> {
+async function create({ account, form, signedIn }: ApiRequest, { directory, clock }: Deps): Promise<Answer> {
   const phoneNumber = form.filled('PhoneNumber')?.replace(/[\s().-]/g, '');
   if (phoneNumber === undefined && form.filled('AreaCode') !== undefined) throw new TwilioError(21422, 'No numbers are for sale by area code: give the PhoneNumber you have');
   if (phoneNumber === undefined || !/^\+\d{3,15}$/.test(phoneNumber)) throw new TwilioError(21421, 'PhoneNumber is not a valid number: E.164, with its +');
   if (directory.numberByDigits(phoneNumber)) throw new TwilioError(21422, `PhoneNumber ${phoneNumber} is not available: it is declared already`);
-  const record = changedNumber(blankNumber(account.sid, phoneNumber, clock.wallMs()), form, clock.wallMs());
+  const record = changedNumber(blankNumber(account.sid, phoneNumber, clock.wallMs()), { form: form.without('AccountSid'), directory, signedIn, nowMs: clock.wallMs() });
   await directory.saveNumber(record);
   return { status: 201, body: numberBody(record) };
 }

@@ -185,7 +185,7 @@ describe('numbers', () => {
     [{ PhoneNumber: '+15550420', VoiceUrl: 'https://a.example', VoiceMethod: 'PUT' }, 21403],
     [{ PhoneNumber: '+15550420', VoiceFallbackUrl: 'https://a.example' }, 21405],
     [{ PhoneNumber: '+15550420', FriendlyName: 'x'.repeat(65) }, 20002],
-    [{ PhoneNumber: '+15550420', VoiceApplicationSid: `AP${'0'.repeat(32)}` }, 20001],
+    [{ PhoneNumber: '+15550420', VoiceApplicationSid: `AP${'0'.repeat(32)}` }, 21420],
   ])('made from %j are refused with %i', async (form, code) => {
     expect((await post('/IncomingPhoneNumbers.json', form as Record<string, string>)).body).toMatchObject({ status: 400, code });
     expect(world.store.directory.numberByDigits('+15550420')).toBeNull();

@@ -6,7 +6,7 @@ import { FakeClock } from '../../testing/fake-clock.ts';
 import { LiveCalls } from '../calls.ts';
 import type { CallbackSender, RoomConnector, RoomStay } from '../contract.ts';
 import { IncomingCalls } from '../incoming-calls.ts';
-import type { CallEventRecord, CallRecord, CallRepository, DirectoryRepository, NotificationRecord, PhoneNumberRecord } from '../model.ts';
+import type { ApplicationRecord, CallEventRecord, CallRecord, CallRepository, CallerIdRecord, DirectoryRepository, NotificationRecord, PhoneNumberRecord } from '../model.ts';
 import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/client.ts';
 import type { RegisteredContact } from '../registrations.ts';
 import { FakeIncomingCall, FakeUserAgent } from './fake-sip.ts';
@@ -90,7 +90,15 @@ export function fakeWorld(options: { carrier?: string | null } = {}) {
     voiceUrl: 'http://app.test/voice', voiceMethod: 'POST', voiceFallbackUrl: null, voiceFallbackMethod: 'POST', statusCallback: 'http://app.test/number-status', statusCallbackMethod: 'POST',
   };
   const account = { sid: accountSid, friendlyName: '', status: 'active' as const, authToken: 'secret', ownerAccountSid: accountSid, clientRoomCreation: true, roomStatusCallback: null, createdAtMs: 0, updatedAtMs: 0 };
-  const directory = { account: (sid: AccountSid) => (sid === accountSid ? account : null), numberByDigits: (digits: string) => (digits === number.phoneNumber ? number : null), number: () => number } as unknown as DirectoryRepository;
+  const applications: ApplicationRecord[] = [];
+  const callerIds: CallerIdRecord[] = [];
+  const directory = {
+    application: (owner: AccountSid, sid: string) => applications.find((record) => record.accountSid === owner && record.sid === sid) ?? null,
+    callerIds: (owner: AccountSid) => callerIds.filter((record) => record.accountSid === owner),
+    saveCallerId: (record: CallerIdRecord) => Promise.resolve(void callerIds.push(record)),
+    numbers: (owner: AccountSid) => (owner === accountSid ? [number] : []),
+    account: (sid: AccountSid) => (sid === accountSid ? account : null), numberByDigits: (digits: string) => (digits === number.phoneNumber ? number : null), number: () => number,
+  } as unknown as DirectoryRepository;
   const clock = new FakeClock();
   const sip = new FakeUserAgent();
   const media = new FakeMediaPlane();
@@ -113,7 +121,7 @@ export function fakeWorld(options: { carrier?: string | null } = {}) {
     return call;
   };
   const record = (): CallRecord => [...calls.calls.values()].at(-1) as CallRecord;
-  return { accountSid, number, clock, sip, media, rooms, calls, app, told, spoken, registered, live, incoming, arrive, record };
+  return { accountSid, account, number, applications, callerIds, clock, sip, media, rooms, calls, app, told, spoken, registered, live, incoming, arrive, record };
 }
 
 export type FakeWorld = ReturnType<typeof fakeWorld>;
