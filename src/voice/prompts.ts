@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { CacheFolder } from './cache-folder.ts';
 import type { CookieJar, WebhookAnswer, WebhookClient } from './webhook/client.ts';
 
 /** A file of `<Play>` that could not be had. */
@@ -28,30 +29,52 @@ interface Kept {
 }
 
 const MAX_BYTES = 50 * 1024 * 1024;
+const TOO_LARGE = `the file is larger than ${MAX_BYTES} bytes`;
 const PLAYABLE = ['audio/wav', 'audio/wave', 'audio/x-wav', 'audio/vnd.wave', 'audio/basic', 'audio/ulaw', 'audio/x-ulaw', 'audio/pcmu'];
 const KNOWN_BUT_NOT_YET = ['audio/mpeg', 'audio/mp3', 'audio/aiff', 'audio/x-aifc', 'audio/x-aiff', 'audio/x-gsm', 'audio/gsm'];
 
-export function createPrompts(options: { cacheDir: string }, deps: { client: WebhookClient; log: Log; clock: Clock }): Prompts {
+/** Prompts kept from the web; they are fetched anew when they are gone. */
+const CACHE_BYTES = 1024 * 1024 * 1024;
+
+export function createPrompts(options: { cacheDir: string; maxCacheBytes?: number }, deps: { client: WebhookClient; log: Log; clock: Clock }): Prompts {
+  const folder = new CacheFolder({ dir: options.cacheDir, maxBytes: options.maxCacheBytes ?? CACHE_BYTES }, deps.log);
   return {
-    async fetch({ url, authToken, cookies, signal }) {
-      const base = join(options.cacheDir, createHash('sha256').update(url).digest('hex'));
+    async fetch(wanted) {
+      const entry = createHash('sha256').update(wanted.url).digest('hex');
+      const base = join(options.cacheDir, entry);
       const kept = await readKept(base);
-      const answer = await deps.client.request({ url, method: 'GET', parameters: [], authToken, accept: 'audio/*', maxBodyBytes: MAX_BYTES + 1, headers: conditions(kept), ...(cookies ? { cookies } : {}), ...(signal ? { signal } : {}) });
-      if (kept && answer.statusCode === 304) return { path: `${base}.audio`, contentType: kept.contentType };
-      if (!answer.ok) throw new PromptError(answer.errorCode, answer.message);
-      const contentType = playableType(answer);
-      try {
-        await keep(base, { answer, contentType, dir: options.cacheDir, at: deps.clock.nowMs() });
-      } catch (error) {
-        throw new PromptError(12400, `the file cannot be kept: ${messageOf(error)}`);
+      const answer = await ask(wanted, kept, deps.client);
+      if (kept && answer.statusCode === 304) {
+        await folder.used(entry);
+        if (await exists(`${base}.audio`)) return { path: `${base}.audio`, contentType: kept.contentType };
       }
-      return { path: `${base}.audio`, contentType };
+      return await keep(answer.statusCode === 304 ? await ask(wanted, null, deps.client) : answer, { base, entry, folder, clock: deps.clock });
     },
   };
 }
 
+type Wanted = Parameters<Prompts['fetch']>[0];
+
+async function ask({ url, authToken, cookies, signal }: Wanted, kept: Kept | null, client: WebhookClient): Promise<WebhookAnswer> {
+  return await client.request({ url, method: 'GET', parameters: [], authToken, accept: 'audio/*', maxBodyBytes: MAX_BYTES + 1, headers: conditions(kept), ...(cookies ? { cookies } : {}), ...(signal ? { signal } : {}) });
+}
+
+async function keep(answer: WebhookAnswer, { base, entry, folder, clock }: { base: string; entry: string; folder: CacheFolder; clock: Clock }): Promise<{ path: string; contentType: string }> {
+  // Too long an answer is 11750 to the client, whatever it holds; of a prompt it is this.
+  if (!answer.ok && answer.errorCode === 11750) throw new PromptError(13420, TOO_LARGE);
+  if (!answer.ok) throw new PromptError(answer.errorCode, answer.message);
+  const contentType = playableType(answer);
+  try {
+    await write(base, { answer, contentType, dir: folder.dir, at: clock.nowMs() });
+  } catch (error) {
+    throw new PromptError(12400, `the file cannot be kept: ${messageOf(error)}`);
+  }
+  await folder.used(entry, answer.body.length);
+  return { path: `${base}.audio`, contentType };
+}
+
 function playableType(answer: WebhookAnswer & { ok: true }): string {
-  if (answer.body.length > MAX_BYTES) throw new PromptError(13420, `the file is larger than ${MAX_BYTES} bytes`);
+  if (answer.body.length > MAX_BYTES) throw new PromptError(13420, TOO_LARGE);
   const type = answer.contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (PLAYABLE.includes(type)) return type;
   if (KNOWN_BUT_NOT_YET.includes(type)) throw new PromptError(13420, `${type} is not supported by this server yet: WAV and µ-law are`);
@@ -62,7 +85,13 @@ function conditions(kept: Kept | null): Record<string, string> {
   return { ...(kept?.etag ? { 'if-none-match': kept.etag } : {}), ...(kept?.lastModified ? { 'if-modified-since': kept.lastModified } : {}) };
 }
 
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(() => true, () => false);
+}
+
+/** Null without the file itself: there is nothing to revalidate then. */
 async function readKept(base: string): Promise<Kept | null> {
+  if (!(await exists(`${base}.audio`))) return null;
   try {
     const kept = JSON.parse(await readFile(`${base}.json`, 'utf8')) as Partial<Kept>;
     return typeof kept.contentType === 'string' ? { contentType: kept.contentType, etag: kept.etag ?? null, lastModified: kept.lastModified ?? null } : null;
@@ -72,7 +101,7 @@ async function readKept(base: string): Promise<Kept | null> {
 }
 
 /** Whole files only: written beside and renamed, so that a call that plays the old one keeps it. */
-async function keep(base: string, { answer, contentType, dir, at }: { answer: WebhookAnswer & { ok: true }; contentType: string; dir: string; at: number }): Promise<void> {
+async function write(base: string, { answer, contentType, dir, at }: { answer: WebhookAnswer & { ok: true }; contentType: string; dir: string; at: number }): Promise<void> {
   await mkdir(dir, { recursive: true });
   const part = `${base}.${process.pid}.${Math.round(at * 1000)}.part`;
   await writeFile(part, answer.body);

@@ -1,13 +1,21 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, mkdir, rename } from 'node:fs/promises';
+import { access, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { CacheFolder } from './cache-folder.ts';
+import { languagesOf, nearestVoice } from './speech-voices.ts';
 
 /** Text that could not be spoken. */
 export class SpeechError extends Error {
   override readonly name = 'SpeechError';
+  /** 13520, or 13511 when there is no voice for the language. */
+  readonly errorCode: number;
+  constructor(message: string, options: { errorCode?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.errorCode = options.errorCode ?? 13520;
+  }
 }
 
 export interface Speech {
@@ -15,58 +23,96 @@ export interface Speech {
   speak(options: { text: string; ssml: boolean; language: string | null; voice: string | null; signal?: AbortSignal }): Promise<{ path: string; contentType: string }>;
 }
 
+export interface SpeechOptions {
+  command: string;
+  cacheDir: string;
+  /** Default 512 MiB: about 9 hours. */
+  maxCacheBytes?: number;
+}
+
 type Wanted = Parameters<Speech['speak']>[0];
 
 const MAX_TEXT_CHARS = 10_000;
-const LANGUAGE = /^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{1,8}){0,2}$/;
+const MAX_LANGUAGE_CHARS = 40;
+const CACHE_BYTES = 512 * 1024 * 1024;
+const RUN_TIMEOUT_MS = 20_000;
+const MAX_OUTPUT_CHARS = 100_000;
 
 /** Speech by espeak-ng as a child process. The text goes in by stdin and never through a shell. */
-export function createSpeech(options: { command: string; cacheDir: string }, deps: { log: Log }): Speech {
-  return {
-    async speak(wanted) {
-      if (wanted.text.length > MAX_TEXT_CHARS) throw new SpeechError(`a text of ${wanted.text.length} characters is too long`);
-      const voice = voiceOf(wanted);
-      const key = createHash('sha256').update(JSON.stringify([wanted.text, wanted.ssml, voice])).digest('hex');
-      const path = join(options.cacheDir, `${key}.wav`);
-      try {
-        if (!(await exists(path))) {
-          await mkdir(options.cacheDir, { recursive: true });
-          const part = `${path}.${process.pid}.${Math.trunc(performanceKey())}.part`;
-          await run(options.command, [...(wanted.ssml ? ['-m'] : []), '-b', '1', '-v', voice, '-w', part], wanted);
-          await rename(part, path);
-        }
-      } catch (error) {
-        deps.log.debug({ error: messageOf(error) }, 'speech failed');
-        throw error instanceof SpeechError ? error : new SpeechError(messageOf(error), { cause: error });
-      }
-      return { path, contentType: 'audio/wav' };
-    },
-  };
+export function createSpeech(options: SpeechOptions, deps: { log: Log }): Speech {
+  return new EspeakSpeech(options, deps.log);
 }
 
-let partNumber = 0;
-function performanceKey(): number {
-  return ++partNumber;
-}
+class EspeakSpeech implements Speech {
+  readonly #command: string;
+  readonly #folder: CacheFolder;
+  readonly #log: Log;
+  /** What the engine can speak, asked once it was there to be asked. */
+  #languages: Promise<Set<string>> | null = null;
+  #partNumber = 0;
 
-/** espeak-ng's name of a language; `voice="woman"` and the like choose its female variant. */
-function voiceOf({ language, voice }: Wanted): string {
-  const name = language !== null && LANGUAGE.test(language) ? language.toLowerCase() : 'en-us';
-  return voice === 'woman' || voice === 'alice' ? `${name}+f2` : name;
+  constructor({ command, cacheDir, maxCacheBytes = CACHE_BYTES }: SpeechOptions, log: Log) {
+    this.#command = command;
+    this.#folder = new CacheFolder({ dir: cacheDir, maxBytes: maxCacheBytes }, log);
+    this.#log = log;
+  }
+
+  async speak(wanted: Wanted): Promise<{ path: string; contentType: string }> {
+    if (wanted.text.length > MAX_TEXT_CHARS) throw new SpeechError(`a text of ${wanted.text.length} characters is too long`);
+    try {
+      return { path: await this.#file(wanted, await this.#voice(wanted)), contentType: 'audio/wav' };
+    } catch (error) {
+      this.#log.debug({ error: messageOf(error) }, 'speech failed');
+      throw error instanceof SpeechError ? error : new SpeechError(messageOf(error), { cause: error });
+    }
+  }
+
+  async #voice({ language, voice }: Wanted): Promise<string> {
+    this.#languages ??= run(this.#command, ['--voices'], { text: '' }).then(languagesOf);
+    const known = await this.#languages.catch((error: unknown) => {
+      this.#languages = null;
+      throw error;
+    });
+    const nearest = nearestVoice({ language, voice }, known);
+    if (nearest === null) throw new SpeechError(`no voice speaks '${(language ?? '').slice(0, MAX_LANGUAGE_CHARS)}'`, { errorCode: 13511 });
+    return nearest;
+  }
+
+  async #file(wanted: Wanted, voice: string): Promise<string> {
+    const entry = createHash('sha256').update(JSON.stringify([wanted.text, wanted.ssml, voice])).digest('hex');
+    const path = join(this.#folder.dir, `${entry}.wav`);
+    if (await exists(path)) await this.#folder.used(entry);
+    // Looked at again: room may have been made meanwhile.
+    if (await exists(path)) return path;
+    await mkdir(this.#folder.dir, { recursive: true });
+    const part = `${path}.${process.pid}.${this.#partNumber++}.part`;
+    try {
+      await run(this.#command, [...(wanted.ssml ? ['-m'] : []), '-b', '1', '-v', voice, '-w', part], wanted);
+      await rename(part, path);
+    } catch (error) {
+      await rm(part, { force: true }).catch(() => undefined);
+      throw error;
+    }
+    await this.#folder.used(entry, (await stat(path)).size);
+    return path;
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
   return await access(path).then(() => true, () => false);
 }
 
-function run(command: string, args: string[], { text, signal }: Wanted): Promise<void> {
+/** What the command prints. Rejects with SpeechError when it cannot be run or complains. */
+function run(command: string, args: string[], { text, signal }: Pick<Wanted, 'text' | 'signal'>): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'pipe'], ...(signal ? { signal } : {}), timeout: 20_000 });
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...(signal ? { signal } : {}), timeout: RUN_TIMEOUT_MS });
+    let output = '';
     let complaint = '';
+    child.stdout.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(0, MAX_OUTPUT_CHARS)));
     child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(0, 500)));
     child.stdin.on('error', () => undefined);
     child.once('error', (error) => reject(new SpeechError(`${command} cannot be run (${error.message})`)));
-    child.once('close', (code) => (code === 0 ? resolve() : reject(new SpeechError(`${command} ended with code ${code}: ${complaint.trim()}`))));
+    child.once('close', (code) => (code === 0 ? resolve(output) : reject(new SpeechError(`${command} ended with code ${code}: ${complaint.trim()}`))));
     child.stdin.end(text);
   });
 }

@@ -29,8 +29,30 @@ describe('a TwiML document', () => {
 
   it('may be empty', () => {
     expect(xml('<Response/>')).toEqual({ verbs: [], warnings: [] });
-    expect(xml('')).toEqual({ verbs: [], warnings: [] });
-    expect(xml('', null)).toEqual({ verbs: [], warnings: [] });
+  });
+
+  it('without a body is nothing to do, and a warning', () => {
+    for (const empty of [xml(''), xml('', null)]) expect(empty).toMatchObject({ verbs: [], warnings: [{ code: 11770 }] });
+  });
+
+  it.each<[string, Buffer, string]>([
+    ['a charset in the Content-Type', Buffer.from('<Response><Say>Réunion</Say></Response>', 'latin1'), 'text/xml; charset=ISO-8859-1'],
+    ['a charset in quotes', Buffer.from('<Response><Say>Réunion</Say></Response>', 'latin1'), 'application/xml;charset="windows-1252"'],
+    ['an encoding in the XML declaration', Buffer.from('<?xml version="1.0" encoding="ISO-8859-1"?><Response><Say>Réunion</Say></Response>', 'latin1'), 'text/xml'],
+    ['a charset that beats the declaration', Buffer.from('<?xml version="1.0" encoding="ISO-8859-1"?><Response><Say>Réunion</Say></Response>'), 'text/xml; charset=utf-8'],
+    ['UTF-16 with its mark', Buffer.from('\ufeff<?xml version="1.0" encoding="UTF-16"?><Response><Say>Réunion</Say></Response>', 'utf16le'), 'text/xml'],
+    ['UTF-16 the other way round', Buffer.from('\ufeff<Response><Say>Réunion</Say></Response>', 'utf16le').swap16(), 'text/xml'],
+    ['UTF-16 without a mark', Buffer.from('<Response><Say>Réunion</Say></Response>', 'utf16le'), 'text/xml'],
+    ['UTF-8 with its mark', Buffer.from('\ufeff<Response><Say>Réunion</Say></Response>'), 'text/xml; charset=us-ascii'],
+    ['UTF-8 that calls itself UTF-16', Buffer.from('<?xml version="1.0" encoding="UTF-16"?><Response><Say>Réunion</Say></Response>'), 'text/xml'],
+  ])('is read by %s', (_what, body, contentType) => {
+    const [say] = readTwiml({ body, contentType, url: '' }).verbs;
+    expect(say && textOf(say)).toBe('Réunion');
+  });
+
+  it('in a character set that it is not, or that nobody knows, is refused', () => {
+    expect(failure(() => readTwiml({ body: Buffer.from('<Response><Say>Réunion</Say></Response>', 'latin1'), contentType: 'text/xml', url: '' })).code).toBe(12100);
+    expect(failure(() => xml('<Response/>', 'text/xml; charset=klingon'))).toMatchObject({ code: 12100, message: "The character set 'klingon' is not known" });
   });
 
   it.each([

@@ -1,5 +1,6 @@
 import { SaxesParser } from 'saxes';
 import { messageOf } from '../../base/errors.ts';
+import { decodeText } from './charset.ts';
 import { VERBS, type ElementRule } from './schema.ts';
 
 /** One element of a document, all that the schema does not know taken out. Lines and columns count from 1. */
@@ -42,7 +43,8 @@ export class TwimlError extends Error {
 const MAX_BYTES = 64 * 1024;
 const MAX_DEPTH = 32;
 const MAX_WARNINGS = 100;
-const EMPTY: TwimlDocument = { verbs: [], warnings: [] };
+/** No body, status 204: nothing to do, which is probably not what was meant. */
+const EMPTY: TwimlDocument = { verbs: [], warnings: [{ code: 11770, message: 'The response is empty: it holds no TwiML, so the call ends', line: 1, column: 1 }] };
 
 /** `contentType` as the web server gave it; `url` is what an audio answer is played from. */
 export interface TwimlAnswer {
@@ -60,7 +62,7 @@ export function readTwiml({ body, contentType, url }: TwimlAnswer): TwimlDocumen
   if (type.startsWith('audio/')) return playing(url);
   if (body.length > MAX_BYTES) throw new TwimlError(11750, `The response is longer than ${MAX_BYTES / 1024} kB`);
   if (body.length === 0) return EMPTY;
-  const text = textOfBody(body);
+  const text = decodeText(body, contentType);
   switch (type) {
     case 'text/xml':
     case 'application/xml':
@@ -76,14 +78,6 @@ export function readTwiml({ body, contentType, url }: TwimlAnswer): TwimlDocumen
 /** All text inside an element, that of its children too. */
 export function textOf(element: TwimlElement): string {
   return element.children.map((child) => (typeof child === 'string' ? child : textOf(child))).join('');
-}
-
-function textOfBody(body: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    throw new TwimlError(12100, 'The response is not UTF-8 text');
-  }
 }
 
 function playing(url: string): TwimlDocument {

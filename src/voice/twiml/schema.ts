@@ -1,3 +1,5 @@
+import { isVoiceName } from '../speech-voices.ts';
+
 /**
  * Which verbs, nouns and attributes TwiML has, which of them work here, and what an attribute's value must look like: the
  * one table behind the 12200 warnings, the interpreter and docs/reference/twiml.md (a test holds the two together).
@@ -37,6 +39,7 @@ const method: Check = (value) => (/^(GET|POST)$/i.test(value) ? null : 'GET or P
 const integer = (min: number, max: number): Check => (value) => (/^\d{1,9}$/.test(value.trim()) && Number(value) >= min && Number(value) <= max ? null : `a whole number from ${min} to ${max}`);
 const truth: Check = (value) => (/^(true|false)$/i.test(value) ? null : 'true or false');
 const digits: Check = (value) => (/^[0-9A-Da-d*#wW]*$/.test(value) ? null : 'made of 0-9, A-D, *, #, w and W');
+const voiceName: Check = (value) => (isVoiceName(value.trim()) ? null : 'man, woman, alice, or a voice like Polly.Joanna or Google.en-GB-Standard-A');
 const upTo = (length: number): Check => (value) => ([...value].length <= length ? null : `at most ${length} characters`);
 
 const works = (check: Check, code = 12200): AttributeRule => ({ support: 'works', check, code });
@@ -75,7 +78,7 @@ const room = element('works', { attributes: { participantIdentity: works(upTo(12
 
 const VOICE = {
   Say: element('works', {
-    attributes: { voice: works(anyText, 13511), language: works(anyText), loop: works(integer(0, 1000), 13510) },
+    attributes: { voice: works(voiceName, 13511), language: works(anyText), loop: works(integer(0, 1000), 13510) },
     children: speechMarkup(),
     text: true,
   }),

@@ -90,7 +90,7 @@ class ReceiverQueues implements CallbackQueue {
   async #deliver(callback: Callback): Promise<void> {
     const { client, log, authTokenOf } = this.#deps;
     const authToken = authTokenOf(callback.accountSid);
-    if (authToken === null) return;
+    if (authToken === null) return log.warn({ subject: subjectOf(callback), accountSid: callback.accountSid }, 'a status callback was dropped: its account is not known any more');
     const answer = await client.request({ url: callback.url, method: callback.method, parameters: callback.parameters, authToken });
     if (answer.ok) return;
     log.warn({ errorCode: 15003, subject: subjectOf(callback), cause: answer.errorCode, statusCode: answer.statusCode }, 'a status callback was not taken');

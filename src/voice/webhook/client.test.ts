@@ -104,6 +104,27 @@ describe('a webhook request', () => {
     expect(seen).toHaveLength(2 + 11);
   });
 
+  it('keeps cookies to their host, those of a redirect too, and keeps the token over redirects', async () => {
+    answer = ({ url }, response) => (url === '/login' ? response.writeHead(302, { location: '/home', 'set-cookie': 'session=1; Path=/' }).end() : response.end());
+    const cookies = createCookieJar();
+    await post('/login', { cookies });
+    await client.request({ url: base.replace('127.0.0.1', 'localhost') + '/elsewhere', method: 'POST', parameters: [], authToken, cookies });
+    expect(seen.map((one) => [one.url?.split('?')[0], one.headers.cookie])).toEqual([['/login', undefined], ['/home', 'session=1'], ['/elsewhere', undefined]]);
+    expect(seen[1]?.headers['i-twilio-idempotency-token']).toBe(seen[0]?.headers['i-twilio-idempotency-token']);
+    expect(seen[2]?.headers['i-twilio-idempotency-token']).not.toBe(seen[0]?.headers['i-twilio-idempotency-token']);
+  });
+
+  it('goes through exactly ten redirects; 307 keeps the form, its signature is for the new URL', async () => {
+    answer = ({ url }, response) => {
+      const step = Number(url.slice(1));
+      if (step < 10) response.writeHead(307, { location: `/${step + 1}` }).end();
+      else response.end('there');
+    };
+    expect(await post('/0')).toMatchObject({ ok: true, url: `${base}/10` });
+    expect(seen).toHaveLength(11);
+    expect(seen.every((one) => one.method === 'POST' && one.body.startsWith('CallSid=CA1') && signatureHolds(one))).toBe(true);
+  });
+
   it('fails with the number of what happened', async () => {
     expect(await client.request({ url: 'ftp://x/', method: 'GET', parameters: [], authToken })).toMatchObject({ ok: false, errorCode: 11100 });
     expect(await client.request({ url: 'http://127.0.0.1:1/', method: 'GET', parameters: [], authToken })).toMatchObject({ ok: false, errorCode: 11205 });
@@ -174,5 +195,16 @@ describe('callbacks', () => {
     callbacks.send({ ...callback('/x', 'CA1', 0), refused: ({ errorCode }) => problems.push(errorCode) });
     await callbacks.settled(5000);
     expect(problems).toEqual([15003]);
+  });
+
+  it('of an account that is gone are dropped with a line in the log, and those behind them go on', async () => {
+    const lines: Record<string, unknown>[] = [];
+    const callbacks = createCallbackQueue({ client, clock: systemClock, log: { ...silentLog, warn: (fields) => void lines.push(fields) }, authTokenOf: (sid) => (sid === account ? authToken : null) });
+    const stranger = newSid('AC');
+    callbacks.send({ ...callback('/x', 'CA1', 0), accountSid: stranger });
+    callbacks.send(callback('/x', 'CA1', 1));
+    await callbacks.settled(5000);
+    expect(lines).toMatchObject([{ subject: 'CA1', accountSid: stranger }]);
+    expect(seen.map((one) => one.body)).toEqual(['CallSid=CA1&N=1']);
   });
 });

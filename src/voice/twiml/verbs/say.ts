@@ -22,7 +22,7 @@ async function spoken(element: TwimlElement, context: VerbContext): Promise<Spok
     return await context.speech.speak({ text, ssml, language: element.attributes['language'] ?? null, voice: element.attributes['voice'] ?? null, signal: context.signal });
   } catch (error) {
     if (!(error instanceof SpeechError)) throw error;
-    if (!context.signal.aborted) context.report({ errorCode: 13520, message: `<Say> could not be spoken: ${error.message}`, log: 0 });
+    if (!context.signal.aborted) context.report({ errorCode: error.errorCode, message: `<Say> could not be spoken: ${error.message}`, log: 0 });
     return null;
   }
 }
