@@ -1,4 +1,7 @@
-import { TwimlError } from './document.ts';
+/** Bytes that are not the text they say they are. */
+export class CharsetError extends Error {
+  override readonly name = 'CharsetError';
+}
 
 const UTF_16_STARTS: readonly [bytes: readonly number[], encoding: string][] = [
   [[0xff, 0xfe], 'utf-16le'],
@@ -10,7 +13,7 @@ const UTF_8_MARK = [0xef, 0xbb, 0xbf];
 
 /**
  * The text of an answer: by its byte order mark, else the `charset` of its Content-Type, else its XML declaration, else as
- * UTF-8 (RFC 7303 §3.2). Throws TwimlError 12100 when it is not what it says, or says something unknown.
+ * UTF-8 (RFC 7303 §3.2). Throws CharsetError when it is not what it says, or says something unknown.
  */
 export function decodeText(body: Uint8Array, contentType: string | null): string {
   const encoding = markOf(body) ?? charsetOf(contentType) ?? declaredIn(body) ?? 'utf-8';
@@ -18,12 +21,12 @@ export function decodeText(body: Uint8Array, contentType: string | null): string
   try {
     decoder = new TextDecoder(encoding, { fatal: true });
   } catch {
-    throw new TwimlError(12100, `The character set '${encoding.slice(0, 40)}' is not known`);
+    throw new CharsetError(`The character set '${encoding.slice(0, 40)}' is not known`);
   }
   try {
     return decoder.decode(body);
   } catch {
-    throw new TwimlError(12100, `The response is not ${encoding} text`);
+    throw new CharsetError(`The response is not ${encoding} text`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { SaxesParser } from 'saxes';
 import { messageOf } from '../../base/errors.ts';
-import { decodeText } from './charset.ts';
+import { CharsetError, decodeText } from './charset.ts';
 import { VERBS, type ElementRule } from './schema.ts';
 
 /** One element of a document, all that the schema does not know taken out. Lines and columns count from 1. */
@@ -62,7 +62,7 @@ export function readTwiml({ body, contentType, url }: TwimlAnswer): TwimlDocumen
   if (type.startsWith('audio/')) return playing(url);
   if (body.length > MAX_BYTES) throw new TwimlError(11750, `The response is longer than ${MAX_BYTES / 1024} kB`);
   if (body.length === 0) return EMPTY;
-  const text = decodeText(body, contentType);
+  const text = textOfBody(body, contentType);
   switch (type) {
     case 'text/xml':
     case 'application/xml':
@@ -78,6 +78,14 @@ export function readTwiml({ body, contentType, url }: TwimlAnswer): TwimlDocumen
 /** All text inside an element, that of its children too. */
 export function textOf(element: TwimlElement): string {
   return element.children.map((child) => (typeof child === 'string' ? child : textOf(child))).join('');
+}
+
+function textOfBody(body: Uint8Array, contentType: string | null): string {
+  try {
+    return decodeText(body, contentType);
+  } catch (error) {
+    throw error instanceof CharsetError ? new TwimlError(12100, error.message) : error;
+  }
 }
 
 function playing(url: string): TwimlDocument {
