@@ -170,6 +170,10 @@ export class FakeCalls implements Calls {
     return record;
   }
 
+  accountClosed(accountSid: AccountSid): void {
+    for (const record of [...this.#live.values()]) if (record.accountSid === accountSid) this.keep({ ...record, status: 'completed', endedAtMs: Date.now() });
+  }
+
   stop(): Promise<void> {
     return Promise.resolve();
   }

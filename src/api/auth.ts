@@ -16,7 +16,7 @@ export function signIn(header: string | undefined, directory: DirectoryRepositor
   const found = lookUp(user, directory);
   const expected = found?.secret ?? '';
   if (!sameText(password, expected) || !found || expected === '') throw unauthorized();
-  if (found.account.status !== 'active') throw new TwilioError(20005, 'The account is not active', { status: 403 });
+  if (found.account.status !== 'active') throw inactive();
   return { account: found.account, by: found.by };
 }
 
@@ -26,6 +26,10 @@ export function accountOfPath(text: string, { account }: SignIn, directory: Dire
   const named = sid && directory.account(sid);
   if (!named || (named.sid !== account.sid && named.ownerAccountSid !== account.sid)) throw unauthorized();
   return named;
+}
+
+export function inactive(): TwilioError {
+  return new TwilioError(20005, 'The account is not active', { status: 403 });
 }
 
 export function unauthorized(message = 'Authenticate'): TwilioError {

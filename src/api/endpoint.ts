@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AccountRecord, DirectoryRepository } from '../voice/model.ts';
-import { accountOfPath, signIn, unauthorized, type SignIn } from './auth.ts';
+import { accountOfPath, inactive, signIn, unauthorized, type SignIn } from './auth.ts';
 import { methodNotAllowed, unreadable } from './errors.ts';
 import { Form } from './form.ts';
 
@@ -31,6 +31,13 @@ export type Handler = (request: ApiRequest) => Promise<Answer> | Answer;
 type Method = 'GET' | 'POST' | 'DELETE';
 type Handlers = Partial<Record<Method, Handler>>;
 
+interface Access {
+  /** API keys may not come here. */
+  tokenOnly?: boolean;
+  closedToo?: boolean;
+}
+
+const READING: readonly string[] = ['GET', 'HEAD'];
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /** Registers resources on the HTTP server: sign-in, path variants, methods that are not there. */
@@ -48,19 +55,19 @@ export class Endpoints {
 
   /**
    * A resource and its methods. Paths that end in a fixed word are there with `.json` too; on paths that end in a
-   * variable `part` takes it off. `tokenOnly`: API keys may not come here.
+   * variable `part` takes it off. Of a closed account its owner may read everything and change nothing, unless `closedToo`.
    */
-  add(path: string, handlers: Handlers, { tokenOnly = false }: { tokenOnly?: boolean } = {}): void {
+  add(path: string, handlers: Handlers, access: Access = {}): void {
     const endsInVariable = path.slice(path.lastIndexOf('/') + 1).startsWith(':');
-    for (const url of endsInVariable ? [path] : [path, `${path}.json`]) this.#addPath(url, handlers, tokenOnly);
+    for (const url of endsInVariable ? [path] : [path, `${path}.json`]) this.#addPath(url, handlers, access);
   }
 
-  #addPath(url: string, handlers: Handlers, tokenOnly: boolean): void {
+  #addPath(url: string, handlers: Handlers, { tokenOnly = false, closedToo = false }: Access): void {
     const onRequest = async (request: FastifyRequest): Promise<void> => this.#signIn(request, tokenOnly);
     const allowed = METHODS.filter((method) => method in handlers);
     for (const method of METHODS) {
       const handler = handlers[method as Method];
-      this.#app.route({ method, url, onRequest, handler: handler ? (request, reply) => this.#run(handler, request, reply) : refuse(allowed) });
+      this.#app.route({ method, url, onRequest, handler: handler ? (request, reply) => this.#run(handler, { request, reply, closedToo }) : refuse(allowed) });
     }
     this.#app.options(url, (_request, reply) => reply.code(204).header('allow', allowed.join(', ')).send());
   }
@@ -71,8 +78,10 @@ export class Endpoints {
     this.#signedIn.set(request, who);
   }
 
-  async #run(handler: Handler, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const { status, body } = await handler(this.#read(request));
+  async #run(handler: Handler, { request, reply, closedToo }: { request: FastifyRequest; reply: FastifyReply; closedToo: boolean }): Promise<FastifyReply> {
+    const read = this.#read(request);
+    if (read.account.status === 'closed' && !closedToo && !READING.includes(request.method)) throw inactive();
+    const { status, body } = await handler(read);
     return body === undefined ? reply.code(status).send() : reply.code(status).type('application/json; charset=utf-8').send(body);
   }
 

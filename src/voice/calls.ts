@@ -69,6 +69,10 @@ export class LiveCalls implements Calls {
     return { ...call.record };
   }
 
+  accountClosed(accountSid: AccountSid): void {
+    for (const call of [...this.#live.values()]) if (call.record.accountSid === accountSid) call.end(terminated('completed-by-api', { detail: 'the account was closed' }));
+  }
+
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     if (this.#live.size > 0 && graceMs > 0) {

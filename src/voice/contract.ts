@@ -11,6 +11,8 @@ export interface Calls {
   update(accountSid: AccountSid, sid: CallSid, options: UpdateCallOptions): Promise<CallRecord>;
   /** The live state of a call, null when it is over or unknown (then the repository has it). */
   live(sid: CallSid): CallRecord | null;
+  /** Its owner closed the account: its calls end. */
+  accountClosed(accountSid: AccountSid): void;
   /** Number of live calls. */
   readonly liveCount: number;
   /** Refuses new calls (503), then ends what is left after `graceMs`. */
