@@ -71,6 +71,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   await seedDirectory(store, config, credentials);
   await store.rooms.closeLeftovers(clock.wallMs());
   const leftovers = await store.calls.closeLeftovers(clock.wallMs());
+  await store.conferences.closeLeftovers(clock.wallMs());
 
   const media = await createMediaPlane(
     { workers: config.mediaWorkers, bindAddress: config.bindAddress, rtpPorts: config.rtpPorts, webrtcPort: config.webrtcPort, ...(config.publicAddress ? { publicAddress: config.publicAddress } : {}) },
@@ -101,6 +102,8 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     rooms: createRoomConnector({ rooms, log: log.child({ part: 'bridge' }) }),
     calls: store.calls,
     directory: store.directory,
+    conferenceRepository: store.conferences,
+    queueRepository: store.queues,
     config: { publicAddress, localHosts: localHosts(config), carrier: config.carrier, dataDir: config.dataDir, speech: { command: 'espeak-ng' }, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: [publicAddress, config.bindAddress], ownUrls: () => demoUrls } },
   });
   closers.set('calls', () => voice.calls.stop(DRAIN_MS));

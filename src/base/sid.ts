@@ -14,6 +14,8 @@ export type ParticipantSid = Sid<'PA'>;
 export type TrackSid = Sid<'MT'>;
 export type SipDomainSid = Sid<'SD'>;
 export type NotificationSid = Sid<'NO'>;
+export type ConferenceSid = Sid<'CF'>;
+export type QueueSid = Sid<'QU'>;
 
 export type SidPrefix = 'AC' | 'SK' | 'CA' | 'PN' | 'AP' | 'RM' | 'PA' | 'MT' | 'SD' | 'NO' | 'RE' | 'CF' | 'RT' | 'CJ' | 'HK' | 'QU';
 

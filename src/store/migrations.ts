@@ -30,4 +30,11 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX call_events_by_call ON call_events (call_sid, seq)',
     'CREATE TABLE directory (seq bigint GENERATED ALWAYS AS IDENTITY, sid text PRIMARY KEY, kind text NOT NULL, record jsonb NOT NULL)',
   ],
+  [
+    `CREATE TABLE conferences (seq bigint GENERATED ALWAYS AS IDENTITY, sid text PRIMARY KEY, account_sid text NOT NULL, friendly_name text NOT NULL, status text NOT NULL,
+      region text NOT NULL, created_at_ms bigint NOT NULL, updated_at_ms bigint NOT NULL, ended_at_ms bigint, reason_ended text, call_sid_ending text)`,
+    'CREATE INDEX conferences_by_account ON conferences (account_sid, seq)',
+    `CREATE TABLE queues (seq bigint GENERATED ALWAYS AS IDENTITY, sid text PRIMARY KEY, account_sid text NOT NULL, friendly_name text NOT NULL, max_size integer NOT NULL,
+      created_at_ms bigint NOT NULL, updated_at_ms bigint NOT NULL)`,
+  ],
 ];

@@ -113,3 +113,27 @@ export const directory = pgTable('directory', {
   kind: text('kind').notNull(),
   record: jsonb('record').$type<Record<string, unknown>>().notNull(),
 });
+
+export const conferences = pgTable('conferences', {
+  seq: seq(),
+  sid: text('sid').primaryKey(),
+  accountSid: text('account_sid').notNull(),
+  friendlyName: text('friendly_name').notNull(),
+  status: text('status').notNull(),
+  region: text('region').notNull(),
+  createdAtMs: ms('created_at_ms').notNull(),
+  updatedAtMs: ms('updated_at_ms').notNull(),
+  endedAtMs: ms('ended_at_ms'),
+  reasonEnded: text('reason_ended'),
+  callSidEnding: text('call_sid_ending'),
+}, (table) => [index('conferences_by_account').on(table.accountSid, table.seq)]);
+
+export const queues = pgTable('queues', {
+  seq: seq(),
+  sid: text('sid').primaryKey(),
+  accountSid: text('account_sid').notNull(),
+  friendlyName: text('friendly_name').notNull(),
+  maxSize: integer('max_size').notNull(),
+  createdAtMs: ms('created_at_ms').notNull(),
+  updatedAtMs: ms('updated_at_ms').notNull(),
+});

@@ -2,7 +2,11 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { CallRepository, KeyDirectory } from '../voice/model.ts';
+import type { ConferenceRepository } from '../voice/conference/model.ts';
+import type { QueueRepository } from '../voice/queue/model.ts';
 import { CallStore } from './call-store.ts';
+import { ConferenceStore } from './conference-store.ts';
+import { QueueStore } from './queue-store.ts';
 import { openDatabase, type DatabaseOptions } from './database.ts';
 import { DirectoryStore } from './directory-store.ts';
 import { RoomStore } from './room-store.ts';
@@ -13,6 +17,8 @@ export interface Store {
   rooms: RoomRepository;
   calls: CallRepository;
   directory: KeyDirectory;
+  conferences: ConferenceRepository;
+  queues: QueueRepository;
   /** Resolves when all that was saved so far is in the database. */
   settled(): Promise<void>;
   /** Writes what waits, then closes. */
@@ -30,6 +36,8 @@ export async function openStore(options: DatabaseOptions, deps: { log: Log; cloc
     rooms: new RoomStore(db, queue),
     calls: new CallStore(db, queue),
     directory: await DirectoryStore.load(db, queue),
+    conferences: new ConferenceStore(db, queue),
+    queues: await QueueStore.load(db, queue),
     settled: () => queue.settled(),
     close: async () => {
       await queue.settled();

@@ -7,6 +7,7 @@ import { CallCallbacks, endParameters, type StatusCallback } from './call-callba
 import { CallJournal } from './call-journal.ts';
 import { isFinal, nextStatus, type CallInput } from './call-state.ts';
 import type { CallbackSender, RoomConnector } from './contract.ts';
+import type { Gatherings } from './gatherings.ts';
 import { InboundLeg, OutboundLeg } from './leg.ts';
 import type { CallRecord, CallRepository, HttpMethod } from './model.ts';
 import type { Prompts } from './prompts.ts';
@@ -28,6 +29,7 @@ export interface CallDeps {
   speech: Speech;
   prompts: Prompts;
   registrations: Registrations;
+  gatherings: Gatherings;
 }
 
 /** What is to be done with a call. */
@@ -218,13 +220,14 @@ export class Call {
 
   #context(signal: AbortSignal): RunContext {
     const { record } = this;
-    const { clock, rooms, speech, prompts } = this.#deps;
+    const { clock, rooms, speech, prompts, gatherings } = this.#deps;
     return {
       call: record,
       clock,
       rooms,
       speech,
       prompts,
+      gatherings,
       authToken: this.#plan.authToken,
       cookies: this.#cookies,
       signal,
@@ -232,7 +235,11 @@ export class Call {
         return record.answeredAtMs !== null;
       },
       answer: (near) => this.#answer(signal, near),
-      nested: (source, { signal: own, rule }) => runNested(source, { loader: this.#loader, context: this.#context(AbortSignal.any([signal, own])), rule }),
+      nested: (source, { signal: own, rule, parameters, phone }) => {
+        const context = this.#context(AbortSignal.any([signal, own]));
+        if (phone) Object.assign(context, { answer: () => Promise.resolve(phone) });
+        return runNested(source, { loader: parameters ? this.#loader.beside(parameters) : this.#loader, context, rule });
+      },
       reached: (milestone) => this.#reached(milestone),
       report: (problem, loaded) => this.#journal.problem({ ...problem, exchange: loaded?.exchange }),
     };

@@ -10,7 +10,7 @@ import type { AccountRecord, CallRecord } from './model.ts';
 import { terminated } from './termination.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 
-export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'prompts' | 'registrations'>;
+export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'prompts' | 'registrations' | 'gatherings'>;
 
 /** All live calls, and the REST side of them. */
 export class LiveCalls implements Calls {
@@ -125,6 +125,7 @@ export class LiveCalls implements Calls {
 
   #ended(call: Call): void {
     this.#live.delete(call.record.sid);
+    this.#deps.gatherings.conferences.callEnded(call.record.sid);
     if (this.#live.size === 0) this.#emptied?.();
   }
 }

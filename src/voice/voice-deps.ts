@@ -3,7 +3,9 @@ import type { Log } from '../base/log.ts';
 import type { MediaPlane } from '../media/protocol.ts';
 import type { SipUserAgent } from '../sip/contract.ts';
 import type { RoomConnector } from './contract.ts';
+import type { ConferenceRepository } from './conference/model.ts';
 import type { CallRepository, DirectoryRepository } from './model.ts';
+import type { QueueRepository } from './queue/model.ts';
 import type { PrivateNetworks } from './webhook/network-policy.ts';
 
 export interface VoiceConfig {
@@ -36,5 +38,7 @@ export interface VoiceDeps {
   rooms: RoomConnector;
   calls: CallRepository;
   directory: DirectoryRepository;
+  conferenceRepository: ConferenceRepository;
+  queueRepository: QueueRepository;
   config: VoiceConfig;
 }

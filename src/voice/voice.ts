@@ -4,6 +4,7 @@ import { LiveCalls } from './calls.ts';
 import type { CallbackSender, Calls } from './contract.ts';
 import { IncomingCalls } from './incoming-calls.ts';
 import type { CallRecord } from './model.ts';
+import { createGatherings, type Gatherings } from './gatherings.ts';
 import { createPrompts } from './prompts.ts';
 import { NO_REGISTRATIONS } from './registrations.ts';
 import { createSpeech } from './speech.ts';
@@ -18,6 +19,8 @@ export interface Voice {
   calls: Calls;
   /** Signed requests to customers in the background; for rooms too. */
   callbacks: CallbackSender;
+  /** Conferences and queues, for REST. */
+  gatherings: Gatherings;
   /** Sends the last callback of calls that a crash cut off. */
   leftoversEnded(records: CallRecord[]): void;
   /** Ends what is left, gives the last callbacks `graceMs` to go out, closes. */
@@ -34,15 +37,18 @@ export function createVoice(deps: VoiceDeps): Voice {
   const callbacks = createCallbackQueue({ client, clock, log, authTokenOf: (sid) => directory.account(sid)?.authToken ?? null });
   const speech = createSpeech({ command: config.speech.command, cacheDir: join(config.dataDir, 'speech') }, { log });
   const prompts = createPrompts({ cacheDir: join(config.dataDir, 'prompts') }, { client, log, clock });
-  const calls = new LiveCalls({ ...deps, client, callbacks, speech, prompts, registrations: NO_REGISTRATIONS });
+  const gatherings = createGatherings({ ...deps, callbacks, liveCall: (sid) => calls.live(sid) });
+  const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, prompts, gatherings, registrations: NO_REGISTRATIONS });
   const incoming = new IncomingCalls({ ...deps, live: calls });
   return {
     calls,
     callbacks,
+    gatherings,
     leftoversEnded: (records) => records.forEach((record) => leftoverEnded(record, { ...deps, callbacks })),
     stop: async (graceMs) => {
       incoming.stop();
       await calls.stop(0);
+      gatherings.conferences.stop();
       await callbacks.settled(graceMs);
       await client.close();
     },

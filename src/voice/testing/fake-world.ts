@@ -5,6 +5,8 @@ import type { RoomMedia } from '../../media/protocol.ts';
 import { FakeClock } from '../../testing/fake-clock.ts';
 import { LiveCalls } from '../calls.ts';
 import type { CallbackSender, RoomConnector, RoomStay } from '../contract.ts';
+import type { ConferenceFilter, ConferenceRecord, ConferenceRepository } from '../conference/model.ts';
+import { createGatherings } from '../gatherings.ts';
 import { IncomingCalls } from '../incoming-calls.ts';
 import type { ApplicationRecord, CallEventRecord, CallRecord, CallRepository, CallerIdRecord, DirectoryRepository, NotificationRecord, PhoneNumberRecord } from '../model.ts';
 import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/client.ts';
@@ -52,6 +54,14 @@ export class FakeCallRepository implements CallRepository {
   findNotification = (): Promise<null> => Promise.resolve(null);
   listEvents = (): Promise<Page<CallEventRecord>> => Promise.resolve(page(this.events));
   closeLeftovers = (): Promise<CallRecord[]> => Promise.resolve([]);
+}
+
+export class FakeConferenceRepository implements ConferenceRepository {
+  readonly conferences = new Map<string, ConferenceRecord>();
+  saveConference = (record: ConferenceRecord): void => void this.conferences.set(record.sid, record);
+  findConference = (_accountSid: AccountSid, sid: string): Promise<ConferenceRecord | null> => Promise.resolve(this.conferences.get(sid) ?? null);
+  listConferences = (_filter: ConferenceFilter): Promise<Page<ConferenceRecord>> => Promise.resolve(page([...this.conferences.values()]));
+  closeLeftovers = (): Promise<void> => Promise.resolve();
 }
 
 function page<T>(items: T[]): Page<T> {
@@ -114,14 +124,18 @@ export function fakeWorld(options: { carrier?: string | null } = {}) {
   /** By identity. */
   const registered = new Map<string, RegisteredContact[]>();
   const registrations = { contactsOf: (_account: AccountSid, identity: string) => registered.get(identity) ?? [] };
-  const live = new LiveCalls({ ...deps, client: app, callbacks, speech, prompts, registrations });
-  const incoming = new IncomingCalls({ ...deps, live });
+  const conferenceRepository = new FakeConferenceRepository();
+  const queueRepository = { queues: () => [], saveQueue: () => undefined, deleteQueue: () => undefined };
+  const liveCall = (sid: CallSid): CallRecord | null => live.live(sid);
+  const gatherings = { ...createGatherings({ ...deps, callbacks, conferenceRepository, queueRepository, liveCall }), music: { file: () => Promise.resolve({ path: '/hold-music.wav', contentType: 'audio/wav' }) } };
+  const live: LiveCalls = new LiveCalls({ ...deps, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, prompts, registrations });
+  const incoming = new IncomingCalls({ ...deps, conferenceRepository, queueRepository, live });
   const arrive = (call = new FakeIncomingCall()): FakeIncomingCall => {
     sip.emit('incomingCall', call);
     return call;
   };
   const record = (): CallRecord => [...calls.calls.values()].at(-1) as CallRecord;
-  return { accountSid, account, number, applications, callerIds, clock, sip, media, rooms, calls, app, told, spoken, registered, live, incoming, arrive, record };
+  return { accountSid, account, number, applications, callerIds, clock, sip, media, rooms, calls, app, told, spoken, registered, live, incoming, gatherings, conferenceRepository, arrive, record };
 }
 
 export type FakeWorld = ReturnType<typeof fakeWorld>;

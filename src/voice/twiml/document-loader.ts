@@ -45,6 +45,11 @@ export class DocumentLoader {
     this.#deps = deps;
   }
 
+  /** A loader for documents beside the call's own: more parameters with each request, no fallback. */
+  beside(parameters: LoaderDeps['parameters']): DocumentLoader {
+    return new DocumentLoader({ ...this.#deps, parameters: () => [...this.#deps.parameters(), ...parameters()], fallback: () => null });
+  }
+
   /** Null when neither the source nor the fallback gave a document, or the signal aborted. */
   async load(source: DocumentSource, signal: AbortSignal): Promise<LoadedDocument | null> {
     const first = source.kind === 'inline' ? this.#readInline(source.twiml) : await this.#request(source, signal);

@@ -6,15 +6,17 @@ import type { TwimlElement } from './document.ts';
 import type { DocumentLoader, DocumentSource, LoadedDocument } from './document-loader.ts';
 import { NEXT_VERB, type NestingRule, type RunEnd, type Verb, type VerbContext, type VerbOutcome } from './verb.ts';
 import { connect } from './verbs/connect.ts';
+import { enqueue } from './verbs/enqueue.ts';
 import { gather } from './verbs/gather.ts';
 import { hangup } from './verbs/hangup.ts';
+import { leave } from './verbs/leave.ts';
 import { pause } from './verbs/pause.ts';
 import { play } from './verbs/play.ts';
 import { redirect } from './verbs/redirect.ts';
 import { reject } from './verbs/reject.ts';
 import { say } from './verbs/say.ts';
 
-const VERBS: Readonly<Record<string, Verb>> = { Connect: connect, Gather: gather, Hangup: hangup, Pause: pause, Play: play, Redirect: redirect, Reject: reject, Say: say };
+const VERBS: Readonly<Record<string, Verb>> = { Connect: connect, Enqueue: enqueue, Gather: gather, Hangup: hangup, Leave: leave, Pause: pause, Play: play, Redirect: redirect, Reject: reject, Say: say };
 
 /** Everything of a verb's context but what belongs to the document that runs. */
 export type RunContext = Omit<VerbContext, 'documentUrl' | 'report'> & { report: (problem: Parameters<VerbContext['report']>[0], loaded: LoadedDocument | null) => void };

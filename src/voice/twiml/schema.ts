@@ -123,8 +123,20 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
     children: Object.fromEntries(['Number', 'Client', 'Sip', 'Conference', 'Queue', 'Sim', 'Application', 'WhatsApp'].map((noun) => [noun, element('not-yet', { text: true })])),
     text: true,
   }),
-  Enqueue: element('not-yet', { attributes: notYet('action', 'method', 'waitUrl', 'waitUrlMethod', 'workflowSid', 'maxQueueSize'), text: true }),
-  Leave: element('not-yet'),
+  Enqueue: element('works', {
+    attributes: {
+      action: works(url),
+      method: works(method, 14201),
+      waitUrl: works(anyText, 14202),
+      waitUrlMethod: works(method, 14206),
+      maxQueueSize: works(integer(1, 5000)),
+      // TaskRouter is no part of this server.
+      workflowSid: { support: 'refused', check: anyText, code: 12200 },
+    },
+    children: { Task: element('refused', { text: true }) },
+    text: true,
+  }),
+  Leave: element('works'),
   Refer: element('not-yet', { attributes: notYet('action', 'method') }),
   Start: element('not-yet', { attributes: notYet('action', 'method'), nestingCode: 14300 }),
   Stop: element('not-yet', { nestingCode: 14300 }),

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { PhoneMedia, RoomMedia } from '../../media/protocol.ts';
 import type { Problem } from '../call-journal.ts';
 import type { RoomConnector } from '../contract.ts';
+import type { Gatherings } from '../gatherings.ts';
 import type { CallRecord, HttpMethod } from '../model.ts';
 import type { Prompts } from '../prompts.ts';
 import type { Speech } from '../speech.ts';
@@ -9,6 +10,9 @@ import type { Termination } from '../termination.ts';
 import type { CookieJar } from '../webhook/client.ts';
 import type { TwimlElement } from './document.ts';
 import type { DocumentSource } from './document-loader.ts';
+import type { NestedOptions, RunEnd } from './nesting.ts';
+
+export type { NestedOptions, NestingRule, RunEnd } from './nesting.ts';
 
 /** What a verb may do with its call. */
 export interface VerbContext {
@@ -17,6 +21,7 @@ export interface VerbContext {
   readonly rooms: RoomConnector;
   readonly speech: Speech;
   readonly prompts: Prompts;
+  readonly gatherings: Gatherings;
   readonly authToken: string;
   readonly cookies: CookieJar;
   /** Aborts when the call ends or is redirected: the verb lets go at once, its outcome no longer counts. */
@@ -25,7 +30,7 @@ export interface VerbContext {
   readonly documentUrl: string | null;
   readonly answered: boolean;
   /** Runs documents beside this verb (a whisper, a waiting room); ends when `signal` aborts too. */
-  nested(source: DocumentSource, options: { signal: AbortSignal; rule: NestingRule }): Promise<RunEnd>;
+  nested(source: DocumentSource, options: NestedOptions): Promise<RunEnd>;
   /** Picks up unless that was done, beside a room's media when one is named. */
   answer(near?: RoomMedia | null): Promise<PhoneMedia>;
   /** A debugger entry; the exchange that brought the document is added. */
@@ -42,22 +47,6 @@ export type VerbOutcome =
   /** Out of a waiting room (`<Leave>`); at the end of a call's own document it is the end of that document. */
   | { next: 'leave' }
   | { next: 'end'; termination: Termination };
-
-/** How a run of documents ended. */
-export type RunEnd =
-  | { kind: 'ran-out' }
-  /** No document could be had, and no fallback helped. It is in the journal. */
-  | { kind: 'failed' }
-  | { kind: 'aborted' }
-  /** `<Leave>`. */
-  | { kind: 'left' }
-  | { kind: 'ended'; termination: Termination };
-
-/** Verbs of a nested document; any other is skipped with a warning of number `code`. */
-export interface NestingRule {
-  verbs: readonly string[];
-  code: number;
-}
 
 /** One verb, one file. Rejections are for the interpreter: MediaError ends the call, everything else is a fault of ours. */
 export type Verb = (element: TwimlElement, context: VerbContext) => Promise<VerbOutcome>;

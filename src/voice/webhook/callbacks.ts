@@ -111,7 +111,8 @@ class ReceiverQueues implements CallbackQueue {
   }
 }
 
-/** The call or room a callback is about. */
+/** The conference, call or room a callback is about. */
 function subjectOf({ parameters, url }: Callback): string {
-  return parameters.find(([name]) => name === 'CallSid' || name === 'RoomSid')?.[1] ?? url;
+  const named = (wanted: RegExp): string | undefined => parameters.find(([name]) => wanted.test(name))?.[1];
+  return named(/^ConferenceSid$/) ?? named(/^(CallSid|RoomSid)$/) ?? url;
 }
