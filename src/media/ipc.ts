@@ -8,6 +8,8 @@ import type {
   PlayOutcome,
   PromptSource,
   ReceiveTrack,
+  RecordingOptions,
+  RecordingResult,
   RemoteIceDtls,
   RoomVoice,
   SendTrack,
@@ -48,6 +50,12 @@ export interface WorkerRequests {
   /** `playId` is unique in the worker. */
   playRoom: { in: { roomSid: RoomSid; playId: number; source: PromptSource; loops: number }; out: PlayOutcome };
   stopRoomPlay: { in: { roomSid: RoomSid; playId: number }; out: null };
+  /** `recordingId` is unique in the worker. */
+  record: { in: { phoneId: string; recordingId: string; options: RecordingOptions }; out: null };
+  recordRoom: { in: { roomSid: RoomSid; recordingId: string; options: RecordingOptions }; out: null };
+  pauseRecording: { in: { recordingId: string; mode: 'skip' | 'silence' }; out: null };
+  resumeRecording: { in: { recordingId: string }; out: null };
+  stopRecording: { in: { recordingId: string }; out: RecordingResult };
   createBrowser: { in: { browserId: string; roomSid: RoomSid; remote: RemoteIceDtls }; out: LocalIceDtls };
   restartIce: { in: { browserId: string; remote: RemoteIceDtls }; out: LocalIceDtls };
   setReceiveTracks: { in: { browserId: string; tracks: ReceiveTrack[] }; out: null };
@@ -66,6 +74,7 @@ export type WorkerEvent =
   | { type: 'digitReceived'; phoneId: string; digit: string }
   | { type: 'firstPacketReceived'; phoneId: string }
   | { type: 'mediaTimedOut'; phoneId: string }
+  | { type: 'recordingEnded'; recordingId: string; result: RecordingResult }
   | { type: 'activeSpeakerChanged'; roomSid: RoomSid; trackSid: TrackSid | null }
   | { type: 'browserConnected'; browserId: string }
   | { type: 'browserFailed'; browserId: string };

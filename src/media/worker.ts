@@ -10,6 +10,8 @@ import { MediaFloor } from './room/media-floor.ts';
 
 /** Entry of a media worker process. It ends with its parent: when the IPC channel closes there is nobody to serve. */
 
+const LEAVE_MS = 1500;
+
 function tell(message: FromWorker): void {
   if (!process.connected) return;
   // The callback takes the error of a channel that closes meanwhile; 'disconnect' ends the process.
@@ -55,9 +57,10 @@ async function answer(request: ToWorker): Promise<void> {
   }
 }
 
+/** Recordings are completed first, but the parent does not wait for ever. */
 function leave(): void {
-  floor?.close();
-  process.exit(0);
+  systemClock.after(LEAVE_MS, () => process.exit(0));
+  void (floor?.close() ?? Promise.resolve()).finally(() => process.exit(0));
 }
 
 setListenerErrorSink((event, error) => log.error({ event, error: messageOf(error) }, 'a listener threw'));

@@ -11,9 +11,11 @@ import {
   type PhoneRemote,
   type PlayOutcome,
   type PromptSource,
+  type RecordingOptions,
   type RoomMedia,
   type RoomVoice,
 } from '../protocol.ts';
+import { RemoteRecording } from './recording-media.ts';
 import { RemoteRoom } from './room-media.ts';
 import type { WorkerClient, WorkerObject } from './worker-client.ts';
 
@@ -115,8 +117,9 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
     });
   }
 
-  record(): Promise<MediaRecording> {
-    return Promise.reject(new MediaError('bad-request', 'not built yet'));
+  async record(options: RecordingOptions): Promise<MediaRecording> {
+    this.#assertOpen();
+    return RemoteRecording.open(this.#client, options, (recordingId) => this.#client.request('record', { phoneId: this.id, recordingId, options }));
   }
 
   openStream(): Promise<MediaStream> {

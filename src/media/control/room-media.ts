@@ -1,8 +1,9 @@
 import { Emitter } from '../../base/emitter.ts';
 import type { RoomSid } from '../../base/sid.ts';
 import type { WorkerEvent } from '../ipc.ts';
-import { MediaError, type BrowserMedia, type MediaRecording, type PlayOutcome, type PromptSource, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents } from '../protocol.ts';
+import { MediaError, type BrowserMedia, type MediaRecording, type PlayOutcome, type PromptSource, type RecordingOptions, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents } from '../protocol.ts';
 import { RemoteBrowser } from './browser-media.ts';
+import { RemoteRecording } from './recording-media.ts';
 import type { WorkerClient, WorkerObject } from './worker-client.ts';
 
 /** A room of a media worker, seen from the control plane. Closing it closes its browsers; its phones fall silent. */
@@ -56,8 +57,10 @@ export class RemoteRoom extends Emitter<RoomMediaEvents> implements RoomMedia, W
     }
   }
 
-  record(): Promise<MediaRecording> {
-    return Promise.reject(new MediaError('bad-request', 'not built yet'));
+  async record(given: Pick<RecordingOptions, 'path' | 'maxDurationMs' | 'trimSilence'>): Promise<MediaRecording> {
+    this.#assertOpen();
+    const options: RecordingOptions = { ...given, source: 'inbound', channels: 1, silenceTimeoutMs: 0 };
+    return RemoteRecording.open(this.client, options, (recordingId) => this.client.request('recordRoom', { roomSid: this.roomSid, recordingId, options }));
   }
 
   #assertOpen(): void {

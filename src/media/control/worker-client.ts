@@ -38,6 +38,7 @@ function workerPath(): string {
 
 function idOf(event: WorkerEvent): string {
   if ('phoneId' in event) return event.phoneId;
+  if ('recordingId' in event) return event.recordingId;
   return 'browserId' in event ? event.browserId : event.roomSid;
 }
 

@@ -205,7 +205,7 @@ describe('who hears whom', () => {
     });
     mixer.addPrompt(prompt);
     const recorded: number[] = [];
-    mixer.addTap({ frame: (mix) => recorded.push(...mix) });
+    mixer.addTap({ frame: (mix) => recorded.push(...mix), roomClosed: () => {} });
     callers[0]!.voice = { hears: [] };
     callers[1]!.voice = { held: true };
     callers[2]!.voice = { heardBy: [callers[3]!.party.trackSid] };

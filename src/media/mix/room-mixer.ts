@@ -28,6 +28,8 @@ export interface MixOutput {
 export interface MixTap {
   /** 160 samples, valid during the call only. Never throws; may remove itself. */
   frame(mix: Int16Array, nowMs: number): void;
+  /** The room has closed: the last call. */
+  roomClosed(): void;
 }
 
 interface InputSlot {
@@ -104,6 +106,10 @@ export class RoomMixer {
 
   removeTap(tap: MixTap): void {
     removeWhere(this.#taps, (each) => each === tap);
+  }
+
+  roomClosed(): void {
+    for (const tap of this.#taps.splice(0)) tap.roomClosed();
   }
 
   /** Something goes on here that needs steps even without an output. */

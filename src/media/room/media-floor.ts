@@ -2,12 +2,15 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { RoomSid, TrackSid } from '../../base/sid.ts';
 import type { RequestBody, RequestResult, WorkerEvent, WorkerHandlers, WorkerSettings } from '../ipc.ts';
+import type { MixTap } from '../mix/room-mixer.ts';
 import { Ticker } from '../mix/ticker.ts';
 import { ClipSource, silenceSource, ToneSource, type PcmSource } from '../play/pcm-source.ts';
 import { ringbackClip } from '../play/ringback.ts';
 import { PromptStore } from '../play/prompt-store.ts';
 import { MediaError, type PlayOutcome, type PromptSource, type RoomVoice } from '../protocol.ts';
+import { Recordings } from '../record/recordings.ts';
 import { PhoneTransport } from '../transport/phone-transport.ts';
+import type { PhoneTap } from '../transport/phone-taps.ts';
 import { PipeTransport } from '../transport/pipe-transport.ts';
 import { PortPool } from '../transport/port-pool.ts';
 import { createBrowserTransport, type BrowserTransport } from './browser-port.ts';
@@ -41,6 +44,7 @@ export class MediaFloor {
   readonly #phones = new Map<string, PhoneEntry>();
   readonly #rooms = new Map<RoomSid, MediaRoom>();
   readonly #browsers = new Map<string, BrowserEntry>();
+  readonly #recordings: Recordings;
   /** Prompts of rooms that are still being read, by the control side's number, which is unique in this worker. */
   readonly #loading = new Set<number>();
 
@@ -49,6 +53,7 @@ export class MediaFloor {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#emit = deps.emit;
+    this.#recordings = new Recordings(deps);
     this.#ticker = new Ticker(deps.clock, deps.log);
     this.#ports = new PortPool(settings.rtpPorts);
   }
@@ -73,6 +78,11 @@ export class MediaFloor {
     closeRoom: ({ roomSid }) => done(this.#closeRoom(roomSid)),
     playRoom: (body) => this.#playRoom(body),
     stopRoomPlay: ({ roomSid, playId }) => done(this.#stopRoomPlay(roomSid, playId)),
+    record: async (body) => done(await this.#record(body)),
+    recordRoom: async (body) => done(await this.#recordRoom(body)),
+    pauseRecording: ({ recordingId, mode }) => done(this.#recordings.pause(recordingId, mode)),
+    resumeRecording: ({ recordingId }) => done(this.#recordings.resume(recordingId)),
+    stopRecording: ({ recordingId }) => this.#recordings.stop(recordingId),
     createBrowser: (body) => this.#createBrowser(body),
     restartIce: ({ browserId, remote }) => this.#browser(browserId).restartIce(remote),
     setReceiveTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setReceiveTracks(tracks)),
@@ -81,12 +91,14 @@ export class MediaFloor {
     closeBrowser: ({ browserId }) => done(this.#closeBrowser(browserId)),
   };
 
-  /** Says BYE to phones and closes everything. */
-  close(): void {
+  /** Says BYE to phones and closes everything; resolves when all recordings are complete. */
+  close(): Promise<void> {
+    const recorded = this.#recordings.close();
     for (const id of [...this.#phones.keys()]) this.#closePhone(id);
     for (const roomSid of [...this.#rooms.keys()]) this.#closeRoom(roomSid);
     this.#ticker.stop();
     this.#prompts.close();
+    return recorded;
   }
 
   // ------------------------------------------------------------------------------------------------------- phones
@@ -181,6 +193,33 @@ export class MediaFloor {
   #closePipe(entry: PhoneEntry): void {
     entry.pipe?.close();
     entry.pipe = null;
+  }
+
+  #record({ phoneId, recordingId, options }: RequestBody<'record'>): Promise<void> {
+    const entry = this.#phone(phoneId);
+    const { phone } = entry;
+    return this.#recordings.start(recordingId, options, (recording) => {
+      if (this.#phones.get(phoneId) !== entry) return null;
+      const tap: PhoneTap = {
+        frame: (inbound, outbound) => recording.frame(inbound, outbound),
+        phoneClosed: () => void recording.end('phone-closed'),
+      };
+      phone.addTap(tap);
+      return () => phone.removeTap(tap);
+    });
+  }
+
+  #recordRoom({ roomSid, recordingId, options }: RequestBody<'recordRoom'>): Promise<void> {
+    const room = this.#room(roomSid);
+    return this.#recordings.start(recordingId, options, (recording) => {
+      if (this.#rooms.get(roomSid) !== room) return null;
+      const tap: MixTap = {
+        frame: (mix) => recording.frame(mix, mix),
+        roomClosed: () => void recording.end('phone-closed'),
+      };
+      room.addTap(tap);
+      return () => room.removeTap(tap);
+    });
   }
 
   // ------------------------------------------------------------------------------------------------ rooms, browsers

@@ -144,6 +144,7 @@ export class MediaRoom implements TrackRegistry, Ticked {
     for (const { phone } of [...this.#phones.values()]) this.removePhone(phone);
     for (const trackSid of [...this.#browsers.keys()]) this.#browserAudioRemoved(trackSid);
     for (const playId of [...this.#prompts.keys()]) this.stopPlay(playId);
+    this.#mixer.roomClosed();
     this.#ticker.remove(this);
     this.#waiting.clear();
   }
