@@ -104,6 +104,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     directory: store.directory,
     conferenceRepository: store.conferences,
     queueRepository: store.queues,
+    sipDirectory: store.sip,
     config: { publicAddress, localHosts: localHosts(config), carrier: config.carrier, dataDir: config.dataDir, speech: { command: 'espeak-ng' }, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: [publicAddress, config.bindAddress], ownUrls: () => demoUrls } },
   });
   closers.set('calls', () => voice.calls.stop(DRAIN_MS));

@@ -1,15 +1,16 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { RoomRepository } from '../rooms/model.ts';
-import type { CallRepository, KeyDirectory } from '../voice/model.ts';
 import type { ConferenceRepository } from '../voice/conference/model.ts';
 import type { QueueRepository } from '../voice/queue/model.ts';
+import type { CallRepository, KeyDirectory, SipDirectory } from '../voice/model.ts';
 import { CallStore } from './call-store.ts';
 import { ConferenceStore } from './conference-store.ts';
 import { QueueStore } from './queue-store.ts';
 import { openDatabase, type DatabaseOptions } from './database.ts';
 import { DirectoryStore } from './directory-store.ts';
 import { RoomStore } from './room-store.ts';
+import { SipStore } from './sip-store.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /** Everything that outlives the process. */
@@ -19,6 +20,7 @@ export interface Store {
   directory: KeyDirectory;
   conferences: ConferenceRepository;
   queues: QueueRepository;
+  sip: SipDirectory;
   /** Resolves when all that was saved so far is in the database. */
   settled(): Promise<void>;
   /** Writes what waits, then closes. */
@@ -38,6 +40,7 @@ export async function openStore(options: DatabaseOptions, deps: { log: Log; cloc
     directory: await DirectoryStore.load(db, queue),
     conferences: new ConferenceStore(db, queue),
     queues: await QueueStore.load(db, queue),
+    sip: await SipStore.load(db, queue),
     settled: () => queue.settled(),
     close: async () => {
       await queue.settled();

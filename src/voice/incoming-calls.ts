@@ -6,17 +6,31 @@ import type { CallPlan } from './call.ts';
 import type { LiveCalls } from './calls.ts';
 import { urlsOfNumber } from './dial-plan/application.ts';
 import { callerOf, routeCall, type Route } from './dial-plan/dial-plan.ts';
+import { admitToDomain, sipCallerOf } from './dial-plan/sip-domain.ts';
 import { InboundLeg } from './leg.ts';
 import { checkOffer } from './leg-media.ts';
-import type { CallRecord, PhoneNumberRecord } from './model.ts';
+import type { AccountRecord, CallRecord, PhoneNumberRecord, SipDomainRecord, VoiceUrls } from './model.ts';
+import type { Registrations } from './registrations.ts';
 import type { VoiceDeps } from './voice-deps.ts';
+
+/** Who is called, and who answers. */
+interface Target {
+  account: AccountRecord;
+  to: string;
+  from: string;
+  phoneNumberSid: PhoneNumberRecord['sid'] | null;
+  urls: VoiceUrls;
+  webhookOptions: NonNullable<CallPlan['webhookOptions']>;
+}
+
+type IncomingDeps = VoiceDeps & { live: LiveCalls; registrations: Registrations };
 
 /** SIP calls become Calls here, or are refused before they cost anything. */
 export class IncomingCalls {
-  readonly #deps: VoiceDeps & { live: LiveCalls };
+  readonly #deps: IncomingDeps;
   readonly #unsubscribe: () => void;
 
-  constructor(deps: VoiceDeps & { live: LiveCalls }) {
+  constructor(deps: IncomingDeps) {
     this.#deps = deps;
     this.#unsubscribe = deps.sip.on('incomingCall', (sip) => this.#arrived(sip));
   }
@@ -27,9 +41,9 @@ export class IncomingCalls {
   }
 
   #arrived(sip: IncomingSipCall): void {
-    const { live, directory, config, log } = this.#deps;
+    const { live, directory, sipDirectory, config, log } = this.#deps;
     if (live.stopping) return sip.reject(503, 'Server is stopping', [['Retry-After', '10']]);
-    const route = routeCall(sip, { directory, localHosts: config.localHosts });
+    const route = routeCall(sip, { directory, sipDirectory, localHosts: config.localHosts });
     if (route.kind === 'refused') {
       log.info({ requestUri: sip.requestUri, source: sip.source.address, statusCode: route.statusCode, reason: route.reason }, 'call refused');
       return sip.reject(route.statusCode, route.reasonPhrase, [['Reason', route.reason]]);
@@ -39,19 +53,40 @@ export class IncomingCalls {
       log.info({ requestUri: sip.requestUri, source: sip.source.address, reason: unacceptable }, 'call refused: no media in common');
       return sip.reject(488, 'Not Acceptable Here', [['Reason', `SIP;cause=488;text="${unacceptable.replace(/[^\w .,/:()=-]/g, '?')}"`]]);
     }
-    this.#take(sip, route);
+    const target = route.kind === 'number' ? this.#ofNumber(sip, route) : this.#ofDomain(sip, route);
+    if (target) this.#take(sip, target);
   }
 
-  #take(sip: IncomingSipCall, { number, account }: Extract<Route, { kind: 'number' }>): void {
+  #ofNumber(sip: IncomingSipCall, { number, account }: Extract<Route, { kind: 'number' }>): Target {
+    const { urls, applicationSid } = urlsOfNumber(number, this.#deps.directory);
+    return { account, to: number.phoneNumber, from: callerOf(sip.from), phoneNumberSid: number.sid, urls, webhookOptions: { applicationSid, sip: sipOf(sip) } };
+  }
+
+  /** Null: refused, and answered. */
+  #ofDomain(sip: IncomingSipCall, { domain, account }: Extract<Route, { kind: 'domain' }>): Target | null {
+    const { sipDirectory, registrations, log } = this.#deps;
+    const admission = admitToDomain(sip, domain, sipDirectory);
+    if (!admission.admitted) {
+      log.info({ requestUri: sip.requestUri, source: sip.source.address, errorCode: admission.errorCode, reason: admission.reason }, 'call to a SIP domain refused');
+      if (!admission.answered) sip.reject(403, 'Forbidden');
+      return null;
+    }
+    const { username } = admission;
+    const phones = username === null ? null : registrations.contactsAt(account.sid, { user: username, domainName: domain.domainName });
+    const from = sipCallerOf(sip.from, { registeredAs: phones && phones.length > 0 ? username : null });
+    return { account, to: calledAddress(sip, domain), from, phoneNumberSid: null, urls: domain, webhookOptions: { sip: { ...sipOf(sip), domain: domain.domainName, domainSid: domain.sid, ...(username === null ? {} : { username }) } } };
+  }
+
+  #take(sip: IncomingSipCall, target: Target): void {
     const { live, config, media, log, clock } = this.#deps;
     const nowMs = clock.wallMs();
     const record: CallRecord = {
       sid: newSid('CA'),
-      accountSid: account.sid,
+      accountSid: target.account.sid,
       parentCallSid: null,
-      to: number.phoneNumber,
-      from: callerOf(sip.from),
-      phoneNumberSid: number.sid,
+      to: target.to,
+      from: target.from,
+      phoneNumberSid: target.phoneNumberSid,
       status: 'queued',
       direction: 'inbound',
       createdAtMs: nowMs,
@@ -65,24 +100,31 @@ export class IncomingCalls {
       terminationReason: null,
     };
     const leg = new InboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
-    const plan = this.#plan(number, account.authToken);
-    const webhookOptions = { ...plan.webhookOptions, sip: { callId: sip.callId, sourceIp: sip.source.address, headers: sip.headers } };
-    const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan: { ...plan, webhookOptions }, ended }));
+    const plan = this.#plan(target);
+    const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan, ended }));
     call.startInbound();
   }
 
-  #plan(number: PhoneNumberRecord, authToken: string): CallPlan {
+  #plan({ urls, account, webhookOptions }: Target): CallPlan {
     const { ringTimeoutMs } = this.#deps.config;
-    const { urls, applicationSid } = urlsOfNumber(number, this.#deps.directory);
     return {
       source: urls.voiceUrl === null ? null : { kind: 'url', url: urls.voiceUrl, method: urls.voiceMethod },
       fallback: urls.voiceFallbackUrl === null ? null : { url: urls.voiceFallbackUrl, method: urls.voiceFallbackMethod },
       statusCallback: urls.statusCallback === null ? null : { url: urls.statusCallback, method: urls.statusCallbackMethod, events: ['completed'] },
-      authToken,
-      webhookOptions: { applicationSid },
+      authToken: account.authToken,
+      webhookOptions,
       ...(ringTimeoutMs === undefined ? {} : { ringTimeoutMs }),
     };
   }
+}
+
+function sipOf(sip: IncomingSipCall): { callId: string; sourceIp: string; headers: IncomingSipCall['headers'] } {
+  return { callId: sip.callId, sourceIp: sip.source.address, headers: sip.headers };
+}
+
+/** `sip:user@domain`, as it was asked for but for port and parameters. */
+function calledAddress({ requestUriUser }: IncomingSipCall, { domainName }: SipDomainRecord): string {
+  return requestUriUser === '' ? `sip:${domainName}` : `sip:${requestUriUser}@${domainName}`;
 }
 
 function offerProblem(sip: IncomingSipCall): string | null {

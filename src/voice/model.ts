@@ -1,4 +1,4 @@
-import type { AccountSid, ApplicationSid, CallSid, NotificationSid, NumberSid } from '../base/sid.ts';
+import type { AccountSid, ApplicationSid, CallSid, NotificationSid, NumberSid, SipCredentialListSid, SipDomainSid, SipIpAclSid } from '../base/sid.ts';
 import type { Page, PageRequest } from '../base/paging.ts';
 
 /** The stored shapes of voice/ and the repositories it wants. Dates are milliseconds since 1970, UTC. */
@@ -201,4 +201,84 @@ export interface DirectoryRepository {
 export interface KeyDirectory extends DirectoryRepository {
   /** Newest first. */
   keys(accountSid: AccountSid): KeyRecord[];
+}
+
+/** A credential list or an access list that guards a domain. */
+export interface SipMapping<S extends string = string> {
+  /** Of the list. */
+  sid: S;
+  createdAtMs: number;
+}
+
+/** A host name of ours for SIP calls (SD…), with its own application and its own guards (contract §6). */
+export interface SipDomainRecord extends VoiceUrls {
+  sid: SipDomainSid;
+  accountSid: AccountSid;
+  /** Lower case, whole: `acme.sip.localhost`. */
+  domainName: string;
+  friendlyName: string;
+  /** Whether phones may register. */
+  sipRegistration: boolean;
+  callCredentialLists: SipMapping<SipCredentialListSid>[];
+  callIpAcls: SipMapping<SipIpAclSid>[];
+  registrationCredentialLists: SipMapping<SipCredentialListSid>[];
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+export interface SipCredentialRecord {
+  sid: string;
+  username: string;
+  /** What is kept of the password (sip/digest/secret.ts). */
+  secret: { md5: string; sha256: string };
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+/** Users of SIP domains (CL…). */
+export interface SipCredentialListRecord {
+  sid: SipCredentialListSid;
+  accountSid: AccountSid;
+  friendlyName: string;
+  credentials: SipCredentialRecord[];
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+export interface SipIpAddressRecord {
+  sid: string;
+  friendlyName: string;
+  ipAddress: string;
+  /** 0–32, for IPv6 0–128. */
+  cidrPrefixLength: number;
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+/** Addresses that may call SIP domains (AL…). */
+export interface SipIpAclRecord {
+  sid: SipIpAclSid;
+  accountSid: AccountSid;
+  friendlyName: string;
+  addresses: SipIpAddressRecord[];
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+/** SIP domains and the lists that guard them; held in memory as the directory is. Lists are newest first. */
+export interface SipDirectory {
+  /** By its whole name in lower case, over all accounts. */
+  domainByName(domainName: string): SipDomainRecord | null;
+  domain(accountSid: AccountSid, sid: SipDomainSid): SipDomainRecord | null;
+  domains(accountSid: AccountSid): SipDomainRecord[];
+  saveDomain(record: SipDomainRecord): Promise<void>;
+  deleteDomain(sid: SipDomainSid): Promise<void>;
+  credentialList(accountSid: AccountSid, sid: SipCredentialListSid): SipCredentialListRecord | null;
+  credentialLists(accountSid: AccountSid): SipCredentialListRecord[];
+  saveCredentialList(record: SipCredentialListRecord): Promise<void>;
+  deleteCredentialList(sid: SipCredentialListSid): Promise<void>;
+  ipAcl(accountSid: AccountSid, sid: SipIpAclSid): SipIpAclRecord | null;
+  ipAcls(accountSid: AccountSid): SipIpAclRecord[];
+  saveIpAcl(record: SipIpAclRecord): Promise<void>;
+  deleteIpAcl(sid: SipIpAclSid): Promise<void>;
 }

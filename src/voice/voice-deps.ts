@@ -4,8 +4,8 @@ import type { MediaPlane } from '../media/protocol.ts';
 import type { SipUserAgent } from '../sip/contract.ts';
 import type { RoomConnector } from './contract.ts';
 import type { ConferenceRepository } from './conference/model.ts';
-import type { CallRepository, DirectoryRepository } from './model.ts';
 import type { QueueRepository } from './queue/model.ts';
+import type { CallRepository, DirectoryRepository, SipDirectory } from './model.ts';
 import type { PrivateNetworks } from './webhook/network-policy.ts';
 
 export interface VoiceConfig {
@@ -40,5 +40,6 @@ export interface VoiceDeps {
   directory: DirectoryRepository;
   conferenceRepository: ConferenceRepository;
   queueRepository: QueueRepository;
+  sipDirectory: SipDirectory;
   config: VoiceConfig;
 }

@@ -6,7 +6,7 @@ import { IncomingCalls } from './incoming-calls.ts';
 import type { CallRecord } from './model.ts';
 import { createGatherings, type Gatherings } from './gatherings.ts';
 import { createPrompts } from './prompts.ts';
-import { NO_REGISTRATIONS } from './registrations.ts';
+import { createRegistrations } from './registrations.ts';
 import { createSpeech } from './speech.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 import { createCallbackQueue } from './webhook/callbacks.ts';
@@ -38,8 +38,9 @@ export function createVoice(deps: VoiceDeps): Voice {
   const speech = createSpeech({ command: config.speech.command, cacheDir: join(config.dataDir, 'speech') }, { log });
   const prompts = createPrompts({ cacheDir: join(config.dataDir, 'prompts') }, { client, log, clock });
   const gatherings = createGatherings({ ...deps, callbacks, liveCall: (sid) => calls.live(sid) });
-  const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, prompts, gatherings, registrations: NO_REGISTRATIONS });
-  const incoming = new IncomingCalls({ ...deps, live: calls });
+  const { registrations, stop: stopRegistering } = createRegistrations(deps);
+  const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, prompts, gatherings, registrations });
+  const incoming = new IncomingCalls({ ...deps, live: calls, registrations });
   return {
     calls,
     callbacks,
@@ -47,6 +48,7 @@ export function createVoice(deps: VoiceDeps): Voice {
     leftoversEnded: (records) => records.forEach((record) => leftoverEnded(record, { ...deps, callbacks })),
     stop: async (graceMs) => {
       incoming.stop();
+      stopRegistering();
       await calls.stop(0);
       gatherings.conferences.stop();
       await callbacks.settled(graceMs);

@@ -1,9 +1,9 @@
 import type { SipParty } from '../../sip/contract.ts';
-import type { AccountRecord, DirectoryRepository, PhoneNumberRecord } from '../model.ts';
+import type { AccountRecord, DirectoryRepository, PhoneNumberRecord, SipDirectory, SipDomainRecord } from '../model.ts';
 import { e164Of, numberCandidates } from './number.ts';
 
 /** Who answers a call that came in, or why nobody does. */
-export type Route = { kind: 'number'; number: PhoneNumberRecord; account: AccountRecord } | Refusal;
+export type Route = { kind: 'number'; number: PhoneNumberRecord; account: AccountRecord } | { kind: 'domain'; domain: SipDomainRecord; account: AccountRecord } | Refusal;
 
 export interface Refusal {
   kind: 'refused';
@@ -19,10 +19,12 @@ interface Called {
 }
 
 /**
- * Request-URI → number → account. Nothing in From is believed. `localHosts` are the host names this server goes by; a
+ * Request-URI → SIP domain, or number → account. Nothing in From is believed. `localHosts` are the host names this server goes by; a
  * wildcard bind address among them stands for every IP address.
  */
-export function routeCall(called: Called, options: { directory: DirectoryRepository; localHosts: readonly string[] }): Route {
+export function routeCall(called: Called, options: { directory: DirectoryRepository; sipDirectory: SipDirectory; localHosts: readonly string[] }): Route {
+  const domain = options.sipDirectory.domainByName(called.requestUriHost.toLowerCase());
+  if (domain) return routeToDomain(domain, options.directory);
   if (!isLocalHost(called.requestUriHost, options.localHosts)) return refused(403, 'Unknown domain', `no domain ${printable(called.requestUriHost)} here`);
   const number = numberCandidates(called.requestUriUser).map((text) => options.directory.numberByDigits(text)).find((found) => found !== null);
   if (!number) return refused(404, 'Unknown number', `no number ${printable(called.requestUriUser)} here`);
@@ -30,6 +32,11 @@ export function routeCall(called: Called, options: { directory: DirectoryReposit
   if (account?.status !== 'active') return refused(403, 'Account not active', 'the account of this number is not active');
   if (number.trunkSid !== null) return refused(404, 'Number is on a trunk', 'this number belongs to a SIP trunk and runs no application');
   return { kind: 'number', number, account };
+}
+
+function routeToDomain(domain: SipDomainRecord, directory: DirectoryRepository): Route {
+  const account = directory.account(domain.accountSid);
+  return account?.status === 'active' ? { kind: 'domain', domain, account } : refused(403, 'Account not active', 'the account of this domain is not active');
 }
 
 function refused(statusCode: Refusal['statusCode'], reasonPhrase: string, text: string): Refusal {

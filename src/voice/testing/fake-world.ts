@@ -11,6 +11,7 @@ import { IncomingCalls } from '../incoming-calls.ts';
 import type { ApplicationRecord, CallEventRecord, CallRecord, CallRepository, CallerIdRecord, DirectoryRepository, NotificationRecord, PhoneNumberRecord } from '../model.ts';
 import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/client.ts';
 import type { RegisteredContact } from '../registrations.ts';
+import { FakeSipDirectory } from './fake-sip-directory.ts';
 import { FakeIncomingCall, FakeUserAgent } from './fake-sip.ts';
 import { FakeMediaPlane, fakeRoomMedia } from '../../testing/fake-media.ts';
 
@@ -120,22 +121,23 @@ export function fakeWorld(options: { carrier?: string | null } = {}) {
   const spoken: string[] = [];
   const speech = { speak: ({ text }: { text: string }) => Promise.resolve({ path: `/speech/${spoken.push(text)}.wav`, contentType: 'audio/wav' }) };
   const prompts = { fetch: ({ url }: { url: string }) => Promise.resolve({ path: `/prompts${new URL(url).pathname}`, contentType: 'audio/wav' }) };
-  const deps = { clock, log: silentLog, sip, media, rooms, calls, directory, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, dataDir: '/nowhere', speech: { command: 'none' } } };
+  const sipDirectory = new FakeSipDirectory();
+  const deps = { clock, log: silentLog, sip, media, rooms, calls, directory, sipDirectory, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, dataDir: '/nowhere', speech: { command: 'none' } } };
   /** By identity. */
   const registered = new Map<string, RegisteredContact[]>();
-  const registrations = { contactsOf: (_account: AccountSid, identity: string) => registered.get(identity) ?? [] };
+  const registrations = { contactsOf: (_account: AccountSid, identity: string) => registered.get(identity) ?? [], contactsAt: () => null };
   const conferenceRepository = new FakeConferenceRepository();
   const queueRepository = { queues: () => [], saveQueue: () => undefined, deleteQueue: () => undefined };
   const liveCall = (sid: CallSid): CallRecord | null => live.live(sid);
   const gatherings = { ...createGatherings({ ...deps, callbacks, conferenceRepository, queueRepository, liveCall }), music: { file: () => Promise.resolve({ path: '/hold-music.wav', contentType: 'audio/wav' }) } };
   const live: LiveCalls = new LiveCalls({ ...deps, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, prompts, registrations });
-  const incoming = new IncomingCalls({ ...deps, conferenceRepository, queueRepository, live });
+  const incoming = new IncomingCalls({ ...deps, conferenceRepository, queueRepository, live, registrations });
   const arrive = (call = new FakeIncomingCall()): FakeIncomingCall => {
     sip.emit('incomingCall', call);
     return call;
   };
   const record = (): CallRecord => [...calls.calls.values()].at(-1) as CallRecord;
-  return { accountSid, account, number, applications, callerIds, clock, sip, media, rooms, calls, app, told, spoken, registered, live, incoming, gatherings, conferenceRepository, arrive, record };
+  return { accountSid, account, number, applications, callerIds, clock, sip, media, rooms, calls, app, told, spoken, registered, sipDirectory, live, incoming, gatherings, conferenceRepository, arrive, record };
 }
 
 export type FakeWorld = ReturnType<typeof fakeWorld>;

@@ -7,7 +7,7 @@ const PLACES = ['City', 'State', 'Zip', 'Country'];
 export interface ParameterOptions {
   applicationSid?: string | null;
   /** Of a call that came over SIP (contract §4.1). */
-  sip?: { callId: string; sourceIp: string; domain?: string; domainSid?: string; headers: readonly (readonly [name: string, value: string])[] };
+  sip?: { callId: string; sourceIp: string; domain?: string; domainSid?: string; username?: string; headers: readonly (readonly [name: string, value: string])[] };
 }
 
 /** The standard parameters of every voice webhook (contract §4.1), in the order Twilio's logs show them. */
@@ -48,6 +48,7 @@ function sipParameters(sip: NonNullable<ParameterOptions['sip']>): [string, stri
   ];
   if (sip.domain !== undefined) parameters.push(['SipDomain', sip.domain]);
   if (sip.domainSid !== undefined) parameters.push(['SipDomainSid', sip.domainSid]);
+  if (sip.username !== undefined) parameters.push(['SipUsername', sip.username]);
   for (const [name, value] of sip.headers) if (/^(x-|user-to-user$)/i.test(name)) parameters.push([`SipHeader_${name}`, value]);
   return parameters;
 }

@@ -1,0 +1,51 @@
+import type { IncomingSipCall, SipParty, SipSecretLookup } from '../../sip/contract.ts';
+import { makeDigestSecret } from '../../sip/digest/secret.ts';
+import type { SipCredentialListRecord, SipDirectory, SipDomainRecord, SipMapping } from '../model.ts';
+import { inRange } from './ip-range.ts';
+
+/** What is kept of a SIP user's password. */
+export function sipSecret(user: { username: string; password: string }): { md5: string; sha256: string } {
+  return makeDigestSecret(user);
+}
+
+/** The address that phones of a domain register under. */
+export function registrationAddress(domain: Pick<SipDomainRecord, 'sid'>, username: string): string {
+  return `${domain.sid} ${username}`;
+}
+
+export type Admission =
+  | { admitted: true; username: string | null }
+  /** `answered`: the challenge or its refusal went out already. */
+  | { admitted: false; answered: boolean; errorCode: 32201 | 32202 | null; reason: string };
+
+/**
+ * Whether a call may come in to a domain (contract §6): its source must stand in an access list when there is one, its
+ * sender must prove to be in a credential list when there is one, both when there are both. Without any nobody may.
+ */
+export function admitToDomain(call: IncomingSipCall, domain: SipDomainRecord, sip: SipDirectory): Admission {
+  const { callIpAcls, callCredentialLists } = domain;
+  if (callIpAcls.length + callCredentialLists.length === 0) return { admitted: false, answered: false, errorCode: null, reason: 'nothing is mapped to this domain that would let a call in' };
+  if (callIpAcls.length > 0 && !addressAllowed(call.source.address, domain, sip)) return { admitted: false, answered: false, errorCode: 32201, reason: 'the source address is in no access list of this domain' };
+  if (callCredentialLists.length === 0) return { admitted: true, username: null };
+  const proof = call.authenticate(secretsIn(callCredentialLists, { accountSid: domain.accountSid, sip }));
+  if (proof.verified) return { admitted: true, username: proof.username };
+  return { admitted: false, answered: true, errorCode: 32202, reason: { asked: 'credentials asked for', wrong: 'wrong credentials', limited: 'too many wrong credentials' }[proof.reason] };
+}
+
+/** The users of some mapped credential lists. */
+export function secretsIn(mappings: readonly SipMapping<SipCredentialListRecord['sid']>[], { accountSid, sip }: { accountSid: SipDomainRecord['accountSid']; sip: SipDirectory }): SipSecretLookup {
+  return (username) =>
+    mappings.flatMap(({ sid }) => (sip.credentialList(accountSid, sid)?.credentials ?? []).filter((credential) => credential.username === username).map(({ secret }) => secret));
+}
+
+function addressAllowed(address: string, { accountSid, callIpAcls }: SipDomainRecord, sip: SipDirectory): boolean {
+  const addresses = callIpAcls.flatMap(({ sid }) => sip.ipAcl(accountSid, sid)?.addresses ?? []);
+  return addresses.some(({ ipAddress, cidrPrefixLength }) => inRange(address, { network: ipAddress, prefixLength: cidrPrefixLength }));
+}
+
+/** A SIP caller as webhooks name it: by the URI of From; `client:name` for a user of a registered phone (contract §4.1). */
+export function sipCallerOf(from: SipParty, { registeredAs }: { registeredAs: string | null }): string {
+  if (from.user.toLowerCase() === 'anonymous' || from.host.toLowerCase() === 'anonymous.invalid') return 'anonymous';
+  if (registeredAs !== null && from.user === registeredAs) return `client:${registeredAs}`;
+  return from.user === '' ? `sip:${from.host}` : `sip:${from.user}@${from.host}`;
+}
