@@ -6,6 +6,7 @@ import type { TwimlElement } from './document.ts';
 import type { DocumentLoader, DocumentSource, LoadedDocument } from './document-loader.ts';
 import { NEXT_VERB, type NestingRule, type RunEnd, type Verb, type VerbContext, type VerbOutcome } from './verb.ts';
 import { connect } from './verbs/connect.ts';
+import { dial } from './verbs/dial.ts';
 import { enqueue } from './verbs/enqueue.ts';
 import { gather } from './verbs/gather.ts';
 import { hangup } from './verbs/hangup.ts';
@@ -16,7 +17,7 @@ import { redirect } from './verbs/redirect.ts';
 import { reject } from './verbs/reject.ts';
 import { say } from './verbs/say.ts';
 
-const VERBS: Readonly<Record<string, Verb>> = { Connect: connect, Enqueue: enqueue, Gather: gather, Hangup: hangup, Leave: leave, Pause: pause, Play: play, Redirect: redirect, Reject: reject, Say: say };
+const VERBS: Readonly<Record<string, Verb>> = { Connect: connect, Dial: dial, Enqueue: enqueue, Gather: gather, Hangup: hangup, Leave: leave, Pause: pause, Play: play, Redirect: redirect, Reject: reject, Say: say };
 
 /** Everything of a verb's context but what belongs to the document that runs. */
 export type RunContext = Omit<VerbContext, 'documentUrl' | 'report'> & { report: (problem: Parameters<VerbContext['report']>[0], loaded: LoadedDocument | null) => void };

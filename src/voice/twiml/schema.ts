@@ -118,10 +118,15 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
   Record: element('not-yet', {
     attributes: notYet('action', 'method', 'timeout', 'finishOnKey', 'maxLength', 'playBeep', 'trim', 'recordingStatusCallback', 'recordingStatusCallbackMethod', 'recordingStatusCallbackEvent', 'transcribe', 'transcribeCallback', 'recordingConfigurationId'),
   }),
-  Dial: element('not-yet', {
-    attributes: notYet('action', 'method', 'timeout', 'timeLimit', 'callerId', 'hangupOnStar', 'answerOnBridge', 'record', 'recordingStatusCallback', 'recordingStatusCallbackMethod', 'recordingStatusCallbackEvent', 'recordingTrack', 'trim', 'ringTone', 'referUrl', 'referMethod', 'sequential', 'callReason', 'events', 'passports'),
+  Dial: element('works', {
+    attributes: {
+      action: works(url),
+      method: works(method, 13210),
+      timeLimit: works(integer(1, 86_400), 13216),
+      hangupOnStar: works(truth, 13213),
+      ...notYet('timeout', 'callerId', 'answerOnBridge', 'record', 'recordingStatusCallback', 'recordingStatusCallbackMethod', 'recordingStatusCallbackEvent', 'recordingTrack', 'trim', 'ringTone', 'referUrl', 'referMethod', 'sequential', 'callReason', 'events', 'passports'),
+    },
     children: Object.fromEntries(['Number', 'Client', 'Sip', 'Conference', 'Queue', 'Sim', 'Application', 'WhatsApp'].map((noun) => [noun, element('not-yet', { text: true })])),
-    text: true,
   }),
   Enqueue: element('works', {
     attributes: {
