@@ -37,4 +37,6 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE TABLE queues (seq bigint GENERATED ALWAYS AS IDENTITY, sid text PRIMARY KEY, account_sid text NOT NULL, friendly_name text NOT NULL, max_size integer NOT NULL,
       created_at_ms bigint NOT NULL, updated_at_ms bigint NOT NULL)`,
   ],
+  // A call's StatusCallback outlives the process.
+  ['ALTER TABLE calls ADD COLUMN status_callback jsonb'],
 ];

@@ -80,6 +80,7 @@ export const calls = pgTable('calls', {
   forwardedFrom: text('forwarded_from'),
   callerName: text('caller_name'),
   terminationReason: text('termination_reason'),
+  statusCallback: jsonb('status_callback').$type<{ url: string; method: 'GET' | 'POST'; events: readonly ('initiated' | 'ringing' | 'answered' | 'completed')[]; sequence: number }>(),
 }, (table) => [index('calls_by_account').on(table.accountSid, table.seq)]);
 
 export const notifications = pgTable('notifications', {

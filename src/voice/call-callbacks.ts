@@ -1,13 +1,15 @@
 import type { Clock } from '../base/clock.ts';
 import { rfc2822 } from '../base/dates.ts';
 import type { CallbackSender } from './contract.ts';
-import type { CallEvent, CallRecord, HttpMethod } from './model.ts';
+import type { CallEvent, CallRecord, HttpMethod, KeptStatusCallback } from './model.ts';
 
 /** Who wants to know how a call goes on. */
 export interface StatusCallback {
   url: string;
   method: HttpMethod;
   events: readonly CallEvent[];
+  /** SequenceNumber of the first callback. Default 0. */
+  sequence?: number;
 }
 
 export interface StatusNews {
@@ -28,7 +30,7 @@ export class CallCallbacks {
   readonly #standard: () => [name: string, value: string][];
   readonly #refused: Refused | undefined;
   #target: StatusCallback | null;
-  #sequence = 0;
+  #sequence: number;
 
   constructor(deps: { sender: CallbackSender; clock: Clock; record: Readonly<CallRecord>; parameters: () => [name: string, value: string][]; refused?: Refused }, target: StatusCallback | null) {
     this.#sender = deps.sender;
@@ -37,6 +39,13 @@ export class CallCallbacks {
     this.#standard = deps.parameters;
     this.#refused = deps.refused;
     this.#target = target;
+    this.#sequence = target?.sequence ?? 0;
+  }
+
+  /** Where the next callback goes, and under which number: what a restart must know. */
+  get kept(): KeptStatusCallback | null {
+    const target = this.#target;
+    return target && { url: target.url, method: target.method, events: target.events, sequence: this.#sequence };
   }
 
   /** A REST update named another receiver; its events stay. */

@@ -3,7 +3,7 @@ import { InternalError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { MediaError, type PhoneMedia, type RoomMedia } from '../media/protocol.ts';
 import { SdpError } from '../sdp/sdp-error.ts';
-import { CallCallbacks, endParameters, type StatusCallback } from './call-callbacks.ts';
+import { CallCallbacks, endParameters, type StatusCallback, type StatusNews } from './call-callbacks.ts';
 import { CallJournal } from './call-journal.ts';
 import { isFinal, nextStatus, type CallInput } from './call-state.ts';
 import type { CallbackSender, RoomConnector } from './contract.ts';
@@ -110,6 +110,7 @@ export class Call {
     this.#journal = new CallJournal(deps.calls, deps.clock, record);
     const parameters = (): [string, string][] => callParameters(record, plan.webhookOptions);
     this.#callbacks = new CallCallbacks({ sender: deps.callbacks, clock: deps.clock, record, parameters, refused: ({ errorCode, message, url }) => this.#journal.problem({ errorCode, message: `${message} (${url})`, log: 1 }) }, plan.statusCallback);
+    record.statusCallback = this.#callbacks.kept;
     this.#loader = new DocumentLoader({ client: deps.client, journal: this.#journal, cookies: this.#cookies, authToken: plan.authToken, parameters, fallback: () => this.#fallback });
     leg.on('rang', () => this.#rang());
     leg.on('answered', () => this.#calledPhoneAnswered());
@@ -138,9 +139,8 @@ export class Call {
   async dial(options: Parameters<OutboundLeg['dial']>[0]): Promise<void> {
     if (!this.live || !(this.#leg instanceof OutboundLeg)) return;
     this.record.startedAtMs = this.#deps.clock.wallMs();
-    this.#save();
     this.#reached('dialled');
-    this.#callbacks.tell({ event: 'initiated', callStatus: 'initiated' });
+    this.#tell({ event: 'initiated', callStatus: 'initiated' });
     try {
       await this.#leg.dial(options);
     } catch (error) {
@@ -156,7 +156,10 @@ export class Call {
   /** What a REST update may change beside. */
   change(options: { fallback?: { url: string; method: HttpMethod }; statusCallback?: { url?: string; method?: HttpMethod }; timeLimitMs?: number }): void {
     if (options.fallback) this.#fallback = options.fallback;
-    if (options.statusCallback) this.#callbacks.retarget(options.statusCallback);
+    if (options.statusCallback) {
+      this.#callbacks.retarget(options.statusCallback);
+      this.#save();
+    }
     if (options.timeLimitMs === undefined) return;
     this.#timeLimitMs = options.timeLimitMs;
     if (this.record.answeredAtMs !== null) this.#limitTime();
@@ -258,16 +261,15 @@ export class Call {
 
   #rang(): void {
     if (!this.#advance('rang')) return;
-    if (this.record.direction !== 'inbound') this.#callbacks.tell({ event: 'ringing', callStatus: 'ringing' });
+    if (this.record.direction !== 'inbound') this.#tell({ event: 'ringing', callStatus: 'ringing' });
     this.#reached('180');
   }
 
   #answered(): void {
     if (!this.#advance('answered')) return;
     this.record.answeredAtMs = this.#deps.clock.wallMs();
-    this.#save();
     this.#reached('answered');
-    this.#callbacks.tell({ event: 'answered', callStatus: 'in-progress' });
+    this.#tell({ event: 'answered', callStatus: 'in-progress' });
     this.#limitTime();
   }
 
@@ -300,8 +302,15 @@ export class Call {
     this.#timer = this.#deps.clock.after(this.#timeLimitMs - spentMs, () => this.end(terminated('time-limit')));
   }
 
+  /** Saved afterwards: after a crash the last callback goes on with the next number. */
+  #tell(news: StatusNews): void {
+    this.#callbacks.tell(news);
+    this.#save();
+  }
+
   #save(): void {
     this.record.updatedAtMs = this.#deps.clock.wallMs();
+    this.record.statusCallback = this.#callbacks.kept;
     this.#deps.calls.saveCall({ ...this.record });
   }
 

@@ -9,6 +9,15 @@ export type HttpMethod = 'GET' | 'POST';
 /** Events of a status callback (contract §4.2). */
 export type CallEvent = 'initiated' | 'ringing' | 'answered' | 'completed';
 
+/** Who is told the steps of a call, kept with it so that a restart can tell the last one. */
+export interface KeptStatusCallback {
+  url: string;
+  method: HttpMethod;
+  events: readonly CallEvent[];
+  /** SequenceNumber of the next callback. */
+  sequence: number;
+}
+
 export interface CallRecord {
   sid: CallSid;
   accountSid: AccountSid;
@@ -29,6 +38,8 @@ export interface CallRecord {
   callerName: string | null;
   /** Our own ending: see voice/termination.ts. Null while live. */
   terminationReason: string | null;
+  /** Null or absent: nobody. */
+  statusCallback?: KeptStatusCallback | null;
 }
 
 /** A debugger entry of a call (contract §5.4): `log` 0 = error, 1 = warning. */

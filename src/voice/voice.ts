@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { CallCallbacks, endParameters } from './call-callbacks.ts';
+import { CallCallbacks, endParameters, type StatusCallback } from './call-callbacks.ts';
 import { LiveCalls } from './calls.ts';
 import type { CallbackSender, Calls } from './contract.ts';
 import { IncomingCalls } from './incoming-calls.ts';
@@ -57,11 +57,16 @@ export function createVoice(deps: VoiceDeps): Voice {
   };
 }
 
-/** A killed server keeps no per-call StatusCallback: the number's is told, by the number the call was for. */
+/** Tells the end of a call that a crash cut off to whoever was told the rest of it. */
 function leftoverEnded(record: CallRecord, { clock, directory, callbacks }: Pick<VoiceDeps, 'clock' | 'directory'> & { callbacks: CallbackSender }): void {
-  const number = record.phoneNumberSid === null ? null : directory.number(record.accountSid, record.phoneNumberSid);
-  if (!number?.statusCallback) return;
-  const target = { url: number.statusCallback, method: number.statusCallbackMethod, events: ['completed' as const] };
+  const target = record.statusCallback ?? callbackOfNumber(record, directory);
+  if (!target) return;
   const teller = new CallCallbacks({ sender: callbacks, clock, record, parameters: () => callParameters(record) }, target);
   teller.tell({ event: 'completed', callStatus: record.status, parameters: endParameters(record) });
+}
+
+/** For calls of a version that kept no StatusCallback with them. */
+function callbackOfNumber(record: CallRecord, directory: VoiceDeps['directory']): StatusCallback | null {
+  const number = record.phoneNumberSid === null || record.direction !== 'inbound' ? null : directory.number(record.accountSid, record.phoneNumberSid);
+  return number?.statusCallback ? { url: number.statusCallback, method: number.statusCallbackMethod, events: ['completed'] } : null;
 }

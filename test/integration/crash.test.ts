@@ -2,6 +2,9 @@ import { expect, it } from 'vitest';
 import { Cast } from '../peers/cast.ts';
 import { temporaryFolder } from '../peers/child.ts';
 import { startServer, type Server } from '../peers/server.ts';
+import { WebhookApp } from '../peers/webhook-app.ts';
+import { SimulatedPhone } from '../../src/testing/simulated-phone.ts';
+import { prepareDatabase } from '../prepared-database.ts';
 
 // What a kill -9 leaves behind, and what the next start makes of it.
 
@@ -9,6 +12,7 @@ const cast = new Cast();
 
 it('keeps what was answered, and ends what was open', async () => {
   const dataDir = temporaryFolder('crash');
+  await prepareDatabase(dataDir);
   const first = await cast.add('server', startServer({ dataDir }));
   const login = { PARTYLINE_ACCOUNT_SID: first.accountSid, PARTYLINE_AUTH_TOKEN: first.authToken, PARTYLINE_API_KEY_SID: first.apiKeySid, PARTYLINE_API_KEY_SECRET: first.apiKeySecret };
   await first.client.incomingPhoneNumbers.create({ phoneNumber: '+15550700', voiceUrl: 'http://127.0.0.1:9/voice' });
@@ -27,6 +31,45 @@ it('keeps what was answered, and ends what was open', async () => {
   expect((await second.client.incomingPhoneNumbers.list()).map(({ phoneNumber }) => phoneNumber)).toEqual(['+15550700']);
   // The names are free again.
   expect((await second.client.video.v1.rooms.create({ uniqueName: 'Room 0' })).status).toBe('in-progress');
+});
+
+it('tells the end of calls that were live to those who were told their beginning', async () => {
+  const dataDir = temporaryFolder('crash-calls');
+  await prepareDatabase(dataDir);
+  const first = await cast.add('server', startServer({ dataDir }));
+  const app = await cast.add('webhook app', WebhookApp.start(first.authToken));
+  const phone = await cast.add('phone', SimulatedPhone.start());
+  app.on('/voice', () => '<Response><Pause length="60"/><Say>late</Say></Response>');
+  app.on('/short', () => '<Response/>');
+  await first.client.incomingPhoneNumbers.create({ phoneNumber: '+15550701', voiceUrl: `${app.url}/voice`, statusCallback: `${app.url}/number` });
+  await first.client.incomingPhoneNumbers.create({ phoneNumber: '+15550702', voiceUrl: `${app.url}/short` });
+  const twiml = '<Response><Pause length="60"/></Response>';
+  const all = ['initiated', 'ringing', 'answered', 'completed'];
+  const told = await first.client.calls.create({ to: phone.uri(), from: '+15550701', twiml, statusCallback: `${app.url}/call`, statusCallbackEvent: all });
+  const notTold = await first.client.calls.create({ to: phone.uri(), from: '+15550701', twiml, statusCallback: `${app.url}/call`, statusCallbackEvent: ['answered'] });
+  const ringing = await phone.call(first.sipUri('+15550701'));
+  const finished = await phone.call(first.sipUri('+15550702'));
+  await finished.ended();
+  for (const { sid } of [told, notTold]) await app.waitFor({ path: '/call', params: { CallSid: sid, CallStatus: 'in-progress' } });
+  const rung = (await app.waitFor({ path: '/voice' })).params['CallSid'] ?? '';
+  // Read before the kill: what a read has shown must be there for ever.
+  const before = await first.client.calls.list();
+  expect(before.map(({ status }) => status).sort()).toEqual(['completed', 'in-progress', 'in-progress', 'ringing']);
+  const counted = app.requests.length;
+  first.child.kill('SIGKILL');
+  await first.child.exited(5000);
+
+  const login = { PARTYLINE_ACCOUNT_SID: first.accountSid, PARTYLINE_AUTH_TOKEN: first.authToken, PARTYLINE_API_KEY_SID: first.apiKeySid, PARTYLINE_API_KEY_SECRET: first.apiKeySecret };
+  const second = await cast.add('server after the crash', startServer({ dataDir, env: login }));
+  const end = await app.waitFor({ path: '/call', params: { CallSid: told.sid, CallStatus: 'failed' } });
+  expect(end).toMatchObject({ valid: true, params: { SequenceNumber: '3', CallbackSource: 'call-progress-events' } });
+  expect(Number(end.params['CallDuration'])).toBeGreaterThanOrEqual(1);
+  await app.waitFor({ path: '/number', params: { CallSid: rung, CallStatus: 'failed' } });
+  expect(app.requests.slice(counted)).toHaveLength(2);
+  const after = await second.client.calls.list();
+  expect(after.map(({ sid }) => sid)).toEqual(before.map(({ sid }) => sid));
+  expect(after.map(({ status }) => status).sort()).toEqual(['completed', 'failed', 'failed', 'failed']);
+  ringing.hangup();
 });
 
 const inProgress = (server: Server): Promise<unknown[]> => server.client.video.v1.rooms.list();
