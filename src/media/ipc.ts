@@ -36,6 +36,7 @@ export interface WorkerRequests {
   joinRoom: { in: { phoneId: string; roomSid: RoomSid; trackSid: TrackSid; voice: RoomVoice }; out: null };
   /** Nothing happens when it is in no room. */
   setRoomVoice: { in: { phoneId: string; voice: RoomVoice }; out: null };
+  watchVoice: { in: { phoneId: string; on: boolean }; out: null };
   leaveRoom: { in: { phoneId: string }; out: null };
   phoneStats: { in: { phoneId: string }; out: PhoneMediaStats };
   closePhone: { in: { phoneId: string }; out: null };
@@ -74,6 +75,8 @@ export type WorkerEvent =
   | { type: 'digitReceived'; phoneId: string; digit: string }
   | { type: 'firstPacketReceived'; phoneId: string }
   | { type: 'mediaTimedOut'; phoneId: string }
+  | { type: 'voiceChanged'; phoneId: string; speaking: boolean }
+  | { type: 'beepHeard'; phoneId: string }
   | { type: 'recordingEnded'; recordingId: string; result: RecordingResult }
   | { type: 'activeSpeakerChanged'; roomSid: RoomSid; trackSid: TrackSid | null }
   | { type: 'browserConnected'; browserId: string }

@@ -203,7 +203,7 @@ export interface RoomMedia extends Emitter<RoomMediaEvents> {
   createBrowser(options: { remote: RemoteIceDtls }): Promise<BrowserMedia>;
   /** Heard by every phone of the room, mixed with what they hear; several at a time. Rejects like `PhoneMedia.play`. */
   play(source: PromptSource, options?: { loops?: number; signal?: AbortSignal }): Promise<PlayOutcome>;
-  /** Records the mix of all phones and browsers, one channel. */
+  /** Records the mix of all phones and browsers that everybody may hear, one channel, without what `play` plays. */
   record(options: Pick<RecordingOptions, 'path' | 'maxDurationMs' | 'trimSilence'>): Promise<MediaRecording>;
   close(): Promise<void>;
 }

@@ -126,8 +126,9 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
     return Promise.reject(new MediaError('bad-request', 'not built yet'));
   }
 
-  watchVoice(): Promise<void> {
-    return Promise.reject(new MediaError('bad-request', 'not built yet'));
+  async watchVoice(on: boolean): Promise<void> {
+    this.#assertOpen();
+    await this.#client.request('watchVoice', { phoneId: this.id, on });
   }
 
   leaveRoom(): Promise<void> {
@@ -153,6 +154,8 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
     if (event.type === 'digitReceived') this.emit('digitReceived', event.digit);
     else if (event.type === 'firstPacketReceived') this.emit('firstPacketReceived');
     else if (event.type === 'mediaTimedOut') this.emit('mediaTimedOut');
+    else if (event.type === 'voiceChanged') this.emit('voiceChanged', event.speaking);
+    else if (event.type === 'beepHeard') this.emit('beepHeard');
   }
 
   workerDied(): void {

@@ -6,11 +6,10 @@ const HIGHEST_DBOV = -35;
 const ABOVE_NOISE_DB = 12;
 /** Who speaks may become quieter by this much. */
 const HYSTERESIS_DB = 4;
+/** The noise is the quietest frame of the last two seconds, in four blocks: nobody speaks for so long without a gap. */
+const BLOCKS = 4;
+const BLOCK_FRAMES = 25;
 const FIRST_NOISE_DBOV = -70;
-const QUIETEST_NOISE_DBOV = -75;
-/** The estimate of the noise falls fast and rises by 1 dB a second. */
-const FALL = 0.2;
-const RISE_DB = 0.02;
 /** A click is no voice. */
 const ONSET_FRAMES = 2;
 const HANGOVER_FRAMES = 5;
@@ -20,7 +19,10 @@ export class VoiceDetector {
   speaking = false;
   /** Frames since the last one with voice; counts from the beginning as well. */
   quietFrames = 0;
+  readonly #minima = new Float64Array(BLOCKS).fill(FIRST_NOISE_DBOV);
   #noiseDbov = FIRST_NOISE_DBOV;
+  #blockFrames = 0;
+  #block = 0;
   #loudFrames = 0;
 
   /** True when `speaking` has changed. */
@@ -38,12 +40,17 @@ export class VoiceDetector {
   }
 
   #thresholdDbov(): number {
-    const base = Math.min(HIGHEST_DBOV, Math.max(LOWEST_DBOV, this.#noiseDbov + ABOVE_NOISE_DB));
-    return this.speaking ? base - HYSTERESIS_DB : base;
+    const hysteresisDb = this.speaking ? HYSTERESIS_DB : 0;
+    return Math.min(HIGHEST_DBOV, Math.max(LOWEST_DBOV, this.#noiseDbov + ABOVE_NOISE_DB) - hysteresisDb);
   }
 
   #follow(levelDbov: number): void {
-    const difference = Math.max(levelDbov, QUIETEST_NOISE_DBOV) - this.#noiseDbov;
-    this.#noiseDbov += difference < 0 ? difference * FALL : Math.min(difference, RISE_DB);
+    const minima = this.#minima;
+    if (this.#blockFrames === 0) minima[this.#block] = levelDbov;
+    else minima[this.#block] = Math.min(minima[this.#block] as number, levelDbov);
+    if (++this.#blockFrames < BLOCK_FRAMES) return;
+    this.#blockFrames = 0;
+    this.#block = (this.#block + 1) % BLOCKS;
+    this.#noiseDbov = Math.min(minima[0] as number, minima[1] as number, minima[2] as number, minima[3] as number);
   }
 }

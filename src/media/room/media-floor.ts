@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { RoomSid, TrackSid } from '../../base/sid.ts';
+import { VoiceWatch } from '../detect/voice-watch.ts';
 import type { RequestBody, RequestResult, WorkerEvent, WorkerHandlers, WorkerSettings } from '../ipc.ts';
 import type { MixTap } from '../mix/room-mixer.ts';
 import { Ticker } from '../mix/ticker.ts';
@@ -23,6 +24,7 @@ interface PhoneEntry {
   phone: PhoneTransport;
   room: MediaRoom | null;
   pipe: PipeTransport | null;
+  watch: VoiceWatch | null;
   /** The latest `play`; an older one that is still loading its file has been stopped by it. */
   playId: number;
 }
@@ -78,6 +80,7 @@ export class MediaFloor {
     closeRoom: ({ roomSid }) => done(this.#closeRoom(roomSid)),
     playRoom: (body) => this.#playRoom(body),
     stopRoomPlay: ({ roomSid, playId }) => done(this.#stopRoomPlay(roomSid, playId)),
+    watchVoice: ({ phoneId, on }) => done(this.#watchVoice(phoneId, on)),
     record: async (body) => done(await this.#record(body)),
     recordRoom: async (body) => done(await this.#recordRoom(body)),
     pauseRecording: ({ recordingId, mode }) => done(this.#recordings.pause(recordingId, mode)),
@@ -117,7 +120,7 @@ export class MediaFloor {
         mediaTimedOut: () => this.#emit({ type: 'mediaTimedOut', phoneId }),
       },
     });
-    this.#phones.set(phoneId, { phone, room: null, pipe: null, playId: 0 });
+    this.#phones.set(phoneId, { phone, room: null, pipe: null, watch: null, playId: 0 });
     this.#ticker.add(phone.idle);
     return { localPort: phone.localPort };
   }
@@ -193,6 +196,19 @@ export class MediaFloor {
   #closePipe(entry: PhoneEntry): void {
     entry.pipe?.close();
     entry.pipe = null;
+  }
+
+  /** Turned on again it begins anew. */
+  #watchVoice(phoneId: string, on: boolean): void {
+    const entry = this.#phone(phoneId);
+    if (entry.watch) entry.phone.removeTap(entry.watch);
+    entry.watch = null;
+    if (!on) return;
+    entry.watch = new VoiceWatch({
+      voiceChanged: (speaking) => this.#emit({ type: 'voiceChanged', phoneId, speaking }),
+      beepHeard: () => this.#emit({ type: 'beepHeard', phoneId }),
+    });
+    entry.phone.addTap(entry.watch);
   }
 
   #record({ phoneId, recordingId, options }: RequestBody<'record'>): Promise<void> {
