@@ -9,7 +9,7 @@ const rooms = {
   bridge: ['base', 'voice', 'rooms', 'media/protocol'],
   signaling: ['base', 'rooms', 'sdp', 'media/protocol'],
   api: ['base', 'voice', 'rooms'],
-  store: ['base', 'voice/model', 'voice/conference/model', 'voice/queue/model', 'rooms/model'],
+  store: ['base', 'voice/model', 'voice/conference/model', 'voice/queue/model', 'voice/recording/model', 'rooms/model'],
   observe: ['base'],
 };
 

@@ -91,6 +91,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
 
   const publicAddress = config.publicAddress ?? config.bindAddress;
   const demoUrls: string[] = [];
+  const listening = { url: 'http://localhost' };
   const sip = createSipUserAgent({ bindAddress: config.bindAddress, port: config.sipPort, publicAddress, product: `Partyline/${version()}` }, { clock, log: log.child({ part: 'sip' }) });
   closers.set('sip', () => sip.stop());
 
@@ -101,11 +102,12 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     media,
     rooms: createRoomConnector({ rooms, log: log.child({ part: 'bridge' }) }),
     calls: store.calls,
+    recordingRepository: store.recordings,
     directory: store.directory,
     conferenceRepository: store.conferences,
     queueRepository: store.queues,
     sipDirectory: store.sip,
-    config: { publicAddress, localHosts: localHosts(config), carrier: config.carrier, dataDir: config.dataDir, speech: { command: 'espeak-ng' }, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: [publicAddress, config.bindAddress], ownUrls: () => demoUrls } },
+    config: { publicAddress, localHosts: localHosts(config), carrier: config.carrier, dataDir: config.dataDir, speech: { command: 'espeak-ng' }, httpOrigin: () => config.publicUrl?.replace(/\/+$/, '') ?? listening.url, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: [publicAddress, config.bindAddress], ownUrls: () => demoUrls } },
   });
   closers.set('calls', () => voice.calls.stop(DRAIN_MS));
   closers.set('voice', () => voice.stop(DRAIN_MS));
@@ -141,6 +143,8 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   });
 
   const httpUrl = await listen(app, config);
+  listening.url = httpUrl;
+  await voice.recordings.closeLeftovers();
   if (config.demo) {
     demoUrls.push(`${httpUrl}/demo/voice`);
     await seedDemoNumber(store, config, { accountSid: credentials.accountSid, httpUrl });

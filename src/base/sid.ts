@@ -16,6 +16,7 @@ export type SipDomainSid = Sid<'SD'>;
 export type SipCredentialListSid = Sid<'CL'>;
 export type SipIpAclSid = Sid<'AL'>;
 export type NotificationSid = Sid<'NO'>;
+export type RecordingSid = Sid<'RE'>;
 export type ConferenceSid = Sid<'CF'>;
 export type QueueSid = Sid<'QU'>;
 

@@ -39,4 +39,12 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
   ],
   // A call's StatusCallback outlives the process.
   ['ALTER TABLE calls ADD COLUMN status_callback jsonb'],
+  [
+    `CREATE TABLE recordings (seq bigint GENERATED ALWAYS AS IDENTITY, sid text PRIMARY KEY, account_sid text NOT NULL, call_sid text, conference_sid text,
+      status text NOT NULL, source text NOT NULL, channels integer NOT NULL, track text NOT NULL, duration_ms bigint, bytes bigint, callback jsonb,
+      started_at_ms bigint NOT NULL, created_at_ms bigint NOT NULL, updated_at_ms bigint NOT NULL)`,
+    'CREATE INDEX recordings_by_account ON recordings (account_sid, seq)',
+    'CREATE INDEX recordings_by_call ON recordings (call_sid, seq)',
+    'CREATE INDEX recordings_by_conference ON recordings (conference_sid, seq)',
+  ],
 ];

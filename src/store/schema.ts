@@ -107,6 +107,24 @@ export const callEvents = pgTable('call_events', {
   response: jsonb('response').$type<{ responseCode: number | null; contentType: string | null; responseBody: string; requestDurationMs: number; validTwiml: boolean }>().notNull(),
 }, (table) => [index('call_events_by_call').on(table.callSid, table.seq)]);
 
+export const recordings = pgTable('recordings', {
+  seq: seq(),
+  sid: text('sid').primaryKey(),
+  accountSid: text('account_sid').notNull(),
+  callSid: text('call_sid'),
+  conferenceSid: text('conference_sid'),
+  status: text('status').notNull(),
+  source: text('source').notNull(),
+  channels: integer('channels').notNull(),
+  track: text('track').notNull(),
+  durationMs: ms('duration_ms'),
+  bytes: ms('bytes'),
+  callback: jsonb('callback').$type<{ url: string; method: string; events: readonly string[] }>(),
+  startedAtMs: ms('started_at_ms').notNull(),
+  createdAtMs: ms('created_at_ms').notNull(),
+  updatedAtMs: ms('updated_at_ms').notNull(),
+}, (table) => [index('recordings_by_account').on(table.accountSid, table.seq), index('recordings_by_call').on(table.callSid, table.seq), index('recordings_by_conference').on(table.conferenceSid, table.seq)]);
+
 /** Accounts, keys and numbers are few and read whole at start: one table of documents. */
 export const directory = pgTable('directory', {
   seq: seq(),

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { ConferenceRepository } from '../voice/conference/model.ts';
+import type { RecordingRepository } from '../voice/recording/model.ts';
 import type { QueueRepository } from '../voice/queue/model.ts';
 import type { CallRepository, KeyDirectory, SipDirectory } from '../voice/model.ts';
 import { CallStore } from './call-store.ts';
@@ -9,6 +10,7 @@ import { ConferenceStore } from './conference-store.ts';
 import { QueueStore } from './queue-store.ts';
 import { openDatabase, type DatabaseOptions } from './database.ts';
 import { DirectoryStore } from './directory-store.ts';
+import { RecordingStore } from './recording-store.ts';
 import { RoomStore } from './room-store.ts';
 import { SipStore } from './sip-store.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -17,6 +19,7 @@ import { WriteQueue } from './write-queue.ts';
 export interface Store {
   rooms: RoomRepository;
   calls: CallRepository;
+  recordings: RecordingRepository;
   directory: KeyDirectory;
   conferences: ConferenceRepository;
   queues: QueueRepository;
@@ -37,6 +40,7 @@ export async function openStore(options: DatabaseOptions, deps: { log: Log; cloc
   return {
     rooms: new RoomStore(db, queue),
     calls: new CallStore(db, queue),
+    recordings: new RecordingStore(db, queue),
     directory: await DirectoryStore.load(db, queue),
     conferences: new ConferenceStore(db, queue),
     queues: await QueueStore.load(db, queue),

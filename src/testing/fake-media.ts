@@ -93,6 +93,7 @@ export class FakePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia {
 
   close(): Promise<void> {
     this.closed = true;
+    for (const recording of this.recordings) recording.end('phone-closed');
     return Promise.resolve();
   }
 }
@@ -204,6 +205,7 @@ export class FakeRoomMedia extends Emitter<RoomMediaEvents> implements RoomMedia
 
   close(): Promise<void> {
     this.closed++;
+    for (const recording of this.recordings) recording.end('phone-closed');
     return Promise.resolve();
   }
 }

@@ -11,6 +11,7 @@ import type { Gatherings } from './gatherings.ts';
 import { InboundLeg, OutboundLeg } from './leg.ts';
 import type { CallRecord, CallRepository, HttpMethod } from './model.ts';
 import type { Prompts } from './prompts.ts';
+import type { Recordings } from './recording/recordings.ts';
 import type { Registrations } from './registrations.ts';
 import type { Speech } from './speech.ts';
 import { finalStatus, terminated, type Termination, type TerminationReason } from './termination.ts';
@@ -28,6 +29,7 @@ export interface CallDeps {
   callbacks: CallbackSender;
   speech: Speech;
   prompts: Prompts;
+  recordings: Recordings;
   registrations: Registrations;
   gatherings: Gatherings;
 }
@@ -223,13 +225,14 @@ export class Call {
 
   #context(signal: AbortSignal): RunContext {
     const { record } = this;
-    const { clock, rooms, speech, prompts, gatherings } = this.#deps;
+    const { clock, rooms, speech, prompts, recordings, gatherings } = this.#deps;
     return {
       call: record,
       clock,
       rooms,
       speech,
       prompts,
+      recordings,
       gatherings,
       authToken: this.#plan.authToken,
       cookies: this.#cookies,

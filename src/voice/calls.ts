@@ -10,7 +10,7 @@ import type { AccountRecord, CallRecord } from './model.ts';
 import { terminated } from './termination.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 
-export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'prompts' | 'registrations' | 'gatherings'>;
+export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'prompts' | 'recordings' | 'registrations' | 'gatherings'>;
 
 /** All live calls, and the REST side of them. */
 export class LiveCalls implements Calls {

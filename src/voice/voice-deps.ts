@@ -6,6 +6,7 @@ import type { RoomConnector } from './contract.ts';
 import type { ConferenceRepository } from './conference/model.ts';
 import type { QueueRepository } from './queue/model.ts';
 import type { CallRepository, DirectoryRepository, SipDirectory } from './model.ts';
+import type { RecordingRepository } from './recording/model.ts';
 import type { PrivateNetworks } from './webhook/network-policy.ts';
 
 export interface VoiceConfig {
@@ -15,11 +16,13 @@ export interface VoiceConfig {
   localHosts: string[];
   /** `sip:host:port`: where numbers are called out; null: only SIP URIs can be called. */
   carrier: string | null;
-  /** Prompts and speech are cached below it. */
+  /** Prompts and speech are cached below it, recordings are kept there. */
   dataDir: string;
   /** How long a call that came in may ring. Default 180000. */
   ringTimeoutMs?: number;
   speech: { command: string };
+  /** Scheme, host and port that customers reach the HTTP port by: RecordingUrl begins with it. Default http://localhost. */
+  httpOrigin?: () => string;
   /** Where customers' URLs may lead. Default: anywhere. */
   webhooks?: {
     privateNetworks: PrivateNetworks;
@@ -37,6 +40,7 @@ export interface VoiceDeps {
   media: MediaPlane;
   rooms: RoomConnector;
   calls: CallRepository;
+  recordingRepository: RecordingRepository;
   directory: DirectoryRepository;
   conferenceRepository: ConferenceRepository;
   queueRepository: QueueRepository;

@@ -6,6 +6,8 @@ import { IncomingCalls } from './incoming-calls.ts';
 import type { CallRecord } from './model.ts';
 import { createGatherings, type Gatherings } from './gatherings.ts';
 import { createPrompts } from './prompts.ts';
+import { createRecordings } from './recording/recording-service.ts';
+import type { Recordings } from './recording/recordings.ts';
 import { createRegistrations } from './registrations.ts';
 import { createSpeech } from './speech.ts';
 import type { VoiceDeps } from './voice-deps.ts';
@@ -19,6 +21,7 @@ export interface Voice {
   calls: Calls;
   /** Signed requests to customers in the background; for rooms too. */
   callbacks: CallbackSender;
+  recordings: Recordings;
   /** Conferences and queues, for REST. */
   gatherings: Gatherings;
   /** Sends the last callback of calls that a crash cut off. */
@@ -37,19 +40,22 @@ export function createVoice(deps: VoiceDeps): Voice {
   const callbacks = createCallbackQueue({ client, clock, log, authTokenOf: (sid) => directory.account(sid)?.authToken ?? null });
   const speech = createSpeech({ command: config.speech.command, cacheDir: join(config.dataDir, 'speech') }, { log });
   const prompts = createPrompts({ cacheDir: join(config.dataDir, 'prompts') }, { client, log, clock });
+  const recordings = createRecordings({ folder: join(config.dataDir, 'recordings'), origin: config.httpOrigin ?? (() => 'http://localhost') }, { clock, log, repository: deps.recordingRepository, calls: deps.calls, callbacks });
   const gatherings = createGatherings({ ...deps, callbacks, liveCall: (sid) => calls.live(sid) });
   const { registrations, stop: stopRegistering } = createRegistrations(deps);
-  const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, prompts, gatherings, registrations });
+  const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, prompts, recordings, gatherings, registrations });
   const incoming = new IncomingCalls({ ...deps, live: calls, registrations });
   return {
     calls,
     callbacks,
+    recordings,
     gatherings,
     leftoversEnded: (records) => records.forEach((record) => leftoverEnded(record, { ...deps, callbacks })),
     stop: async (graceMs) => {
       incoming.stop();
       stopRegistering();
       await calls.stop(0);
+      await recordings.stop();
       gatherings.conferences.stop();
       await callbacks.settled(graceMs);
       await client.close();

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { silentLog } from '../../base/log.ts';
 import type { Page } from '../../base/paging.ts';
 import { newSid, type AccountSid, type CallSid } from '../../base/sid.ts';
@@ -9,6 +11,8 @@ import type { ConferenceFilter, ConferenceRecord, ConferenceRepository } from '.
 import { createGatherings } from '../gatherings.ts';
 import { IncomingCalls } from '../incoming-calls.ts';
 import type { ApplicationRecord, CallEventRecord, CallRecord, CallRepository, CallerIdRecord, DirectoryRepository, NotificationRecord, PhoneNumberRecord } from '../model.ts';
+import type { RecordingRecord, RecordingRepository } from '../recording/model.ts';
+import { createRecordings } from '../recording/recording-service.ts';
 import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/client.ts';
 import type { RegisteredContact } from '../registrations.ts';
 import { FakeSipDirectory } from './fake-sip-directory.ts';
@@ -63,6 +67,18 @@ export class FakeConferenceRepository implements ConferenceRepository {
   findConference = (_accountSid: AccountSid, sid: string): Promise<ConferenceRecord | null> => Promise.resolve(this.conferences.get(sid) ?? null);
   listConferences = (_filter: ConferenceFilter): Promise<Page<ConferenceRecord>> => Promise.resolve(page([...this.conferences.values()]));
   closeLeftovers = (): Promise<void> => Promise.resolve();
+}
+
+export class FakeRecordingRepository implements RecordingRepository {
+  readonly records = new Map<string, RecordingRecord>();
+  saveRecording = (record: RecordingRecord): void => void this.records.set(record.sid, record);
+  findRecording = (accountSid: AccountSid, sid: string): Promise<RecordingRecord | null> => {
+    const record = this.records.get(sid);
+    return Promise.resolve(record?.accountSid === accountSid ? record : null);
+  };
+  listRecordings = (): Promise<Page<RecordingRecord>> => Promise.resolve(page([...this.records.values()]));
+  deleteRecording = (_account: AccountSid, sid: string): Promise<void> => Promise.resolve(void this.records.delete(sid));
+  unfinishedRecordings = (): Promise<RecordingRecord[]> => Promise.resolve([...this.records.values()].filter(({ status }) => status !== 'completed' && status !== 'absent'));
 }
 
 function page<T>(items: T[]): Page<T> {
@@ -122,7 +138,9 @@ export function fakeWorld(options: { carrier?: string | null } = {}) {
   const speech = { speak: ({ text }: { text: string }) => Promise.resolve({ path: `/speech/${spoken.push(text)}.wav`, contentType: 'audio/wav' }) };
   const prompts = { fetch: ({ url }: { url: string }) => Promise.resolve({ path: `/prompts${new URL(url).pathname}`, contentType: 'audio/wav' }) };
   const sipDirectory = new FakeSipDirectory();
-  const deps = { clock, log: silentLog, sip, media, rooms, calls, directory, sipDirectory, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, dataDir: '/nowhere', speech: { command: 'none' } } };
+  const recordingRepository = new FakeRecordingRepository();
+  const recordings = createRecordings({ folder: join(tmpdir(), 'partyline-fake-recordings'), origin: () => 'http://server.test' }, { clock, log: silentLog, repository: recordingRepository, calls, callbacks });
+  const deps = { clock, log: silentLog, sip, media, rooms, calls, recordingRepository, directory, sipDirectory, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, dataDir: '/nowhere', speech: { command: 'none' } } };
   /** By identity. */
   const registered = new Map<string, RegisteredContact[]>();
   const registrations = { contactsOf: (_account: AccountSid, identity: string) => registered.get(identity) ?? [], contactsAt: () => null };
@@ -130,14 +148,14 @@ export function fakeWorld(options: { carrier?: string | null } = {}) {
   const queueRepository = { queues: () => [], saveQueue: () => undefined, deleteQueue: () => undefined };
   const liveCall = (sid: CallSid): CallRecord | null => live.live(sid);
   const gatherings = { ...createGatherings({ ...deps, callbacks, conferenceRepository, queueRepository, liveCall }), music: { file: () => Promise.resolve({ path: '/hold-music.wav', contentType: 'audio/wav' }) } };
-  const live: LiveCalls = new LiveCalls({ ...deps, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, prompts, registrations });
+  const live: LiveCalls = new LiveCalls({ ...deps, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, prompts, recordings, registrations });
   const incoming = new IncomingCalls({ ...deps, conferenceRepository, queueRepository, live, registrations });
   const arrive = (call = new FakeIncomingCall()): FakeIncomingCall => {
     sip.emit('incomingCall', call);
     return call;
   };
   const record = (): CallRecord => [...calls.calls.values()].at(-1) as CallRecord;
-  return { accountSid, account, number, applications, callerIds, clock, sip, media, rooms, calls, app, told, spoken, registered, sipDirectory, live, incoming, gatherings, conferenceRepository, arrive, record };
+  return { accountSid, account, number, applications, callerIds, clock, sip, media, rooms, calls, recordings, recordingRepository, app, told, spoken, registered, sipDirectory, live, incoming, gatherings, conferenceRepository, arrive, record };
 }
 
 export type FakeWorld = ReturnType<typeof fakeWorld>;

@@ -5,6 +5,7 @@ import type { RoomConnector } from '../contract.ts';
 import type { Gatherings } from '../gatherings.ts';
 import type { CallRecord, HttpMethod } from '../model.ts';
 import type { Prompts } from '../prompts.ts';
+import type { Recordings } from '../recording/recordings.ts';
 import type { Speech } from '../speech.ts';
 import type { Termination } from '../termination.ts';
 import type { CookieJar } from '../webhook/client.ts';
@@ -21,6 +22,7 @@ export interface VerbContext {
   readonly rooms: RoomConnector;
   readonly speech: Speech;
   readonly prompts: Prompts;
+  readonly recordings: Recordings;
   readonly gatherings: Gatherings;
   readonly authToken: string;
   readonly cookies: CookieJar;
