@@ -13,6 +13,9 @@ import type {
   RemoteIceDtls,
   RoomVoice,
   SendTrack,
+  StreamEndReason,
+  StreamOptions,
+  StreamWarning,
 } from './protocol.ts';
 
 /** What travels between the control process and one media worker. Private to `media/`; the wall itself is `protocol.ts`. */
@@ -56,6 +59,8 @@ export interface WorkerRequests {
   recordRoom: { in: { roomSid: RoomSid; recordingId: string; options: RecordingOptions }; out: null };
   pauseRecording: { in: { recordingId: string; mode: 'skip' | 'silence' }; out: null };
   resumeRecording: { in: { recordingId: string }; out: null };
+  openStream: { in: { phoneId: string; options: StreamOptions }; out: null };
+  stopStream: { in: { phoneId: string; streamSid: string }; out: null };
   stopRecording: { in: { recordingId: string }; out: RecordingResult };
   createBrowser: { in: { browserId: string; roomSid: RoomSid; remote: RemoteIceDtls }; out: LocalIceDtls };
   restartIce: { in: { browserId: string; remote: RemoteIceDtls }; out: LocalIceDtls };
@@ -77,6 +82,9 @@ export type WorkerEvent =
   | { type: 'mediaTimedOut'; phoneId: string }
   | { type: 'voiceChanged'; phoneId: string; speaking: boolean }
   | { type: 'beepHeard'; phoneId: string }
+  | { type: 'streamStarted'; phoneId: string; streamSid: string }
+  | { type: 'streamWarned'; phoneId: string; streamSid: string; warning: StreamWarning; detail: string }
+  | { type: 'streamEnded'; phoneId: string; streamSid: string; reason: StreamEndReason; detail: string }
   | { type: 'recordingEnded'; recordingId: string; result: RecordingResult }
   | { type: 'activeSpeakerChanged'; roomSid: RoomSid; trackSid: TrackSid | null }
   | { type: 'browserConnected'; browserId: string }

@@ -147,12 +147,25 @@ export interface StreamOptions {
   parameters: Record<string, string>;
   /** Extra headers of the handshake, such as the signature. */
   headers?: Record<string, string>;
+  /** The only addresses that the URL's host name may lead to; absent: whatever DNS says. */
+  addresses?: string[];
 }
+
+/** `invalid-message`: the other side sent what is not of the protocol; `buffer-overflow`: audio was left out. Each is told once. */
+export type StreamWarning = 'invalid-message' | 'buffer-overflow';
 
 export type StreamEndReason = 'stopped' | 'remote-closed' | 'unreachable' | 'refused' | 'protocol' | 'phone-closed' | 'lost';
 
-/** A media stream over WebSocket. `started` once the handshake succeeded; `ended` once, in any case. */
-export interface MediaStream extends Emitter<{ started: []; ended: [reason: StreamEndReason, detail: string] }> {
+export interface MediaStreamEvents {
+  /** The handshake succeeded. */
+  started: [];
+  warned: [warning: StreamWarning, detail: string];
+  /** Once, in any case. `detail` of `remote-closed` begins with the WebSocket close code. */
+  ended: [reason: StreamEndReason, detail: string];
+}
+
+/** A media stream over WebSocket. */
+export interface MediaStream extends Emitter<MediaStreamEvents> {
   readonly streamSid: string;
   stop(): Promise<void>;
 }

@@ -6,6 +6,7 @@ import {
   type MediaPlane,
   type MediaRecording,
   type MediaStream,
+  type MediaStreamEvents,
   type PhoneMedia,
   type PhoneMediaEvents,
   type PhoneRemote,
@@ -131,7 +132,7 @@ export class FakeRecording extends Emitter<{ ended: [result: RecordingResult] }>
   }
 }
 
-export class FakeStream extends Emitter<{ started: []; ended: [reason: StreamEndReason, detail: string] }> implements MediaStream {
+export class FakeStream extends Emitter<MediaStreamEvents> implements MediaStream {
   readonly options: StreamOptions;
   over = false;
 

@@ -14,7 +14,9 @@ import {
   type RecordingOptions,
   type RoomMedia,
   type RoomVoice,
+  type StreamOptions,
 } from '../protocol.ts';
+import { PhoneStreams } from './phone-streams.ts';
 import { RemoteRecording } from './recording-media.ts';
 import { RemoteRoom } from './room-media.ts';
 import type { WorkerClient, WorkerObject } from './worker-client.ts';
@@ -35,6 +37,7 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
   readonly id: string;
   readonly localPort: number;
   readonly #client: WorkerClient;
+  readonly #streams: PhoneStreams;
   #state: 'open' | 'closed' | 'lost' = 'open';
   #remote: PhoneRemote | null = null;
   #joined = false;
@@ -50,6 +53,7 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
     this.id = id;
     this.localPort = localPort;
     this.#client = client;
+    this.#streams = new PhoneStreams(id, client);
   }
 
   /** Rejects with MediaError `no-port` or `worker-died`. */
@@ -122,8 +126,9 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
     return RemoteRecording.open(this.#client, options, (recordingId) => this.#client.request('record', { phoneId: this.id, recordingId, options }));
   }
 
-  openStream(): Promise<MediaStream> {
-    return Promise.reject(new MediaError('bad-request', 'not built yet'));
+  async openStream(options: StreamOptions): Promise<MediaStream> {
+    this.#assertOpen();
+    return this.#streams.open(options);
   }
 
   async watchVoice(on: boolean): Promise<void> {
@@ -145,6 +150,7 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
     this.#state = 'closed';
     this.#client.detach(this.id);
     this.#client.phones--;
+    this.#streams.allEnded('phone-closed');
     await this.#turn.catch(() => {});
     await this.#closePipe();
     await quietly(this.#client.request('closePhone', { phoneId: this.id }));
@@ -156,11 +162,13 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
     else if (event.type === 'mediaTimedOut') this.emit('mediaTimedOut');
     else if (event.type === 'voiceChanged') this.emit('voiceChanged', event.speaking);
     else if (event.type === 'beepHeard') this.emit('beepHeard');
+    else this.#streams.workerEvent(event);
   }
 
   workerDied(): void {
     if (this.#state !== 'open') return;
     this.#state = 'lost';
+    this.#streams.allEnded('lost');
     void this.#closePipe();
     this.emit('lost', 'worker-died');
   }

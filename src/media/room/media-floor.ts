@@ -10,6 +10,7 @@ import { ringbackClip } from '../play/ringback.ts';
 import { PromptStore } from '../play/prompt-store.ts';
 import { MediaError, type PlayOutcome, type PromptSource, type RoomVoice } from '../protocol.ts';
 import { Recordings } from '../record/recordings.ts';
+import { StreamFloor } from '../stream/stream-floor.ts';
 import { PhoneTransport } from '../transport/phone-transport.ts';
 import type { PhoneTap } from '../transport/phone-taps.ts';
 import { PipeTransport } from '../transport/pipe-transport.ts';
@@ -47,6 +48,7 @@ export class MediaFloor {
   readonly #rooms = new Map<RoomSid, MediaRoom>();
   readonly #browsers = new Map<string, BrowserEntry>();
   readonly #recordings: Recordings;
+  readonly #streams: StreamFloor;
   /** Prompts of rooms that are still being read, by the control side's number, which is unique in this worker. */
   readonly #loading = new Set<number>();
 
@@ -56,6 +58,7 @@ export class MediaFloor {
     this.#log = deps.log;
     this.#emit = deps.emit;
     this.#recordings = new Recordings(deps);
+    this.#streams = new StreamFloor(deps);
     this.#ticker = new Ticker(deps.clock, deps.log);
     this.#ports = new PortPool(settings.rtpPorts);
   }
@@ -85,6 +88,8 @@ export class MediaFloor {
     recordRoom: async (body) => done(await this.#recordRoom(body)),
     pauseRecording: ({ recordingId, mode }) => done(this.#recordings.pause(recordingId, mode)),
     resumeRecording: ({ recordingId }) => done(this.#recordings.resume(recordingId)),
+    openStream: ({ phoneId, options }) => done(this.#streams.open(phoneId, this.#phone(phoneId).phone, options)),
+    stopStream: ({ phoneId, streamSid }) => done(this.#streams.stop(phoneId, streamSid)),
     stopRecording: ({ recordingId }) => this.#recordings.stop(recordingId),
     createBrowser: (body) => this.#createBrowser(body),
     restartIce: ({ browserId, remote }) => this.#browser(browserId).restartIce(remote),
@@ -115,7 +120,10 @@ export class MediaFloor {
       mediaTimeoutMs: isPipeEnd ? 0 : this.#settings.mediaTimeoutMs,
       clock: this.#clock,
       events: {
-        digitReceived: (digit) => this.#emit({ type: 'digitReceived', phoneId, digit }),
+        digitReceived: (digit) => {
+          this.#streams.digitReceived(phoneId, digit);
+          this.#emit({ type: 'digitReceived', phoneId, digit });
+        },
         firstPacketReceived: () => isPipeEnd || this.#emit({ type: 'firstPacketReceived', phoneId }),
         mediaTimedOut: () => this.#emit({ type: 'mediaTimedOut', phoneId }),
       },
@@ -135,6 +143,7 @@ export class MediaFloor {
     const entry = this.#phones.get(phoneId);
     if (!entry) return;
     this.#phones.delete(phoneId);
+    this.#streams.phoneClosed(phoneId);
     this.#leaveRoom(entry);
     this.#closePipe(entry);
     this.#ticker.remove(entry.phone.idle);
