@@ -167,6 +167,16 @@ export const settings = {
       .optional()
       .transform((value): PrivateNetworks | null => (value === undefined ? null : value === 'allow' || value === 'deny' ? value : value.split(',').map((network) => network.trim()))),
   }),
+  sipDomainSuffix: setting({
+    env: 'PARTYLINE_SIP_DOMAIN_SUFFIX',
+    about: 'What the names of SIP domains end with',
+    defaultText: 'sip.localhost',
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/, 'must be a host name')
+      .optional()
+      .transform((value) => (value ?? 'sip.localhost').toLowerCase()),
+  }),
   clientRoomCreation: setting({ env: 'PARTYLINE_CLIENT_ROOM_CREATION', about: 'Whether a browser that connects to a room that is not there creates it', defaultText: 'on', schema: onOff(true) }),
   logLevel: setting({
     env: 'PARTYLINE_LOG_LEVEL',

@@ -121,6 +121,8 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     calls: voice.calls,
     callRepository: store.calls,
     directory: store.directory,
+    sip: store.sip,
+    sipDomainSuffix: config.sipDomainSuffix,
     rooms,
     roomRepository: store.rooms,
     publicUrl: () => config.publicUrl,

@@ -72,7 +72,7 @@ export async function openRestWorld(): Promise<RestWorld> {
   const calls = new FakeCalls(store.calls);
   let ready = true;
   let publicUrl: string | null = null;
-  const app = createApi({ log, clock: systemClock, calls, callRepository: store.calls, directory: store.directory, rooms, roomRepository: store.rooms, publicUrl: () => publicUrl, ready: () => ready });
+  const app = createApi({ log, clock: systemClock, calls, callRepository: store.calls, directory: store.directory, sip: store.sip, sipDomainSuffix: 'sip.example.com', rooms, roomRepository: store.rooms, publicUrl: () => publicUrl, ready: () => ready });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const clientAs = (user: string, password: string): twilio.Twilio => {
     const client = twilio(user, password, { accountSid: account.sid });

@@ -15,6 +15,10 @@ import { addCalls } from './voice-2010/calls.ts';
 import { addKeys } from './voice-2010/keys.ts';
 import { addNotifications } from './voice-2010/notifications.ts';
 import { addNumbers } from './voice-2010/numbers.ts';
+import { addSipCredentialLists } from './voice-2010/sip-credential-lists.ts';
+import { addSipDomains } from './voice-2010/sip-domains.ts';
+import { addSipIpAccessLists } from './voice-2010/sip-ip-access-lists.ts';
+import { addSipMappings } from './voice-2010/sip-mappings.ts';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -36,7 +40,7 @@ export function createApi(deps: ApiDeps): FastifyInstance {
   app.setNotFoundHandler((request, reply) => send(reply, notFound(pathOf(request))));
   app.get('/healthz', (_request, reply) => reply.code(deps.ready() ? 200 : 503).header('cache-control', 'no-store').send({ status: deps.ready() ? 'ok' : 'unavailable' }));
   const endpoints = new Endpoints(app, deps);
-  for (const add of [addAccounts, addApplications, addCalls, addNotifications, addNumbers, addKeys, addRooms, addParticipants, addTracks, addRecordings]) add(endpoints, deps);
+  for (const add of [addAccounts, addApplications, addCalls, addNotifications, addNumbers, addKeys, addSipDomains, addSipMappings, addSipCredentialLists, addSipIpAccessLists, addRooms, addParticipants, addTracks, addRecordings]) add(endpoints, deps);
   return app;
 }
 

@@ -20,7 +20,7 @@ let demo: FastifyInstance;
 /** The API as it is served, with the demo and a page that was built into `consoleDir`. */
 function withDemo(consoleDir: string): FastifyInstance {
   const { store, rooms, calls, account } = world;
-  const app = createApi({ log: silentLog, clock: systemClock, calls, callRepository: store.calls, directory: store.directory, rooms, roomRepository: store.rooms, publicUrl: () => null, ready: () => true });
+  const app = createApi({ log: silentLog, clock: systemClock, calls, callRepository: store.calls, directory: store.directory, sip: store.sip, sipDomainSuffix: 'sip.localhost', rooms, roomRepository: store.rooms, publicUrl: () => null, ready: () => true });
   registerDemo(app, {
     clock: { ...systemClock, wallMs: () => Date.now() + LATER_S * 1000 },
     rooms,

@@ -3,7 +3,7 @@ import type { Log } from '../base/log.ts';
 import type { Rooms } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { Calls } from '../voice/contract.ts';
-import type { CallRepository, KeyDirectory } from '../voice/model.ts';
+import type { CallRepository, KeyDirectory, SipDirectory } from '../voice/model.ts';
 
 /** What the REST API stands on. */
 export interface ApiDeps {
@@ -12,6 +12,9 @@ export interface ApiDeps {
   calls: Calls;
   callRepository: CallRepository;
   directory: KeyDirectory;
+  sip: SipDirectory;
+  /** What every SIP domain name ends with, without the dot before it. */
+  sipDomainSuffix: string;
   rooms: Rooms;
   roomRepository: RoomRepository;
   /** What URLs in answers begin with; null: what the request was sent to (Host, X-Forwarded-Proto). */

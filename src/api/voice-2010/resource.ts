@@ -27,3 +27,10 @@ export function friendlyName(form: Form): string | undefined {
   if (name !== undefined && [...name].length > MAX_FRIENDLY_NAME_CHARS) throw new TwilioError(20002, `FriendlyName must not be longer than ${MAX_FRIENDLY_NAME_CHARS} characters`);
   return name;
 }
+
+/** FriendlyName of what cannot be without one. Throws 20002. */
+export function requiredName(form: Form): string {
+  const name = friendlyName(form);
+  if (name === undefined || name.trim() === '') throw new TwilioError(20002, 'FriendlyName is required');
+  return name;
+}
