@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { rfc2822 } from '../base/dates.ts';
+import type { Detected } from './answered-by.ts';
 import type { CallbackSender } from './contract.ts';
 import type { CallEvent, CallRecord, HttpMethod, KeptStatusCallback } from './model.ts';
 
@@ -81,6 +82,16 @@ export function endParameters(record: Readonly<CallRecord>, sipStatusCode?: numb
   if (record.status === 'completed') parameters.push(['Duration', String(Math.max(1, Math.ceil(seconds / 60)))]);
   if (sipStatusCode !== undefined) parameters.push(['SipResponseCode', String(sipStatusCode)]);
   return parameters;
+}
+
+/** What AsyncAmdStatusCallback is told; the duration in ms. */
+export function machineParameters(record: Readonly<CallRecord>, { answeredBy, durationMs }: Detected): [name: string, value: string][] {
+  return [
+    ['CallSid', record.sid],
+    ['AccountSid', record.accountSid],
+    ['AnsweredBy', answeredBy],
+    ['MachineDetectionDuration', String(durationMs)],
+  ];
 }
 
 function durationS(record: Readonly<CallRecord>): number {

@@ -3,12 +3,14 @@ import { InternalError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { MediaError, type PhoneMedia, type RoomMedia } from '../media/protocol.ts';
 import { SdpError } from '../sdp/sdp-error.ts';
-import { CallCallbacks, endParameters, type StatusCallback, type StatusNews } from './call-callbacks.ts';
+import { detectAnsweredBy } from './answered-by.ts';
+import { CallCallbacks, endParameters, machineParameters, type StatusCallback, type StatusNews } from './call-callbacks.ts';
 import { CallJournal } from './call-journal.ts';
 import { isFinal, nextStatus, type CallInput } from './call-state.ts';
 import type { CallbackSender, RoomConnector } from './contract.ts';
 import type { Gatherings } from './gatherings.ts';
 import { InboundLeg, OutboundLeg } from './leg.ts';
+import type { MachineDetection } from './machine-detection.ts';
 import type { CallRecord, CallRepository, HttpMethod } from './model.ts';
 import type { Prompts } from './prompts.ts';
 import type { Recordings } from './recording/recordings.ts';
@@ -45,6 +47,8 @@ export interface CallPlan {
   timeLimitMs?: number;
   /** Keys to send after the answer, before the first verb. */
   sendDigits?: string;
+  /** Whether a person or a machine took a call we place is listened for. */
+  machineDetection?: MachineDetection;
   /** A call that came in and is still not answered is refused after this time. Default 180 s. */
   ringTimeoutMs?: number;
   /** More of a SIP caller for the webhooks (contract §4.1). */
@@ -94,6 +98,8 @@ export class Call {
   readonly #ended: (call: Call) => void;
   readonly #milestonesMs = new Map<string, number>();
   readonly #bornMs: number;
+  /** Aborts with the call. */
+  readonly #gone = new AbortController();
   #fallback: CallPlan['fallback'];
   #timeLimitMs: number;
   #timer: Timer | null = null;
@@ -178,6 +184,7 @@ export class Call {
     record.endedAtMs = this.#deps.clock.wallMs();
     this.#timer?.cancel();
     this.#run?.controller.abort();
+    this.#gone.abort();
     this.#leaveLeg(termination);
     const sipStatusCode = termination.sipStatusCode ?? (record.answeredAtMs === null ? undefined : 200);
     // Canceled while queued: nobody is told (contract §4.2).
@@ -278,12 +285,29 @@ export class Call {
 
   #calledPhoneAnswered(): void {
     this.#answered();
-    const { sendDigits, source } = this.#plan;
+    const { sendDigits, source, machineDetection } = this.#plan;
+    if (machineDetection && this.#leg.phone) return this.#detectMachine(machineDetection, this.#leg.phone);
     if (!sendDigits) return this.#start(source);
     // Keys first, TwiML after (case D7). A failure to send them is the media's, which ends the call by itself.
     const sent = this.#leg.phone?.sendDigits(sendDigits).catch((error: unknown) => this.#log.warn({ error: messageOf(error) }, 'SendDigits failed'));
     void Promise.resolve(sent).then(() => {
       if (this.live && !this.#run) this.#start(source);
+    });
+  }
+
+  /** The first document waits for the verdict unless AsyncAmd; a redirect meanwhile takes its place. */
+  #detectMachine(detection: MachineDetection, phone: PhoneMedia): void {
+    const { clock, callbacks } = this.#deps;
+    const detecting = detectAnsweredBy(phone, detection, { clock, log: this.#log, signal: this.#gone.signal });
+    if (detection.asynchronous) this.#start(this.#plan.source);
+    void detecting.then((detected) => {
+      if (!detected || !this.live) return;
+      this.record.answeredBy = detected.answeredBy;
+      this.#save();
+      this.#reached('answered by');
+      const target = detection.asynchronous?.callback;
+      if (target) callbacks.send({ accountSid: this.record.accountSid, ...target, parameters: machineParameters(this.record, detected) });
+      if (!detection.asynchronous && !this.#run) this.#start(this.#plan.source);
     });
   }
 

@@ -103,6 +103,7 @@ export class LiveCalls implements Calls {
       authToken: account.authToken,
       webhookOptions: { applicationSid: checked.applicationSid },
       ...(checked.timeLimitMs === null ? {} : { timeLimitMs: checked.timeLimitMs }),
+      ...(checked.machineDetection === null ? {} : { machineDetection: checked.machineDetection }),
       ...(checked.sendDigits === null ? {} : { sendDigits: checked.sendDigits }),
     };
     return this.add((deps, ended) => new Call(deps, { record, leg, plan, ended }));

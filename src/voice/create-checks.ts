@@ -176,8 +176,7 @@ function timeLimitMs(text: string | undefined): number | null {
 /** SendDigits switches detection off (contract §5.1). */
 function detectionOf(options: CreateCallOptions): MachineDetection | null {
   const detection = checkMachineDetection(options);
-  if (detection === null || !blank(options.sendDigits)) return null;
-  throw new TwilioError(21262, "'MachineDetection' is not supported by this server yet.");
+  return blank(options.sendDigits) ? detection : null;
 }
 
 function credentialsOf(options: CreateCallOptions): CheckedCreate['credentials'] {

@@ -117,6 +117,93 @@ describe('a call over REST', () => {
   });
 });
 
+describe('whether a machine answered', () => {
+  const phoneMedia = () => world.media.phones[0] as (typeof world.media.phones)[number];
+  const hello = async (): Promise<void> => {
+    phoneMedia().emit('voiceChanged', true);
+    await world.clock.advanceAsync(600);
+    phoneMedia().emit('voiceChanged', false);
+    await settle();
+  };
+
+  beforeEach(() => world.app.on('/answered', '<Response><Pause length="60"/></Response>'));
+
+  it('holds the first request back until it is clear, which then says so', async () => {
+    const phone = await dial({ url: 'http://app.test/answered', machineDetection: 'Enable' });
+    phone.answers();
+    await settle();
+    expect(phoneMedia().watched).toBe(true);
+    await hello();
+    expect(world.app.asked).toEqual([]);
+    await world.clock.advanceAsync(1200);
+    await settle();
+    expect(world.app.asked[0]?.params).toMatchObject({ AnsweredBy: 'human', CallStatus: 'in-progress' });
+    expect(world.record().answeredBy).toBe('human');
+    expect(phoneMedia().watched).toBe(false);
+    await world.live.update(world.accountSid, world.record().sid, { status: 'completed' });
+    expect(world.told.at(-1)?.params).toMatchObject({ AnsweredBy: 'human', CallStatus: 'completed' });
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it('a machine is waited for to the end of its greeting', async () => {
+    const phone = await dial({ url: 'http://app.test/answered', machineDetection: 'DetectMessageEnd' });
+    phone.answers();
+    await settle();
+    phoneMedia().emit('voiceChanged', true);
+    await world.clock.advanceAsync(1500);
+    phoneMedia().emit('voiceChanged', false);
+    await world.clock.advanceAsync(300);
+    phoneMedia().emit('voiceChanged', true);
+    await world.clock.advanceAsync(4000);
+    expect(world.app.asked).toEqual([]);
+    phoneMedia().emit('beepHeard');
+    await settle();
+    expect(world.app.asked[0]?.params['AnsweredBy']).toBe('machine_end_beep');
+  });
+
+  it('AsyncAmd: the call goes on at once, and its own callback is told', async () => {
+    const phone = await dial({ url: 'http://app.test/answered', machineDetection: 'Enable', asyncAmd: 'true', asyncAmdStatusCallback: 'http://app.test/amd' });
+    phone.answers();
+    await settle();
+    expect(world.app.asked[0]?.params).not.toHaveProperty('AnsweredBy');
+    phoneMedia().emit('voiceChanged', true);
+    await world.clock.advanceAsync(2500);
+    await settle();
+    const { sid, accountSid } = world.record();
+    expect(world.told.at(-1)).toMatchObject({ url: 'http://app.test/amd', params: { CallSid: sid, AccountSid: accountSid, AnsweredBy: 'machine_start', MachineDetectionDuration: '2400' } });
+    expect(world.app.asked).toHaveLength(1);
+  });
+
+  it('a redirect meanwhile wins; an end meanwhile leaves nothing behind', async () => {
+    const phone = await dial({ url: 'http://app.test/answered', machineDetection: 'Enable' });
+    phone.answers();
+    await settle();
+    await world.live.update(world.accountSid, world.record().sid, { twiml: '<Response><Say>moved</Say><Pause length="60"/></Response>' });
+    await settle();
+    await hello();
+    await world.clock.advanceAsync(1300);
+    await settle();
+    expect(world.spoken).toEqual(['moved']);
+    expect(world.app.asked).toEqual([]);
+
+    world = fakeWorld();
+    const other = await dial({ url: 'http://app.test/answered', machineDetection: 'Enable' });
+    other.answers();
+    await settle();
+    other.emit('ended', { cause: 'remote-bye' });
+    await settle();
+    expect(world.record()).toMatchObject({ status: 'completed', answeredBy: null });
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it('keys to be sent switch it off', async () => {
+    const phone = await dial({ url: 'http://app.test/answered', machineDetection: 'Enable', sendDigits: '1' });
+    phone.answers();
+    await settle();
+    expect(world.app.asked).toHaveLength(1);
+  });
+});
+
 describe('an update', () => {
   const update = (change: Parameters<FakeWorld['live']['update']>[2]): Promise<{ status: string }> => world.live.update(world.accountSid, world.record().sid, change);
 
@@ -192,7 +279,7 @@ describe('parameters', () => {
     [{ statusCallbackEvents: ['foo'] }, 21626],
     [{ statusCallback: 'http://no_good.test/' }, 21609],
     [{ sipAuthUsername: 'u' }, 21221],
-    [{ machineDetection: 'Enable' }, 21262],
+    [{ machineDetection: 'Maybe' }, 21234],
     [{ other: { Record: 'true' } }, 20001],
     [{ other: { Byoc: 'BY0' } }, 21300],
   ])('%o is refused with %i', async (more, code) => {
