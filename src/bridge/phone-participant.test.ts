@@ -5,6 +5,7 @@ import { MediaError, type RoomMedia } from '../media/protocol.ts';
 import type { Room, Rooms } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import { createRooms } from '../rooms/rooms.ts';
+import { EXCLUDE_ALL, INCLUDE_ALL } from '../rooms/track-rules.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { FakePhone, FakeRoomMedia } from '../testing/fake-media.ts';
 import type { RoomConnector } from '../voice/contract.ts';
@@ -110,6 +111,24 @@ describe('a phone in a room', () => {
     for (let n = 0; n < 35; n++) arrive('crowd');
     await settled();
     expect((await arrive('crowd').stay).reason).toBe('phone-limit');
+  });
+
+  it('hears what its subscribe rules take in, of those who come later too', async () => {
+    const room = await rooms.create(account, { uniqueName: 'daily' });
+    const { phone } = arrive('daily', { identity: 'alice' });
+    await settled();
+    expect(phone.voice?.hears).toBeNull();
+    const alice = room.participantByIdentity('alice');
+    alice?.setSubscribeRules([INCLUDE_ALL, { ...EXCLUDE_ALL, all: null, publisher: 'bob' }], { byRest: true });
+    expect(phone.voice?.hears).toEqual([]);
+    const bob = room.join({ identity: 'bob', medium: 'browser' });
+    bob.publish({ kind: 'audio', name: 'mic' });
+    const carol = room.join({ identity: 'carol', medium: 'browser' });
+    carol.publish({ kind: 'video', name: 'camera' });
+    const mic = carol.publish({ kind: 'audio', name: 'mic' });
+    expect(phone.voice?.hears).toEqual([mic.sid]);
+    alice?.setSubscribeRules([INCLUDE_ALL], { byRest: true });
+    expect(phone.voice?.hears).toBeNull();
   });
 
   it('leaves when its media is lost', async () => {

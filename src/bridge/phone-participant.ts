@@ -1,8 +1,10 @@
 import { TwilioError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { TrackSid } from '../base/sid.ts';
 import type { RoomMedia } from '../media/protocol.ts';
 import type { Participant, Room, Rooms } from '../rooms/contract.ts';
 import type { LeaveReason } from '../rooms/model.ts';
+import { includesAll } from '../rooms/track-rules.ts';
 import type { RoomConnector, RoomDisconnectReason, RoomStay } from '../voice/contract.ts';
 
 interface Deps {
@@ -57,8 +59,9 @@ async function stayIn(room: Room, options: StayOptions & { media: RoomMedia; log
   try {
     const track = participant.publish({ kind: 'audio', name: '' });
     log.info({ callSid, roomSid: room.sid, participantSid: participant.sid }, 'a phone joins a room');
-    await phone.joinRoom(options.media, { trackSid: track.sid });
-    const reason = await left;
+    await phone.joinRoom(options.media, { trackSid: track.sid, voice: { hears: heardBy(participant) } });
+    const forgetRules = followRules(participant, (hears) => void phone.setRoomVoice({ hears }).catch((error: unknown) => log.debug({ callSid, error: messageOf(error) }, 'a phone could not follow its subscribe rules')));
+    const reason = await left.finally(forgetRules);
     // A call that hangs up closes its media itself.
     if (!signal.aborted) await phone.leaveRoom();
     return ended(reasonOf(reason), room, participant);
@@ -71,6 +74,30 @@ async function stayIn(room: Room, options: StayOptions & { media: RoomMedia; log
     signal.removeEventListener('abort', leave);
     forgetLoss();
   }
+}
+
+/** Tracks that a phone hears by its subscribe rules; null: all. */
+function heardBy(participant: Participant): TrackSid[] | null {
+  if (includesAll(participant.subscribeRules.rules)) return null;
+  const heard: TrackSid[] = [];
+  for (const publisher of participant.room.participants.values()) {
+    for (const track of publisher.publications.values()) if (track.kind === 'audio' && participant.subscribesTo(publisher, track)) heard.push(track.sid);
+  }
+  return heard;
+}
+
+/** Tells what the phone is to hear whenever that may have changed, until the returned function is called. */
+function followRules(participant: Participant, apply: (hears: TrackSid[] | null) => void): () => void {
+  const { room } = participant;
+  let told = JSON.stringify(heardBy(participant));
+  const look = (): void => {
+    const hears = heardBy(participant);
+    const text = JSON.stringify(hears);
+    if (text !== told) apply(hears);
+    told = text;
+  };
+  const forget = [participant.on('subscribeRulesChanged', look), room.on('trackPublished', look), room.on('trackUnpublished', look)];
+  return () => forget.forEach((one) => one());
 }
 
 function reasonOf(reason: LeaveReason): RoomDisconnectReason {

@@ -1,7 +1,7 @@
 import type { Emitter } from '../base/emitter.ts';
 import type { AccountSid, ParticipantSid, RoomSid, TrackSid } from '../base/sid.ts';
 import type { RoomMedia } from '../media/protocol.ts';
-import type { LeaveReason, ParticipantRecord, RoomEndReason, RoomRecord, TrackKind, TrackPriority, TrackRecord } from './model.ts';
+import type { LeaveReason, ParticipantRecord, RoomEndReason, RoomRecord, SubscribeRules, TrackKind, TrackPriority, TrackRecord, TrackRule } from './model.ts';
 
 /**
  * What bridge/, signaling/ and api/ see of rooms/: live rooms in progress, synchronous and in memory. Each change is saved
@@ -79,6 +79,8 @@ export interface Room extends Emitter<RoomEvents> {
 export interface ParticipantEvents {
   /** Final. Tells the owner of the connection (signaling session, phone participant) to let go. */
   disconnected: [reason: LeaveReason];
+  /** Other tracks are to be received from now on. */
+  subscribeRulesChanged: [];
 }
 
 export interface Participant extends Emitter<ParticipantEvents> {
@@ -93,6 +95,14 @@ export interface Participant extends Emitter<ParticipantEvents> {
   unpublish(sid: TrackSid): void;
   /** Changes enabled or priority; tells only when something differs. */
   update(sid: TrackSid, change: { enabled?: boolean; priority?: TrackPriority }): void;
+  /** The rules as they are; `[include all]` when nobody set any. */
+  readonly subscribeRules: SubscribeRules;
+  /** Replaces all rules; `byRest`: they get the dates of the REST resource. */
+  setSubscribeRules(rules: TrackRule[], options: { byRest: boolean }): void;
+  /** Whether this track of somebody else is to be received. */
+  subscribesTo(publisher: Participant, track: Publication): boolean;
+  /** Its identity becomes its SID in everything stored and shown from now on (contract §7.3). */
+  anonymize(): void;
   /** Signaling lost / found its socket. */
   setReconnecting(reconnecting: boolean): void;
   /** Leaves, for whatever reason. Idempotent. */

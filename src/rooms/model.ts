@@ -62,6 +62,30 @@ export interface ParticipantRecord {
   startedAtMs: number;
   endedAtMs: number | null;
   leaveReason: LeaveReason | null;
+  /** Set over REST, or by an SDK that subscribes to nothing; null: everything is received. */
+  subscribeRules: SubscribeRules | null;
+}
+
+/** One rule over tracks (contract §7.5, §7.6). Its filters are joined by "and"; null: any. */
+export interface TrackRule {
+  type: 'include' | 'exclude';
+  /** True: every track, whatever it is. */
+  all: true | null;
+  kind: TrackKind | null;
+  /** Identity or SID of a participant. */
+  publisher: string | null;
+  /** Name or SID of a track. */
+  track: string | null;
+  /** Kept and given back; nothing is chosen by it. */
+  priority: string | null;
+}
+
+/** What a participant receives (contract §7.5). */
+export interface SubscribeRules {
+  rules: TrackRule[];
+  /** When REST first set them; null: it never did. */
+  createdAtMs: number | null;
+  updatedAtMs: number | null;
 }
 
 export interface TrackRecord {

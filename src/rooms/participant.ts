@@ -1,8 +1,11 @@
 import { Emitter } from '../base/emitter.ts';
 import { newSid, type ParticipantSid, type TrackSid } from '../base/sid.ts';
 import type { Participant, ParticipantEvents, Publication, Room } from './contract.ts';
-import type { LeaveReason, ParticipantRecord, TrackKind, TrackPriority, TrackRecord } from './model.ts';
+import type { LeaveReason, ParticipantRecord, SubscribeRules, TrackKind, TrackPriority, TrackRecord, TrackRule } from './model.ts';
 import { checkPublication } from './participant-checks.ts';
+import { INCLUDE_ALL, isIncluded } from './track-rules.ts';
+
+const RECEIVE_ALL: SubscribeRules = { rules: [INCLUDE_ALL], createdAtMs: null, updatedAtMs: null };
 
 /** How a participant tells its room what changed; the room saves, tells the others and its callback. */
 export interface ParticipantOwner {
@@ -12,6 +15,8 @@ export interface ParticipantOwner {
   unpublished(participant: LiveParticipant, track: LivePublication): void;
   trackUpdated(participant: LiveParticipant, track: LivePublication, change: { enabled: boolean }): void;
   reconnecting(participant: LiveParticipant, reconnecting: boolean): void;
+  /** Something that is stored and told to nobody. */
+  changed(participant: LiveParticipant): void;
   left(participant: LiveParticipant, reason: LeaveReason): void;
 }
 
@@ -110,6 +115,31 @@ export class LiveParticipant extends Emitter<ParticipantEvents> implements Parti
     track.priority = priority;
     track.record = { ...track.record, enabled, updatedAtMs: this.#owner.nowMs() };
     this.#owner.trackUpdated(this, track, { enabled: switched });
+  }
+
+  get subscribeRules(): SubscribeRules {
+    return this.#record.subscribeRules ?? RECEIVE_ALL;
+  }
+
+  setSubscribeRules(rules: TrackRule[], { byRest }: { byRest: boolean }): void {
+    const nowMs = this.#owner.nowMs();
+    const dates = byRest ? { createdAtMs: this.subscribeRules.createdAtMs ?? nowMs, updatedAtMs: nowMs } : { createdAtMs: null, updatedAtMs: null };
+    this.#change({ subscribeRules: { rules, ...dates } });
+    this.emit('subscribeRulesChanged');
+  }
+
+  subscribesTo(publisher: Participant, { sid, name, kind }: Publication): boolean {
+    const { sid: publisherSid, identity: publisherIdentity } = publisher;
+    return publisherSid !== this.sid && isIncluded(this.subscribeRules.rules, { sid, name, kind, publisherSid, publisherIdentity });
+  }
+
+  anonymize(): void {
+    this.#change({ identity: this.sid });
+  }
+
+  #change(change: Partial<ParticipantRecord>): void {
+    this.#record = { ...this.#record, ...change, updatedAtMs: this.#owner.nowMs() };
+    this.#owner.changed(this);
   }
 
   setReconnecting(reconnecting: boolean): void {

@@ -139,6 +139,7 @@ export class LiveRoom extends Emitter<RoomEvents> implements Room {
         startedAtMs: nowMs,
         endedAtMs: null,
         leaveReason: null,
+        subscribeRules: null,
       },
       this.#owner,
     );
@@ -205,6 +206,7 @@ export class LiveRoom extends Emitter<RoomEvents> implements Room {
         repository.saveParticipant(participant.record);
         this.emit(reconnecting ? 'participantReconnecting' : 'participantReconnected', participant);
       },
+      changed: (participant) => repository.saveParticipant(participant.record),
       left: (participant, reason) => this.#left(participant, reason),
     };
   }

@@ -7,6 +7,7 @@ import type { BrowserMedia, BrowserMediaEvents, LocalIceDtls, MediaPlane } from 
 import type { Room } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import { createRooms } from '../rooms/rooms.ts';
+import { EXCLUDE_ALL, INCLUDE_ALL } from '../rooms/track-rules.ts';
 import { readBrowserDescription } from '../sdp/browser-description.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { FakeRoomMedia } from '../testing/fake-media.ts';
@@ -124,6 +125,18 @@ describe('a session', () => {
     expect(link.told.length).toBe(told + 1);
     expect(link.last).toMatchObject({ participants: [{ sid: phone.sid, state: 'disconnected', revision: 2, tracks: [] }] });
     expect(link.last.peer_connections, 'no second offer before the answer').toBeUndefined();
+  });
+
+  it('is subscribed to what its rules take in, as soon as they change', async () => {
+    const phone = room.join({ identity: '+1555', medium: 'phone' });
+    const track = phone.publish({ kind: 'audio', name: '' });
+    await settle();
+    session.participant.setSubscribeRules([EXCLUDE_ALL], { byRest: true });
+    await settle();
+    expect(link.last.subscribed?.tracks).toEqual([]);
+    session.participant.setSubscribeRules([EXCLUDE_ALL, { ...INCLUDE_ALL, all: null, publisher: '+1555' }], { byRest: true });
+    await settle();
+    expect(link.last.subscribed?.tracks.map(({ sid }) => sid)).toEqual([track.sid]);
   });
 
   it('gives up a browser that does not answer its offer for 10 s', async () => {

@@ -6,6 +6,7 @@ import type { TrackSid } from '../base/sid.ts';
 import type { BrowserMedia } from '../media/protocol.ts';
 import type { Participant, Room } from '../rooms/contract.ts';
 import type { LeaveReason } from '../rooms/model.ts';
+import { EXCLUDE_ALL } from '../rooms/track-rules.ts';
 import type { BrowserDescription } from '../sdp/browser-description.ts';
 import { BrowserPeer } from './browser-peer.ts';
 import { endingMessage, errorMessage } from './ending.ts';
@@ -55,7 +56,6 @@ export class Session {
   readonly #peer: BrowserPeer;
   readonly #publications: Publications;
   readonly #neighbours = new Neighbours();
-  readonly #subscribesToAll: boolean;
   readonly #unlisten: (() => void)[] = [];
   #link: Link | null;
   /** What browsers send is worked off in order, though an ICE restart takes its time. */
@@ -77,7 +77,8 @@ export class Session {
     this.#media = media;
     this.#link = options.link;
     this.#log = options.log.child({ roomSid: this.#room.sid, participantSid: participant.sid });
-    this.#subscribesToAll = subscribesToAll(connect);
+    // `automaticSubscription: false`: nothing, until REST sets other rules.
+    if (!subscribesToAll(connect)) participant.setSubscribeRules([EXCLUDE_ALL], { byRest: false });
     this.#publications = new Publications(participant);
     this.#peer = new BrowserPeer({
       id: connect.peer_connections[0]?.id ?? '',
@@ -101,6 +102,7 @@ export class Session {
       room.on('trackPublished', touched),
       room.on('trackUnpublished', touched),
       room.on('trackUpdated', touched),
+      this.participant.on('subscribeRulesChanged', () => this.#flushSoon()),
       this.participant.on('disconnected', (reason) => this.#participantDisconnected(reason)),
       this.#media.on('connected', () => this.#mediaConnected()),
       this.#media.on('failed', () => this.#mediaFailed()),
@@ -238,13 +240,14 @@ export class Session {
     this.#flushSoon();
   }
 
-  /** Subscriptions as they should be: everything of everybody, or nothing. */
+  /** Subscriptions as they should be, by the participant's rules. */
   #wanted(): Map<TrackSid, WantedTrack> {
     const wanted = new Map<TrackSid, WantedTrack>();
-    if (!this.#subscribesToAll) return wanted;
-    for (const { sid: participantSid, medium, publications } of this.#others()) {
-      for (const { sid: trackSid, kind } of publications.values()) {
-        if (kind !== 'data') wanted.set(trackSid, { trackSid, participantSid, kind, phone: medium === 'phone' });
+    for (const publisher of this.#others()) {
+      const { sid: participantSid, medium } = publisher;
+      for (const track of publisher.publications.values()) {
+        const { sid: trackSid, kind } = track;
+        if (kind !== 'data' && this.participant.subscribesTo(publisher, track)) wanted.set(trackSid, { trackSid, participantSid, kind, phone: medium === 'phone' });
       }
     }
     return wanted;

@@ -47,4 +47,5 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX recordings_by_call ON recordings (call_sid, seq)',
     'CREATE INDEX recordings_by_conference ON recordings (conference_sid, seq)',
   ],
+  ['ALTER TABLE participants ADD COLUMN subscribe_rules jsonb'],
 ];

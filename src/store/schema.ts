@@ -1,4 +1,5 @@
 import { bigint, boolean, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
+import type { SubscribeRules } from '../rooms/model.ts';
 
 /**
  * The tables. Times are milliseconds since 1970 UTC in bigint columns; `seq` numbers rows in the order they came and is
@@ -46,6 +47,7 @@ export const participants = pgTable('participants', {
   startedAtMs: ms('started_at_ms').notNull(),
   endedAtMs: ms('ended_at_ms'),
   leaveReason: text('leave_reason'),
+  subscribeRules: jsonb('subscribe_rules').$type<SubscribeRules>(),
 }, (table) => [index('participants_by_room').on(table.roomSid, table.seq)]);
 
 export const tracks = pgTable('tracks', {

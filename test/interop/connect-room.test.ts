@@ -71,6 +71,23 @@ it('a participant has the identity the document gives it', async () => {
   expect(fetched.endTime).toBeNull();
 });
 
+it('a phone no longer hears whom its subscribe rules exclude, who still hears it', async () => {
+  await stage.room('Rules');
+  await call(phone, twiml((response) => response.connect().room({ participantIdentity: 'alice' }, 'Rules')));
+  await call(other, twiml((response) => response.connect().room({ participantIdentity: 'bob' }, 'Rules')));
+  await stage.waitParticipants('Rules', 2);
+  const hears = (who: Phone, frequencyHz: number, wanted: boolean): Promise<unknown> =>
+    waitUntil(async () => ((await who.listen(500, [frequencyHz]))[frequencyHz]?.share ?? 0) > 0.9 === wanted, { what: `${frequencyHz} Hz at ${who.name}: ${wanted}` });
+  await hears(other, 440, true);
+  const rules = stage.server.client.video.v1.rooms('Rules').participants('bob').subscribeRules;
+  await rules.update({ rules: [{ type: 'include', all: true }, { type: 'exclude', publisher: 'alice' }] });
+  await hears(other, 440, false);
+  expect((await other.listen(500, [440]))[440]?.share).toBe(0);
+  await hears(phone, 1000, true);
+  await rules.update({ rules: [{ type: 'include', all: true }] });
+  await hears(other, 440, true);
+});
+
 it('two calls without an identity get two of their own', async () => {
   await stage.room('Nameless');
   const document = twiml((response) => response.connect().room('Nameless'));

@@ -1,6 +1,7 @@
 import { TwilioError } from '../../base/errors.ts';
 import { parseSid } from '../../base/sid.ts';
 import type { ParticipantFilter, ParticipantRecord, ParticipantStatus, RoomRecord } from '../../rooms/model.ts';
+import { INCLUDE_ALL, readTrackRules } from '../../rooms/track-rules.ts';
 import type { ApiDeps } from '../deps.ts';
 import { dateOrNull, isoSeconds, secondsBetween } from '../dates.ts';
 import type { ApiRequest, Endpoints } from '../endpoint.ts';
@@ -32,6 +33,35 @@ export function addParticipants(endpoints: Endpoints, deps: Deps): void {
       return { status: 202, body: participantBody(live?.record ?? before, request.origin) };
     },
   });
+  endpoints.add(`${PARTICIPANT}/SubscribeRules`, {
+    GET: async (request) => ({ status: 200, body: rulesBody(await participantOf(request, deps)) }),
+    POST: async (request) => {
+      const { sid, roomSid } = await participantOf(request, deps);
+      const rules = readTrackRules(request.form.text('Rules'), SUBSCRIBE_LIMITS);
+      const live = rooms.find(request.account.sid, roomSid)?.participants.get(sid);
+      if (!live) throw new TwilioError(53204, 'The participant has left: its rules can no longer change');
+      live.setSubscribeRules(rules, { byRest: true });
+      return { status: 200, body: rulesBody(live.record) };
+    },
+  });
+  endpoints.add(`${PARTICIPANT}/Anonymize`, {
+    POST: async (request) => {
+      const before = await participantOf(request, deps);
+      const live = rooms.find(request.account.sid, before.roomSid)?.participants.get(before.sid);
+      live?.anonymize();
+      const record = live?.record ?? { ...before, identity: before.sid };
+      if (!live) roomRepository.saveParticipant(record);
+      return { status: 200, body: participantBody(record, request.origin) };
+    },
+  });
+}
+
+const PARTICIPANT = '/v1/Rooms/:room/Participants/:participant';
+const SUBSCRIBE_LIMITS = { code: 53215, kinds: ['audio', 'video', 'data'] as const };
+
+function rulesBody({ sid, roomSid, subscribeRules }: Readonly<ParticipantRecord>): object {
+  const { rules, createdAtMs, updatedAtMs } = subscribeRules ?? { rules: [INCLUDE_ALL], createdAtMs: null, updatedAtMs: null };
+  return { participant_sid: sid, room_sid: roomSid, rules, date_created: dateOrNull(isoSeconds, createdAtMs), date_updated: dateOrNull(isoSeconds, updatedAtMs) };
 }
 
 /** The participant that a path names: by SID at any time, by identity while connected. Throws 404/20404. */

@@ -2,12 +2,8 @@ import type { ApiDeps } from '../deps.ts';
 import { notFound, notYet } from '../errors.ts';
 import type { ApiRequest, Endpoints, Handler } from '../endpoint.ts';
 import { pageRequest, metaAnswer } from '../paging.ts';
+import { EXCLUDE_ALL, INCLUDE_ALL } from '../../rooms/track-rules.ts';
 import { roomOf } from './rooms.ts';
-
-const EMPTY_RULE = { publisher: null, track: null, kind: null, priority: null };
-/** The rule a singleton has before anybody set one (contract §7.5). */
-export const INCLUDE_ALL = { type: 'include', all: true, ...EMPTY_RULE };
-const EXCLUDE_ALL = { type: 'exclude', all: true, ...EMPTY_RULE };
 
 /** What hangs on recording: nothing is recorded yet, so lists are empty, rules are the defaults, and changes are refused. */
 export function addRecordings(endpoints: Endpoints, deps: ApiDeps): void {

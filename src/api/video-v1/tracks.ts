@@ -49,13 +49,13 @@ async function fetchSubscribed(request: ApiRequest, deps: Deps): Promise<Answer>
   return { status: 200, body: subscribedBody(found, participant, request.origin) };
 }
 
-/** Everything the others publish; phones receive no pictures. Nothing once the participant has left. */
+/** What the others publish and the participant's rules take in; phones receive no pictures. Nothing once the participant has left. */
 function subscribedBy(participant: Readonly<ParticipantRecord>, request: ApiRequest, { rooms }: Deps): TrackRecord[] {
   const room = rooms.find(request.account.sid, participant.roomSid);
-  if (!room?.participants.has(participant.sid)) return [];
+  const subscriber = room?.participants.get(participant.sid);
+  if (!room || !subscriber) return [];
   return [...room.participants.values()]
-    .filter(({ sid }) => sid !== participant.sid)
-    .flatMap(({ publications }) => [...publications.values()].map(({ record }) => record))
+    .flatMap((publisher) => [...publisher.publications.values()].filter((track) => subscriber.subscribesTo(publisher, track)).map(({ record }) => record))
     .filter(({ kind }) => participant.medium === 'browser' || kind === 'audio');
 }
 

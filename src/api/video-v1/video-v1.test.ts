@@ -157,6 +157,37 @@ describe('participants', () => {
     expect((await rooms()(room.sid).participants(alice.sid).fetch()).status).toBe('disconnected');
   });
 
+  it('receive everything until SubscribeRules say otherwise', async () => {
+    const room = await world.rooms.create(world.account.sid, { uniqueName: name() });
+    const alice = room.join({ identity: 'alice', medium: 'browser' });
+    const bob = room.join({ identity: 'bob', medium: 'phone' });
+    const voice = bob.publish({ kind: 'audio', name: '' });
+    const path = `/v1/Rooms/${room.sid}/Participants/alice/SubscribeRules`;
+    const include = { type: 'include', all: true, publisher: null, track: null, kind: null, priority: null };
+    expect((await world.raw(path)).body).toEqual({ participant_sid: alice.sid, room_sid: room.sid, rules: [include], date_created: null, date_updated: null });
+    const rules = rooms()(room.sid).participants('alice').subscribeRules;
+    const set = await rules.update({ rules: [{ type: 'include', all: true }, { type: 'exclude', publisher: 'bob' }] });
+    expect(set.rules).toEqual([include, { ...include, type: 'exclude', all: null, publisher: 'bob' }]);
+    expect(set.dateCreated).toBeInstanceOf(Date);
+    expect(await rooms()(room.sid).participants('alice').subscribedTracks.list()).toEqual([]);
+    await expect(rules.update({ rules: [{ type: 'include', all: true, kind: 'audio' }] })).rejects.toMatchObject({ status: 400, code: 53215 });
+    expect((await rules.fetch()).rules).toHaveLength(2);
+    await rules.update({ rules: [{ type: 'include', kind: 'audio' }] });
+    expect((await rooms()(room.sid).participants('alice').subscribedTracks.list()).map(({ sid }) => sid)).toEqual([voice.sid]);
+    await expect(rooms()(room.sid).participants('nobody').subscribeRules.fetch()).rejects.toMatchObject({ status: 404, code: 20404 });
+  });
+
+  it('lose their identity by Anonymize, in a room and after it', async () => {
+    const room = await world.rooms.create(world.account.sid, { uniqueName: name() });
+    const alice = room.join({ identity: 'alice', medium: 'browser' });
+    const bob = room.join({ identity: 'bob', medium: 'browser' });
+    expect((await rooms()(room.sid).participants('alice').anonymize().update()).identity).toBe(alice.sid);
+    await expect(rooms()(room.sid).participants('alice').fetch()).rejects.toMatchObject({ status: 404 });
+    room.end('completed-by-api');
+    expect((await rooms()(room.sid).participants(bob.sid).anonymize().update()).identity).toBe(bob.sid);
+    expect((await rooms()(room.sid).participants.list({ status: 'disconnected' })).map(({ identity }) => identity).sort()).toEqual([alice.sid, bob.sid].sort());
+  });
+
   it('are listed connected in a room in progress and disconnected after it', async () => {
     const room = await world.rooms.create(world.account.sid, { uniqueName: name() });
     const gone = room.join({ identity: 'gone', medium: 'browser' });
