@@ -147,6 +147,16 @@ export const settings = {
     defaultText: 'none: only SIP URIs can be called',
     schema: text((value) => /^sip:(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(;transport=(udp|tcp))?$/.test(value), 'must look like sip:host:port'),
   }),
+  callsPerSecond: setting({
+    env: 'PARTYLINE_CALLS_PER_SECOND',
+    about: 'How many REST calls an account may start in a second (0.1-1000); more wait in its queue, at most 24 hours',
+    defaultText: 'no limit',
+    schema: z
+      .string()
+      .regex(/^(0\.[1-9]|[1-9]\d{0,2}(\.\d)?|1000)$/, 'must be a number from 0.1 to 1000')
+      .optional()
+      .transform((value) => (value === undefined ? null : Number(value))),
+  }),
   sipDomains: setting({
     env: 'PARTYLINE_SIP_DOMAINS',
     about: 'More host names that SIP calls may be addressed to, separated by commas',

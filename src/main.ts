@@ -107,7 +107,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     conferenceRepository: store.conferences,
     queueRepository: store.queues,
     sipDirectory: store.sip,
-    config: { publicAddress, localHosts: localHosts(config), carrier: config.carrier, dataDir: config.dataDir, speech: { command: 'espeak-ng' }, httpOrigin: () => config.publicUrl?.replace(/\/+$/, '') ?? listening.url, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: [publicAddress, config.bindAddress], ownUrls: () => demoUrls } },
+    config: { publicAddress, localHosts: localHosts(config), carrier: config.carrier, ...(config.callsPerSecond === null ? {} : { callsPerSecond: config.callsPerSecond }), dataDir: config.dataDir, speech: { command: 'espeak-ng' }, httpOrigin: () => config.publicUrl?.replace(/\/+$/, '') ?? listening.url, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: [publicAddress, config.bindAddress], ownUrls: () => demoUrls } },
   });
   closers.set('calls', () => voice.calls.stop(DRAIN_MS));
   closers.set('voice', () => voice.stop(DRAIN_MS));
@@ -119,6 +119,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     log: log.child({ part: 'api' }),
     clock,
     calls: voice.calls,
+    callerIds: voice.callerIds,
     callRepository: store.calls,
     directory: store.directory,
     sip: store.sip,

@@ -11,6 +11,7 @@ import { newSid, type AccountSid } from '../src/base/sid.ts';
 import type { Rooms } from '../src/rooms/contract.ts';
 import { createRooms } from '../src/rooms/rooms.ts';
 import { openStore, type Store } from '../src/store/store.ts';
+import type { ValidationOptions, ValidationRequest } from '../src/voice/caller-id-validation.ts';
 import type { Calls, CreateCallOptions, UpdateCallOptions } from '../src/voice/contract.ts';
 import type { AccountRecord, CallRecord, CallRepository, KeyRecord } from '../src/voice/model.ts';
 import { prepareDatabase } from './prepared-database.ts';
@@ -70,9 +71,29 @@ export async function openRestWorld(): Promise<RestWorld> {
   const key: KeyRecord = { sid: newSid('SK'), accountSid: account.sid, friendlyName: 'First', secret: 'secret:with a colon', createdAtMs: 1000, updatedAtMs: 1000 };
   await store.directory.saveKey(key);
   const calls = new FakeCalls(store.calls);
+  const validate = (accountSid: AccountSid, options: ValidationOptions): Promise<ValidationRequest> => {
+    const refusal = calls.refusal;
+    calls.refusal = null;
+    if (refusal) return Promise.reject(refusal);
+    calls.validated.push(options);
+    return Promise.resolve({ accountSid, callSid: newSid('CA'), friendlyName: options.friendlyName, phoneNumber: options.phoneNumber, validationCode: '012345' });
+  };
   let ready = true;
   let publicUrl: string | null = null;
-  const app = createApi({ log, clock: systemClock, calls, callRepository: store.calls, directory: store.directory, sip: store.sip, sipDomainSuffix: 'sip.example.com', rooms, roomRepository: store.rooms, publicUrl: () => publicUrl, ready: () => ready });
+  const app = createApi({
+    log,
+    clock: systemClock,
+    calls,
+    callerIds: { validate: (sid, options) => validate(sid, options) },
+    callRepository: store.calls,
+    directory: store.directory,
+    sip: store.sip,
+    sipDomainSuffix: 'sip.example.com',
+    rooms,
+    roomRepository: store.rooms,
+    publicUrl: () => publicUrl,
+    ready: () => ready,
+  });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const clientAs = (user: string, password: string): twilio.Twilio => {
     const client = twilio(user, password, { accountSid: account.sid });
@@ -129,6 +150,7 @@ async function request(url: string, { method, body, headers, authorization }: { 
 export class FakeCalls implements Calls {
   readonly created: CreateCallOptions[] = [];
   readonly updated: UpdateCallOptions[] = [];
+  readonly validated: ValidationOptions[] = [];
   readonly #repository: CallRepository;
   readonly #live = new Map<string, CallRecord>();
   /** Thrown by the next create. */

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openRestWorld, type RestWorld } from '../../test/rest-world.ts';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
+import { TwilioError } from '../base/errors.ts';
 import { createApi } from './api.ts';
 import { registerDemo } from './demo.ts';
 
@@ -20,7 +21,20 @@ let demo: FastifyInstance;
 /** The API as it is served, with the demo and a page that was built into `consoleDir`. */
 function withDemo(consoleDir: string): FastifyInstance {
   const { store, rooms, calls, account } = world;
-  const app = createApi({ log: silentLog, clock: systemClock, calls, callRepository: store.calls, directory: store.directory, sip: store.sip, sipDomainSuffix: 'sip.localhost', rooms, roomRepository: store.rooms, publicUrl: () => null, ready: () => true });
+  const app = createApi({
+    log: silentLog,
+    clock: systemClock,
+    calls,
+    callerIds: { validate: () => Promise.reject(new TwilioError(20001, 'not here')) },
+    callRepository: store.calls,
+    directory: store.directory,
+    sip: store.sip,
+    sipDomainSuffix: 'sip.localhost',
+    rooms,
+    roomRepository: store.rooms,
+    publicUrl: () => null,
+    ready: () => true,
+  });
   registerDemo(app, {
     clock: { ...systemClock, wallMs: () => Date.now() + LATER_S * 1000 },
     rooms,

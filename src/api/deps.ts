@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Rooms } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
+import type { CallerIdValidator } from '../voice/caller-id-validation.ts';
 import type { Calls } from '../voice/contract.ts';
 import type { CallRepository, KeyDirectory, SipDirectory } from '../voice/model.ts';
 
@@ -10,6 +11,7 @@ export interface ApiDeps {
   log: Log;
   clock: Clock;
   calls: Calls;
+  callerIds: CallerIdValidator;
   callRepository: CallRepository;
   directory: KeyDirectory;
   sip: SipDirectory;

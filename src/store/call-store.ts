@@ -23,6 +23,10 @@ export class CallStore implements CallRepository {
     this.#queue.push(record.sid, (db) => db.insert(calls).values(row).onConflictDoUpdate({ target: calls.sid, set: row }));
   }
 
+  saved(): Promise<void> {
+    return this.#queue.settled();
+  }
+
   saveNotification(record: NotificationRecord): void {
     const row = { ...record };
     this.#queue.push(record.sid, (db) => db.insert(notifications).values(row).onConflictDoNothing());

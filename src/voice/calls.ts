@@ -5,6 +5,7 @@ import { Call, type CallDeps } from './call.ts';
 import { isFinal } from './call-state.ts';
 import type { Calls, CreateCallOptions, UpdateCallOptions } from './contract.ts';
 import { checkCreate, checkUpdate, type CheckedCreate, type CheckedUpdate } from './create-checks.ts';
+import { DialPace } from './dial-pace.ts';
 import { OutboundLeg } from './leg.ts';
 import type { AccountRecord, CallRecord } from './model.ts';
 import { terminated } from './termination.ts';
@@ -12,15 +13,24 @@ import type { VoiceDeps } from './voice-deps.ts';
 
 export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'prompts' | 'recordings' | 'registrations' | 'gatherings'>;
 
+interface OwnCall {
+  client: CallDeps['client'];
+  /** Before it is dialled. */
+  delayMs: number;
+  ended: (record: CallRecord) => void;
+}
+
 /** All live calls, and the REST side of them. */
 export class LiveCalls implements Calls {
   readonly #deps: LiveCallsDeps;
   readonly #live = new Map<CallSid, Call>();
+  readonly #pace: DialPace;
   #stopping = false;
   #emptied: (() => void) | null = null;
 
   constructor(deps: LiveCallsDeps) {
     this.#deps = deps;
+    this.#pace = new DialPace(deps.config.callsPerSecond ?? null);
   }
 
   get stopping(): boolean {
@@ -44,17 +54,38 @@ export class LiveCalls implements Calls {
   }
 
   async create(accountSid: AccountSid, options: CreateCallOptions): Promise<CallRecord> {
-    const { directory, config, calls } = this.#deps;
-    if (this.#stopping) throw new TwilioError(20503, 'The server is stopping.', { status: 503 });
-    const account = directory.account(accountSid);
-    if (account?.status !== 'active') throw new TwilioError(20005, 'The account is not active.', { status: 403 });
+    const { directory, config } = this.#deps;
+    const account = this.#ready(accountSid);
     const checked = checkCreate(options, { accountSid, directory, carrier: config.carrier });
+    const waitMs = this.#pace.wait(accountSid, this.#deps.clock.nowMs());
     const call = this.#outgoing(account, checked);
+    if (checked.twimlIgnored) call.journal.problem({ errorCode: 32019, message: "'Url' and 'Twiml' were both given: 'Twiml' is ignored", log: 1 });
+    return this.#queue(call, { checked, waitMs });
+  }
+
+  /** A call that this server makes for itself, from whatever caller id; `client` answers its requests. */
+  async place(accountSid: AccountSid, options: CreateCallOptions, own: OwnCall): Promise<CallRecord> {
+    const { directory, config } = this.#deps;
+    const account = this.#ready(accountSid);
+    const checked = checkCreate(options, { accountSid, directory, carrier: config.carrier, anyFrom: true });
+    return this.#queue(this.#outgoing(account, checked, own), { checked, waitMs: own.delayMs });
+  }
+
+  /** Throws 20503 while stopping, 20005 for an account that makes no calls. */
+  #ready(accountSid: AccountSid): AccountRecord {
+    if (this.#stopping) throw new TwilioError(20503, 'The server is stopping.', { status: 503 });
+    const account = this.#deps.directory.account(accountSid);
+    if (account?.status !== 'active') throw new TwilioError(20005, 'The account is not active.', { status: 403 });
+    return account;
+  }
+
+  /** What was answered for survives a crash: the row is written before the answer, the phone is called after it. */
+  async #queue(call: Call, { checked, waitMs }: { checked: CheckedCreate; waitMs: number }): Promise<CallRecord> {
+    const { calls, clock } = this.#deps;
     const queued = { ...call.record };
     calls.saveCall(queued);
-    if (checked.twimlIgnored) call.journal.problem({ errorCode: 32019, message: "'Url' and 'Twiml' were both given: 'Twiml' is ignored", log: 1 });
-    // In the background: the answer of the request says `queued`.
-    this.#deps.clock.after(0, () => void this.#dial(call, checked));
+    await calls.saved();
+    clock.after(waitMs, () => void this.#dial(call, checked));
     return queued;
   }
 
@@ -92,7 +123,7 @@ export class LiveCalls implements Calls {
     return record;
   }
 
-  #outgoing(account: AccountRecord, checked: CheckedCreate): Call {
+  #outgoing(account: AccountRecord, checked: CheckedCreate, own?: OwnCall): Call {
     const { sip, media, config, log, clock } = this.#deps;
     const record = queuedRecord(account.sid, checked, clock.wallMs());
     const leg = new OutboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
@@ -106,7 +137,13 @@ export class LiveCalls implements Calls {
       ...(checked.machineDetection === null ? {} : { machineDetection: checked.machineDetection }),
       ...(checked.sendDigits === null ? {} : { sendDigits: checked.sendDigits }),
     };
-    return this.add((deps, ended) => new Call(deps, { record, leg, plan, ended }));
+    return this.add((deps, ended) => {
+      const gone = (call: Call): void => {
+        ended(call);
+        own?.ended({ ...call.record });
+      };
+      return new Call(own ? { ...deps, client: own.client } : deps, { record, leg, plan, ended: gone });
+    });
   }
 
   async #dial(call: Call, checked: CheckedCreate): Promise<void> {

@@ -40,7 +40,7 @@ const EVENTS: readonly string[] = ['initiated', 'ringing', 'answered', 'complete
 const NOT_BUILT: Readonly<Record<string, number>> = { Record: 20001, Byoc: 21300, Trunk: 20001, CallToken: 20001, CallReason: 20001, ClientNotificationUrl: 20001 };
 
 /** Checks a REST create (contract §5.1); refusals are TwilioError with the numbers given there. */
-export function checkCreate(options: CreateCallOptions, context: { accountSid: AccountSid; directory: DirectoryRepository; carrier: string | null }): CheckedCreate {
+export function checkCreate(options: CreateCallOptions, context: { accountSid: AccountSid; directory: DirectoryRepository; carrier: string | null; anyFrom?: boolean }): CheckedCreate {
   refuseNotBuilt(options.other);
   if (blank(options.to)) throw new TwilioError(21201, "A 'To' phone number or SIP address is required.");
   if (blank(options.from)) throw new TwilioError(21213, "A 'From' phone number is required.");
@@ -211,10 +211,13 @@ interface SenderContext {
   accountSid: AccountSid;
   directory: DirectoryRepository;
   toIsNumber: boolean;
+  /** The server itself calls: nobody pretends to be anybody. */
+  anyFrom?: boolean;
 }
 
 /** `From` must be a number or a verified caller id of the account; towards a SIP address a plain name will do (contract §6). */
-function senderOf(from: string, { accountSid, directory, toIsNumber }: SenderContext): Pick<CheckedCreate, 'from' | 'fromUser' | 'phoneNumberSid'> {
+function senderOf(from: string, { accountSid, directory, toIsNumber, anyFrom = false }: SenderContext): Pick<CheckedCreate, 'from' | 'fromUser' | 'phoneNumberSid'> {
+  if (anyFrom) return { from, fromUser: from, phoneNumberSid: null };
   if (/^\+?[\d\s().-]+$/.test(from)) {
     const number = e164Of(from.startsWith('+') ? from : `+${from}`);
     if (number === null) throw new TwilioError(21212, `'From' ${from} is not a valid phone number.`);

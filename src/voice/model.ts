@@ -166,6 +166,8 @@ export interface CallFilter {
 /** Where calls are kept. Same write rules as `RoomRepository`: saves return at once and in order, reads see them. */
 export interface CallRepository {
   saveCall(record: CallRecord): void;
+  /** Resolves when everything saved so far is in the database, or was given up. */
+  saved(): Promise<void>;
   saveNotification(record: NotificationRecord): void;
   saveEvent(record: CallEventRecord): void;
   findCall(accountSid: AccountSid, sid: CallSid): Promise<CallRecord | null>;

@@ -16,6 +16,8 @@ export interface VoiceConfig {
   localHosts: string[];
   /** `sip:host:port`: where numbers are called out; null: only SIP URIs can be called. */
   carrier: string | null;
+  /** REST calls that leave an account in a second. Default: as many as come. */
+  callsPerSecond?: number;
   /** Prompts and speech are cached below it, recordings are kept there. */
   dataDir: string;
   /** How long a call that came in may ring. Default 180000. */

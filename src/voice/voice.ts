@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { CallCallbacks, endParameters, type StatusCallback } from './call-callbacks.ts';
+import { CallerIdValidations, type CallerIdValidator } from './caller-id-validation.ts';
 import { LiveCalls } from './calls.ts';
 import type { CallbackSender, Calls } from './contract.ts';
 import { IncomingCalls } from './incoming-calls.ts';
@@ -19,6 +20,7 @@ import { callParameters } from './webhook/parameters.ts';
 /** Phone calls as Twilio sees them. */
 export interface Voice {
   calls: Calls;
+  callerIds: CallerIdValidator;
   /** Signed requests to customers in the background; for rooms too. */
   callbacks: CallbackSender;
   recordings: Recordings;
@@ -47,6 +49,7 @@ export function createVoice(deps: VoiceDeps): Voice {
   const incoming = new IncomingCalls({ ...deps, live: calls, registrations });
   return {
     calls,
+    callerIds: new CallerIdValidations({ clock, directory, callbacks, live: calls }),
     callbacks,
     recordings,
     gatherings,

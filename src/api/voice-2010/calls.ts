@@ -94,11 +94,16 @@ function callBody(record: CallRecord): object {
     forwarded_from: record.forwardedFrom,
     group_sid: null,
     caller_name: record.callerName,
-    queue_time: '0',
+    queue_time: queueTimeMs(record),
     trunk_sid: null,
     uri: `${path}.json`,
     subresource_uris: Object.fromEntries(SUBRESOURCES.map(([key, word]) => [key, `${path}/${word}.json`])),
   };
+}
+
+/** How long it waited to be dialled, as text. */
+function queueTimeMs({ direction, createdAtMs, startedAtMs }: CallRecord): string {
+  return String(direction === 'outbound-api' && startedAtMs !== null ? Math.max(0, startedAtMs - createdAtMs) : 0);
 }
 
 /** Seconds as text; null while the call lasts and for calls that nobody answered (contract §5.2). */

@@ -47,6 +47,7 @@ export class FakeCallRepository implements CallRepository {
   readonly notifications: NotificationRecord[] = [];
   readonly events: CallEventRecord[] = [];
   saveCall = (record: CallRecord): void => void this.calls.set(record.sid, record);
+  saved = (): Promise<void> => Promise.resolve();
   saveNotification = (record: NotificationRecord): void => void this.notifications.push(record);
   saveEvent = (record: CallEventRecord): void => void this.events.push(record);
   findCall = (accountSid: AccountSid, sid: CallSid): Promise<CallRecord | null> => {
@@ -110,7 +111,7 @@ export class FakeWebApp implements WebhookClient {
 }
 
 /** voice/ over fakes on every side, with a number `+15550100` that asks http://app/voice. */
-export function fakeWorld(options: { carrier?: string | null } = {}) {
+export function fakeWorld(options: { carrier?: string | null; callsPerSecond?: number } = {}) {
   const accountSid = newSid('AC');
   const number: PhoneNumberRecord = {
     sid: newSid('PN'), accountSid, phoneNumber: '+15550100', friendlyName: '', voiceApplicationSid: null, trunkSid: null, voiceCallerIdLookup: false, voiceReceiveMode: 'voice', createdAtMs: 0, updatedAtMs: 0,
@@ -140,7 +141,7 @@ export function fakeWorld(options: { carrier?: string | null } = {}) {
   const sipDirectory = new FakeSipDirectory();
   const recordingRepository = new FakeRecordingRepository();
   const recordings = createRecordings({ folder: join(tmpdir(), 'partyline-fake-recordings'), origin: () => 'http://server.test' }, { clock, log: silentLog, repository: recordingRepository, calls, callbacks });
-  const deps = { clock, log: silentLog, sip, media, rooms, calls, recordingRepository, directory, sipDirectory, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, dataDir: '/nowhere', speech: { command: 'none' } } };
+  const deps = { clock, log: silentLog, sip, media, rooms, calls, recordingRepository, directory, sipDirectory, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, ...(options.callsPerSecond === undefined ? {} : { callsPerSecond: options.callsPerSecond }), dataDir: '/nowhere', speech: { command: 'none' } } };
   /** By identity. */
   const registered = new Map<string, RegisteredContact[]>();
   const registrations = { contactsOf: (_account: AccountSid, identity: string) => registered.get(identity) ?? [], contactsAt: () => null };
@@ -155,7 +156,7 @@ export function fakeWorld(options: { carrier?: string | null } = {}) {
     return call;
   };
   const record = (): CallRecord => [...calls.calls.values()].at(-1) as CallRecord;
-  return { accountSid, account, number, applications, callerIds, clock, sip, media, rooms, calls, recordings, recordingRepository, app, told, spoken, registered, sipDirectory, live, incoming, gatherings, conferenceRepository, arrive, record };
+  return { accountSid, account, directory, callbacks, number, applications, callerIds, clock, sip, media, rooms, calls, recordings, recordingRepository, app, told, spoken, registered, sipDirectory, live, incoming, gatherings, conferenceRepository, arrive, record };
 }
 
 export type FakeWorld = ReturnType<typeof fakeWorld>;
