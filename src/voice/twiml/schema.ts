@@ -38,12 +38,14 @@ const oneOf = (...words: string[]): Check => (value) => (words.includes(value) ?
 const method: Check = (value) => (/^(GET|POST)$/i.test(value) ? null : 'GET or POST');
 const integer = (min: number, max: number): Check => (value) => (/^\d{1,9}$/.test(value.trim()) && Number(value) >= min && Number(value) <= max ? null : `a whole number from ${min} to ${max}`);
 const truth: Check = (value) => (/^(true|false)$/i.test(value) ? null : 'true or false');
+const recordingEvents: Check = (value) => (/^\s*((in-progress|completed|absent)(\s+|$))*$/.test(value) ? null : 'in-progress, completed and absent, separated by blanks');
 const digits: Check = (value) => (/^[0-9A-Da-d*#wW]*$/.test(value) ? null : 'made of 0-9, A-D, *, #, w and W');
 const voiceName: Check = (value) => (isVoiceName(value.trim()) ? null : 'man, woman, alice, or a voice like Polly.Joanna or Google.en-GB-Standard-A');
 const upTo = (length: number): Check => (value) => ([...value].length <= length ? null : `at most ${length} characters`);
 
 const works = (check: Check, code = 12200): AttributeRule => ({ support: 'works', check, code });
 const notYet = (...names: string[]): Record<string, AttributeRule> => Object.fromEntries(names.map((name) => [name, { support: 'not-yet' as const, check: anyText, code: 12200 }]));
+const refused = (...names: string[]): Record<string, AttributeRule> => Object.fromEntries(names.map((name) => [name, { support: 'refused' as const, check: anyText, code: 12200 }]));
 
 function element(support: Support, rule: Partial<Omit<ElementRule, 'support'>> = {}): ElementRule {
   return { support, attributes: {}, children: {}, nestingCode: 12200, text: false, ...rule };
@@ -115,8 +117,20 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
     children: { Say: VOICE.Say, Play: { ...VOICE.Play, attributes: { loop: works(integer(0, 1000), 13410) } }, Pause: VOICE.Pause },
     nestingCode: 13320,
   }),
-  Record: element('not-yet', {
-    attributes: notYet('action', 'method', 'timeout', 'finishOnKey', 'maxLength', 'playBeep', 'trim', 'recordingStatusCallback', 'recordingStatusCallbackMethod', 'recordingStatusCallbackEvent', 'transcribe', 'transcribeCallback', 'recordingConfigurationId'),
+  Record: element('works', {
+    attributes: {
+      action: works(url),
+      method: works(method, 13610),
+      timeout: works(integer(0, 86_400), 13611),
+      maxLength: works(integer(1, 86_400), 13612),
+      finishOnKey: works((value) => (/^[0-9*#]*$/.test(value) ? null : 'made of 0-9, * and #, or nothing'), 13613),
+      playBeep: works(truth, 13616),
+      trim: works(oneOf('trim-silence', 'do-not-trim')),
+      recordingStatusCallback: works(url),
+      recordingStatusCallbackMethod: works(method),
+      recordingStatusCallbackEvent: works(recordingEvents, 13621),
+      ...refused('transcribe', 'transcribeCallback', 'recordingConfigurationId'),
+    },
   }),
   Dial: element('works', {
     attributes: {
