@@ -1,4 +1,4 @@
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { MediaCallers, until } from '../../testing/media-callers.ts';
 
 const cast = new MediaCallers();
@@ -23,12 +23,8 @@ it('a watched phone tells that it speaks, that it ceased, and that it beeped; an
   expect(told.slice(1).sort()).toEqual(['beep', 'ceased']);
   await watched.watchVoice(false);
   ann.start(watched.localPort);
-  const heardBefore = (await watched.stats()).packetsReceived;
-  let heard = heardBefore;
-  await until(() => {
-    void watched.stats().then(({ packetsReceived }) => (heard = packetsReceived));
-    return heard > heardBefore + 20;
-  });
+  const { packetsReceived: before } = await watched.stats();
+  await vi.waitFor(async () => expect((await watched.stats()).packetsReceived).toBeGreaterThan(before + 20), { timeout: 5000 });
   expect(told).toHaveLength(3);
   expect(quiet).toEqual([]);
 });

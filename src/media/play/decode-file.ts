@@ -1,25 +1,46 @@
 import { readFileSync } from 'node:fs';
 import { pcmu } from '../codec/g711.ts';
+import { decodeAiff, looksLikeAiff } from './aiff.ts';
+import { decodeMp3, looksLikeMp3 } from './mp3.ts';
 import { toTelephoneRate } from './resample.ts';
 import { AudioFileError, decodeWav, looksLikeWav } from './wav.ts';
 
 /** Longer files are not prompts: 4 hours of G.711. */
 const MAX_FILE_BYTES = 128 * 1024 * 1024;
 
-const WAV_TYPES = new Set(['audio/wav', 'audio/x-wav', 'audio/wave', 'audio/vnd.wave', 'audio/x-pn-wav']);
-const MULAW_TYPES = new Set(['audio/basic', 'audio/ulaw', 'audio/mulaw', 'audio/x-mulaw', 'audio/pcmu', 'audio/x-basic']);
+type Kind = 'wav' | 'mulaw' | 'mp3' | 'aiff';
 
-/** Reads a file whole and brings it to 8 kHz mono. Throws AudioFileError. MP3 has its place here once it is decoded. */
-export function decodeFile(path: string, contentType: string): Int16Array {
+const KINDS = new Map<string, Kind>([
+  ...['wav', 'x-wav', 'wave', 'vnd.wave', 'x-pn-wav'].map((type) => [`audio/${type}`, 'wav'] as const),
+  ...['basic', 'ulaw', 'mulaw', 'x-ulaw', 'x-mulaw', 'pcmu', 'x-basic'].map((type) => [`audio/${type}`, 'mulaw'] as const),
+  ...['mpeg', 'mp3', 'x-mp3', 'mpeg3', 'x-mpeg', 'x-mpeg-3'].map((type) => [`audio/${type}`, 'mp3'] as const),
+  ...['aiff', 'x-aiff', 'aifc', 'x-aifc'].map((type) => [`audio/${type}`, 'aiff'] as const),
+]);
+/** Types that say nothing: the file's own word decides. */
+const GENERIC_TYPES = new Set(['application/octet-stream', 'binary/octet-stream']);
+
+/** Reads a file whole and brings it to 8 kHz mono: WAV, AIFF, MP3, µ-law. Rejects with AudioFileError. */
+export async function decodeFile(path: string, contentType: string): Promise<Int16Array> {
   const type = (contentType.split(';')[0] as string).trim().toLowerCase();
-  const isWav = WAV_TYPES.has(type);
-  if (!isWav && !MULAW_TYPES.has(type)) throw new AudioFileError('type', `audio of type ${type || '(none)'} cannot be played`);
+  const named = KINDS.get(type) ?? null;
+  if (!named && !GENERIC_TYPES.has(type)) throw new AudioFileError('type', `audio of type ${type || '(none)'} cannot be played`);
   const file = readWhole(path);
   if (file.length === 0) throw new AudioFileError('broken', 'the audio file is empty');
-  // Some web servers call every audio file audio/basic: the file's own word counts for more.
-  if (!isWav && !looksLikeWav(file)) return looksLikeAu(file) ? decodeAu(file) : Int16Array.from(file, (code) => pcmu.toPcm[code] as number);
-  const { samples, rateHz } = decodeWav(file);
+  const kind = kindOf(file, named);
+  if (!kind) throw new AudioFileError('type', `a file of type ${type} that is neither WAV, AIFF, MP3 nor .au cannot be played`);
+  if (kind === 'mp3') return decodeMp3(file);
+  if (kind === 'mulaw') return looksLikeAu(file) ? decodeAu(file) : Int16Array.from(file, (code) => pcmu.toPcm[code] as number);
+  const { samples, rateHz } = kind === 'wav' ? decodeWav(file) : decodeAiff(file);
   return toTelephoneRate(samples, rateHz);
+}
+
+/** Some web servers call every audio file by one name: the file's own word counts for more where it is clear. */
+function kindOf(file: Buffer, named: Kind | null): Kind | null {
+  if (looksLikeWav(file)) return 'wav';
+  if (looksLikeAiff(file)) return 'aiff';
+  if (looksLikeAu(file)) return 'mulaw';
+  // Codes of µ-law may look like a frame of MP3.
+  return named !== 'mulaw' && looksLikeMp3(file) ? 'mp3' : named;
 }
 
 function readWhole(path: string): Buffer {

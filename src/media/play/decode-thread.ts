@@ -12,13 +12,21 @@ export interface DecodeRequest {
 
 export type DecodeAnswer = { id: number; pcm: Int16Array } | { id: number; failure: 'type' | 'broken'; message: string };
 
-parentPort?.on('message', (request: DecodeRequest) => {
-  const { id } = request;
+async function answer({ id, path, contentType }: DecodeRequest): Promise<void> {
   try {
-    const pcm = decodeFile(request.path, request.contentType);
+    const pcm = await decodeFile(path, contentType);
     parentPort?.postMessage({ id, pcm } satisfies DecodeAnswer, [pcm.buffer as ArrayBuffer]);
   } catch (error) {
     const failure = error instanceof AudioFileError ? error.kind : 'broken';
     parentPort?.postMessage({ id, failure, message: messageOf(error) } satisfies DecodeAnswer);
   }
+}
+
+// The MP3 decoder writes there what it thinks of a broken file: the answer says it.
+console.error = () => {};
+
+/** One file at a time. */
+let turn = Promise.resolve();
+parentPort?.on('message', (request: DecodeRequest) => {
+  turn = turn.then(() => answer(request));
 });

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FakeClock } from '../../testing/fake-clock.ts';
 import { PromptStore } from './prompt-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'partyline-store-'));
@@ -54,9 +55,26 @@ describe('the store of prompts', () => {
   it('tells what is wrong, and goes on after it', async () => {
     await expect(store.load(join(folder, 'none'), 'audio/wav')).rejects.toMatchObject({ name: 'MediaError', reason: 'prompt-unreadable' });
     await expect(store.load(folder, 'audio/wav')).rejects.toMatchObject({ reason: 'prompt-unreadable' });
-    await expect(store.load(file('g', 0), 'audio/mpeg')).rejects.toMatchObject({ reason: 'prompt-type' });
+    await expect(store.load(file('g', 0), 'audio/ogg')).rejects.toMatchObject({ reason: 'prompt-type' });
     await expect(store.load(file('h', 0), 'audio/wav')).rejects.toMatchObject({ reason: 'prompt-unreadable' });
     expect((await store.load(file('i', 0xff), 'audio/basic')).length).toBe(1000);
+  });
+
+  it('gives up on a file that its decoder does not come to the end of; the others are not lost with it', async () => {
+    const clock = new FakeClock();
+    const thread = `import { parentPort } from 'node:worker_threads';
+      parentPort.on('message', ({ id, path }) => { if (path.endsWith('hangs')) for (;;); parentPort.postMessage({ id, pcm: new Int16Array(7) }); });`;
+    const patient = new PromptStore({ clock, threadUrl: new URL(`data:text/javascript,${encodeURIComponent(thread)}`) });
+    const hanging = patient.load(file('hangs', 0), 'audio/basic');
+    const failure = expect(hanging).rejects.toMatchObject({ reason: 'prompt-unreadable' });
+    await vi.waitFor(() => expect(clock.pending).toBe(1));
+    const other = patient.load(file('k', 0), 'audio/basic');
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(60_000);
+    await failure;
+    expect(await other).toHaveLength(7);
+    expect(clock.pending).toBe(0);
+    patient.close();
   });
 
   it('rejects what is being read when it is closed', async () => {

@@ -1,18 +1,23 @@
 import { stat } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
+import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import { MediaError } from '../protocol.ts';
 import type { DecodeAnswer, DecodeRequest } from './decode-thread.ts';
 
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 
+/** A file that takes longer is one that its decoder does not come to the end of. */
+const DECODE_TIMEOUT_MS = 60_000;
+
 interface Waiting {
+  request: DecodeRequest;
   resolve(pcm: Int16Array): void;
   reject(error: MediaError): void;
 }
 
 /** Sources run by a test runner use the build beside them: a thread has no loader for TypeScript. */
-function threadUrl(): URL {
+function defaultThreadUrl(): URL {
   return new URL(import.meta.url.endsWith('.ts') ? '../../../dist/media/play/decode-thread.js' : './decode-thread.js', import.meta.url);
 }
 
@@ -26,9 +31,15 @@ export class PromptStore {
   #bytes = 0;
   #nextId = 1;
   #thread: Worker | null = null;
+  readonly #clock: Clock;
+  readonly #threadUrl: URL;
+  #watchdog: Timer | null = null;
 
-  constructor(options: { maxBytes?: number } = {}) {
+  /** `threadUrl`: another decoder, for tests. */
+  constructor(options: { maxBytes?: number; clock?: Clock; threadUrl?: URL } = {}) {
     this.#maxBytes = options.maxBytes ?? DEFAULT_CACHE_BYTES;
+    this.#clock = options.clock ?? systemClock;
+    this.#threadUrl = options.threadUrl ?? defaultThreadUrl();
   }
 
   /** Rejects with MediaError `prompt-unreadable` or `prompt-type`. The clip is shared: not to be written to. */
@@ -77,26 +88,49 @@ export class PromptStore {
 
   #decode(request: DecodeRequest): Promise<Int16Array> {
     return new Promise((resolve, reject) => {
-      this.#waiting.set(request.id, { resolve, reject });
+      this.#waiting.set(request.id, { request, resolve, reject });
       this.#thread ??= this.#startThread();
       this.#thread.postMessage(request);
+      if (this.#waiting.size === 1) this.#watch();
     });
   }
 
+  /** The thread takes one file after the other: the first that waits is the one it is at. */
+  #watch(): void {
+    this.#watchdog?.cancel();
+    this.#watchdog = this.#waiting.size === 0 ? null : this.#clock.after(DECODE_TIMEOUT_MS, () => this.#stuck());
+  }
+
+  /** The others are for another thread. */
+  #stuck(): void {
+    const [first, ...others] = this.#waiting.values();
+    const thread = this.#thread;
+    this.#thread = null;
+    void thread?.terminate();
+    if (!first) return;
+    this.#waiting.delete(first.request.id);
+    first.reject(new MediaError('prompt-unreadable', `the prompt file cannot be decoded in ${DECODE_TIMEOUT_MS / 1000} s`));
+    if (others.length > 0) this.#thread = this.#startThread();
+    for (const { request } of others) this.#thread?.postMessage(request);
+    this.#watch();
+  }
+
   #startThread(): Worker {
-    const thread = new Worker(threadUrl(), { execArgv: [] });
+    const thread = new Worker(this.#threadUrl, { execArgv: [] });
     thread.unref();
+    const gone = (why: string): void => {
+      if (this.#thread === thread) this.#threadGone(why);
+    };
     thread.on('message', (answer: DecodeAnswer) => this.#answered(answer));
-    thread.on('error', (error) => this.#threadGone(messageOf(error)));
-    thread.on('exit', () => {
-      if (this.#thread === thread) this.#threadGone('the decoder thread ended');
-    });
+    thread.on('error', (error) => gone(messageOf(error)));
+    thread.on('exit', () => gone('the decoder thread ended'));
     return thread;
   }
 
   #answered(answer: DecodeAnswer): void {
     const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
+    this.#watch();
     if ('pcm' in answer) waiting?.resolve(answer.pcm);
     else waiting?.reject(new MediaError(answer.failure === 'type' ? 'prompt-type' : 'prompt-unreadable', answer.message));
   }
@@ -106,5 +140,6 @@ export class PromptStore {
     this.#thread = null;
     for (const { reject } of this.#waiting.values()) reject(new MediaError('prompt-unreadable', why));
     this.#waiting.clear();
+    this.#watch();
   }
 }

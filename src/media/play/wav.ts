@@ -95,7 +95,8 @@ function sampleReader(data: Buffer, format: WavFormat): (offset: number) => numb
   }
 }
 
-function finite(value: number): number {
+/** NaN and infinity are no sound. */
+export function finite(value: number): number {
   return Number.isFinite(value) ? value : 0;
 }
 
