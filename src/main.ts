@@ -124,6 +124,8 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     directory: store.directory,
     sip: store.sip,
     sipDomainSuffix: config.sipDomainSuffix,
+    gatherings: voice.gatherings,
+    conferenceRepository: store.conferences,
     rooms,
     roomRepository: store.rooms,
     publicUrl: () => config.publicUrl,

@@ -12,6 +12,7 @@ import type { Rooms } from '../src/rooms/contract.ts';
 import { createRooms } from '../src/rooms/rooms.ts';
 import { openStore, type Store } from '../src/store/store.ts';
 import type { ValidationOptions, ValidationRequest } from '../src/voice/caller-id-validation.ts';
+import { createGatherings, type Gatherings } from '../src/voice/gatherings.ts';
 import type { Calls, CreateCallOptions, UpdateCallOptions } from '../src/voice/contract.ts';
 import type { AccountRecord, CallRecord, CallRepository, KeyRecord } from '../src/voice/model.ts';
 import { prepareDatabase } from './prepared-database.ts';
@@ -20,6 +21,7 @@ import { prepareDatabase } from './prepared-database.ts';
 export interface RestWorld {
   store: Store;
   rooms: Rooms;
+  gatherings: Gatherings;
   calls: FakeCalls;
   account: AccountRecord;
   key: KeyRecord;
@@ -80,7 +82,19 @@ export async function openRestWorld(): Promise<RestWorld> {
   };
   let ready = true;
   let publicUrl: string | null = null;
+  const gatherings = createGatherings({
+    clock: systemClock,
+    log: silentLog,
+    media: { createPhone: () => Promise.reject(new TwilioError(53500, 'no media here')), createRoom: () => Promise.reject(new TwilioError(53500, 'no media here')) },
+    callbacks: { send: () => {} },
+    conferenceRepository: store.conferences,
+    queueRepository: store.queues,
+    liveCall: (sid) => calls.live(sid),
+    config: { dataDir: folder },
+  });
   const app = createApi({
+    gatherings,
+    conferenceRepository: store.conferences,
     log,
     clock: systemClock,
     calls,
@@ -104,6 +118,7 @@ export async function openRestWorld(): Promise<RestWorld> {
   return {
     store,
     rooms,
+    gatherings,
     calls,
     account,
     key,

@@ -13,6 +13,8 @@ import { addAccounts } from './voice-2010/accounts.ts';
 import { addApplications } from './voice-2010/applications.ts';
 import { addCallerIds } from './voice-2010/caller-ids.ts';
 import { addCalls } from './voice-2010/calls.ts';
+import { addConferenceParticipants } from './voice-2010/conference-participants.ts';
+import { addConferences } from './voice-2010/conferences.ts';
 import { addKeys } from './voice-2010/keys.ts';
 import { addNotifications } from './voice-2010/notifications.ts';
 import { addNumbers } from './voice-2010/numbers.ts';
@@ -20,6 +22,7 @@ import { addSipCredentialLists } from './voice-2010/sip-credential-lists.ts';
 import { addSipDomains } from './voice-2010/sip-domains.ts';
 import { addSipIpAccessLists } from './voice-2010/sip-ip-access-lists.ts';
 import { addSipMappings } from './voice-2010/sip-mappings.ts';
+import { addQueues } from './voice-2010/queues.ts';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -51,8 +54,11 @@ export function addResources(endpoints: Endpoints, deps: ApiDeps): void {
   addApplications(endpoints, deps);
   addCallerIds(endpoints, deps);
   addCalls(endpoints, deps);
+  addConferenceParticipants(endpoints, deps);
+  addConferences(endpoints, deps);
   addNotifications(endpoints, deps);
   addNumbers(endpoints, deps);
+  addQueues(endpoints, deps);
   addKeys(endpoints, deps);
   addSipDomains(endpoints, deps);
   addSipMappings(endpoints, deps);

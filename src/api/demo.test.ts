@@ -20,8 +20,10 @@ let demo: FastifyInstance;
 
 /** The API as it is served, with the demo and a page that was built into `consoleDir`. */
 function withDemo(consoleDir: string): FastifyInstance {
-  const { store, rooms, calls, account } = world;
+  const { store, rooms, calls, account, gatherings } = world;
   const app = createApi({
+    gatherings,
+    conferenceRepository: store.conferences,
     log: silentLog,
     clock: systemClock,
     calls,

@@ -4,6 +4,8 @@ import type { Rooms } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { CallerIdValidator } from '../voice/caller-id-validation.ts';
 import type { Calls } from '../voice/contract.ts';
+import type { ConferenceRepository } from '../voice/conference/model.ts';
+import type { Gatherings } from '../voice/gatherings.ts';
 import type { CallRepository, KeyDirectory, SipDirectory } from '../voice/model.ts';
 
 /** What the REST API stands on. */
@@ -17,6 +19,8 @@ export interface ApiDeps {
   sip: SipDirectory;
   /** What every SIP domain name ends with, without the dot before it. */
   sipDomainSuffix: string;
+  gatherings: Gatherings;
+  conferenceRepository: ConferenceRepository;
   rooms: Rooms;
   roomRepository: RoomRepository;
   /** What URLs in answers begin with; null: what the request was sent to (Host, X-Forwarded-Proto). */

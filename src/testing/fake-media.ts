@@ -31,6 +31,8 @@ export class FakePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia {
   /** Where it is, and how. */
   room: RoomMedia | null = null;
   voice: RoomVoice | null = null;
+  /** As what it publishes. */
+  trackSid: TrackSid | null = null;
   readonly recordings: FakeRecording[] = [];
   readonly streams: FakeStream[] = [];
   watched = false;
@@ -54,8 +56,9 @@ export class FakePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia {
     return Promise.resolve();
   }
 
-  joinRoom(room: RoomMedia, { voice = {} }: { trackSid: TrackSid; voice?: Partial<RoomVoice> }): Promise<void> {
+  joinRoom(room: RoomMedia, { trackSid, voice = {} }: { trackSid: TrackSid; voice?: Partial<RoomVoice> }): Promise<void> {
     this.room = room;
+    this.trackSid = trackSid;
     this.voice = { muted: false, held: false, heardBy: null, hears: null, ...voice };
     return Promise.resolve();
   }

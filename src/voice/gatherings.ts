@@ -29,11 +29,13 @@ export interface GatheringDeps {
   queueRepository: QueueRepository;
   liveCall: (sid: CallSid) => CallRecord | null;
   config: { dataDir: string };
+  /** Default: a file of ours in the data folder. */
+  music?: HoldMusic;
 }
 
 export function createGatherings(deps: GatheringDeps): Gatherings {
   const { clock, log, media, callbacks } = deps;
-  const music = createHoldMusic({ cacheDir: join(deps.config.dataDir, 'prompts') });
+  const music = deps.music ?? createHoldMusic({ cacheDir: join(deps.config.dataDir, 'prompts') });
   return {
     conferences: new Conferences({ clock, log, media, callbacks, music, repository: deps.conferenceRepository, liveCall: deps.liveCall }),
     queues: new Queues({ repository: deps.queueRepository, clock }),

@@ -194,7 +194,7 @@ const CREATE_NAMES: Readonly<Record<string, keyof CreateCallOptions>> = {
   AsyncAmdStatusCallbackMethod: 'asyncAmdStatusCallbackMethod',
 };
 
-function createOptions(form: Form): CreateCallOptions {
+export function createOptions(form: Form): CreateCallOptions {
   const known: Record<string, string> = {};
   const other: Record<string, string> = {};
   for (const [name, value] of form.pairs()) {

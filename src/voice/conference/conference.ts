@@ -3,7 +3,6 @@ import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { newSid, type CallSid, type TrackSid } from '../../base/sid.ts';
 import type { MediaPlane, PromptSource, RoomMedia, RoomVoice } from '../../media/protocol.ts';
-import { isFinal } from '../call-state.ts';
 import type { CallbackSender } from '../contract.ts';
 import type { HoldMusic } from '../hold-music.ts';
 import type { HttpMethod } from '../model.ts';
@@ -25,6 +24,8 @@ export interface ConferenceDeps {
 
 export interface JoinOptions extends PresenceOptions {
   settings: MemberSettings;
+  /** Why it goes when its signal aborts. */
+  leaveReason: () => LeaveReason;
   /** Counts for the first who comes. */
   callback: ConferenceCallback | null;
 }
@@ -84,7 +85,7 @@ export class Conference {
     this.#presences.set(callSid, presence);
     this.#callbacks.decide(callback);
     this.#apply(this.#state.join(callSid, settings, this.#deps.clock.wallMs()));
-    const leave = (): void => this.#leave(callSid, context.signal.aborted && !isFinal(context.call.status) ? 'participant_updated_via_api' : 'participant_hung_up');
+    const leave = (): void => this.#leave(callSid, join.leaveReason());
     if (signal.aborted) leave();
     else signal.addEventListener('abort', leave, { once: true });
     const reason = await presence.gone;

@@ -94,3 +94,90 @@ describe('<Enqueue>', () => {
     expect(world.record().status).toBe('completed');
   });
 });
+
+describe('<Dial><Queue>', () => {
+  const dial = (attributes = '', dialAttributes = 'action="/after"'): Promise<FakeIncomingCall> => call(`<Dial ${dialAttributes}><Queue ${attributes}>support</Queue></Dial>`);
+
+  it('connects with the head, and both actions are told how it was', async () => {
+    await call('<Enqueue action="/queued">support</Enqueue>');
+    world.app.on('/queued', '<Response><Pause length="600"/></Response>');
+    const queued = world.record().sid;
+    world.clock.advance(7000);
+    const agent = await dial();
+    expect(media(0).room).toBe(world.media.rooms[0]);
+    expect(media(1).room).toBe(world.media.rooms[0]);
+    world.clock.advance(3000);
+    agent.emit('ended', { cause: 'remote-bye' });
+    await settle();
+    expect(asked('/queued')).toMatchObject([{ QueueResult: 'bridged', QueueTime: '7', CallSid: queued }]);
+    expect(media(0).room).toBeNull();
+    expect(world.media.rooms[0]?.closed).toBe(1);
+  });
+
+  it('goes on with its action when the caller hangs up', async () => {
+    const caller = await call('<Enqueue>support</Enqueue>');
+    const queued = world.record().sid;
+    await dial();
+    world.clock.advance(5000);
+    caller.emit('ended', { cause: 'remote-bye' });
+    await settle();
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'completed', DequeueResult: 'bridged', DequeuedCallSid: queued, DequeuedCallQueueTime: '0', DequeuedCallDuration: '5' }]);
+  });
+
+  it('whispers to the caller before', async () => {
+    world.app.on('/whisper', '<Response><Say>You are next</Say><Dial>1</Dial></Response>');
+    await call('<Enqueue>support</Enqueue>');
+    const queued = world.record().sid;
+    await dial('url="/whisper"');
+    expect(asked('/whisper')).toMatchObject([{ CallSid: queued, QueueTime: '0', DequeingCallSid: world.record().sid }]);
+    expect(world.spoken).toEqual(['You are next']);
+    expect(media(0).room).toBe(world.media.rooms[0]);
+  });
+
+  it('rings until somebody comes', async () => {
+    world.gatherings.queues.create(world.accountSid, { friendlyName: 'support' });
+    await dial();
+    expect(media(0).played).toEqual([{ source: { kind: 'ringback' }, loops: 0 }]);
+    await call('<Enqueue>support</Enqueue>');
+    expect(media(1).room).toBe(world.media.rooms[0]);
+  });
+
+  it('gives up after the time-out', async () => {
+    world.gatherings.queues.create(world.accountSid, { friendlyName: 'support' });
+    await dial();
+    world.clock.advance(30_000);
+    await settle();
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'no-answer', DequeueResult: 'queue-empty' }]);
+    await call('<Enqueue>support</Enqueue>');
+    expect(world.gatherings.queues.byName(world.accountSid, 'support')?.waiting).toHaveLength(1);
+  });
+
+  it('without such a queue it fails', async () => {
+    await dial();
+    expect(codes()).toEqual([14214]);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'failed', DequeueResult: 'queue-not-found' }]);
+  });
+
+  it('a caller who was taken by one that left waits on at the head', async () => {
+    world.app.on('/whisper', '<Response><Pause length="20"/></Response>');
+    await call('<Enqueue>support</Enqueue>');
+    const agent = await dial('url="/whisper"');
+    expect(world.gatherings.queues.byName(world.accountSid, 'support')?.waiting).toHaveLength(0);
+    agent.emit('ended', { cause: 'remote-bye' });
+    await settle();
+    expect(world.gatherings.queues.byName(world.accountSid, 'support')?.waiting).toHaveLength(1);
+    expect(media(0).played.filter(({ source }) => source.kind === 'file')).toHaveLength(2);
+  });
+
+  it('takes the next when the head hangs up meanwhile', async () => {
+    world.app.on('/whisper', '<Response><Pause length="5"/></Response>');
+    const first = await call('<Enqueue>support</Enqueue>');
+    await call('<Enqueue>support</Enqueue>');
+    await dial('url="/whisper"');
+    first.emit('ended', { cause: 'remote-bye' });
+    await settle();
+    world.clock.advance(5000);
+    await settle();
+    expect(media(1).room).toBe(world.media.rooms[0]);
+  });
+});

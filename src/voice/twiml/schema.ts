@@ -76,6 +76,46 @@ function speechMarkup(): Record<string, ElementRule> {
 
 const room = element('works', { attributes: { participantIdentity: works(upTo(128), 53201) }, text: true });
 
+const conferenceEvents: Check = (value) => {
+  const events = ['start', 'end', 'join', 'leave', 'mute', 'hold', 'modify', 'speaker', 'announcement'];
+  return value.split(/\s+/).every((word) => word === '' || events.includes(word)) ? null : `some of ${events.join(', ')}, with blanks between`;
+};
+/** 16023: not a call's SID, no slash. */
+const label: Check = (value) => ([...value].length <= 128 && !/^CA[0-9a-f]{32}$|\/|%2f/i.test(value) ? null : "at most 128 characters, without '/', and no call SID");
+
+const conference = element('works', {
+  attributes: {
+    muted: works(truth, 13230),
+    beep: works((value) => (/^(true|false|onEnter|onExit)$/i.test(value) ? null : 'true, false, onEnter or onExit'), 13235),
+    startConferenceOnEnter: works(truth, 13232),
+    endConferenceOnExit: works(truth, 13231),
+    waitUrl: works(anyText, 13233),
+    waitMethod: works(method, 13234),
+    maxParticipants: works(integer(2, 250)),
+    region: works(oneOf('us1', 'us2', 'ie1', 'de1', 'au1', 'br1', 'jp1', 'sg1', 'in1')),
+    coach: works((value) => (/^CA[0-9a-fA-F]{32}$/.test(value.trim()) ? null : 'the SID of a call'), 13240),
+    participantLabel: works(label, 16023),
+    jitterBufferSize: works(oneOf('off', 'small', 'medium', 'large')),
+    statusCallback: works(url),
+    statusCallbackEvent: works(conferenceEvents),
+    statusCallbackMethod: works(method),
+    ...notYet('record', 'trim', 'recordingStatusCallback', 'recordingStatusCallbackMethod', 'recordingStatusCallbackEvent'),
+    eventCallbackUrl: { support: 'refused', check: anyText, code: 12200 },
+  },
+  text: true,
+});
+
+const queue = element('works', {
+  attributes: {
+    url: works(url, 14211),
+    method: works(method, 14210),
+    // TaskRouter is no part of this server.
+    reservationSid: { support: 'refused', check: anyText, code: 12200 },
+    postWorkActivitySid: { support: 'refused', check: anyText, code: 12200 },
+  },
+  text: true,
+});
+
 // ---------------------------------------------------------------------------------- verbs that are heard inside others
 
 const VOICE = {
@@ -140,7 +180,7 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
       hangupOnStar: works(truth, 13213),
       ...notYet('timeout', 'callerId', 'answerOnBridge', 'record', 'recordingStatusCallback', 'recordingStatusCallbackMethod', 'recordingStatusCallbackEvent', 'recordingTrack', 'trim', 'ringTone', 'referUrl', 'referMethod', 'sequential', 'callReason', 'events', 'passports'),
     },
-    children: Object.fromEntries(['Number', 'Client', 'Sip', 'Conference', 'Queue', 'Sim', 'Application', 'WhatsApp'].map((noun) => [noun, element('not-yet', { text: true })])),
+    children: { ...Object.fromEntries(['Number', 'Client', 'Sip', 'Sim', 'Application', 'WhatsApp'].map((noun) => [noun, element('not-yet', { text: true })])), Conference: conference, Queue: queue },
   }),
   Enqueue: element('works', {
     attributes: {

@@ -87,6 +87,7 @@ async function waitAndTalk(stay: Stay, sound: WaitSound): Promise<QueueResult | 
       return end.kind === 'left' ? 'leave' : { termination: end.termination };
     }
     if ((await call.handedOver) === 'bridged') return 'bridged';
+    if (context.signal.aborted) return 'hangup';
     queue.putBack(call);
   }
 }
