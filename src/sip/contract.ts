@@ -133,6 +133,19 @@ export interface SipCallBase<E extends SipCallEvents & { [K in keyof E]: unknown
   readonly state: 'early' | 'accepted' | 'confirmed' | 'ended';
   /** BYE (or CANCEL / 487-603 before the answer). `reason` becomes a Reason header. Idempotent. */
   hangup(options?: { reason?: string }): void;
+  /**
+   * Asks the other side to call somebody else (REFER, RFC 3515). `referTo` is a SIP URI, its headers become those of the new
+   * call. Throws SipError for any other text. A dialog that is not confirmed answers 481. The watcher hears nothing after
+   * the call ended.
+   */
+  refer(referTo: string, watcher: SipReferWatcher): void;
+}
+
+export interface SipReferWatcher {
+  /** Final answer to the REFER, 408 and 503 when none came. From 300 on it is the last that is heard. */
+  answered(statusCode: number): void;
+  /** How the new call goes; `statusCode` null: nothing that could be read. After `final` nothing more is heard. */
+  notified(news: { statusCode: number | null; final: boolean }): void;
 }
 
 export interface IncomingSipCall extends SipCallBase<SipCallEvents> {

@@ -563,6 +563,97 @@ describe('an outgoing call', () => {
   });
 });
 
+describe('a REFER of ours', () => {
+  const notify = (toTag: string, cseq: number, parts: { sipfrag?: string; state?: string; event?: string }): string =>
+    request('NOTIFY', { toTag, cseq, body: `${parts.sipfrag ?? 'SIP/2.0 200 OK'}\r\n`, extra: [`Event: ${parts.event ?? 'refer'}`, `Subscription-State: ${parts.state ?? 'active;expires=60'}`] }).replace('application/sdp', 'message/sipfrag;version=2.0');
+
+  async function referring() {
+    const { call, toTag } = await confirmed();
+    const heard: unknown[] = [];
+    call.refer('sip:bob@192.0.2.9?X-A=1', { answered: (code) => heard.push(code), notified: (news) => heard.push(news) });
+    return { call, toTag, heard, refer: await peer.next('REFER') };
+  }
+
+  it('says whom to call, and hears how that goes, also before its own answer', async () => {
+    const { refer, heard, toTag } = await referring();
+    expect(refer).toMatch(/^REFER sip:peer@127\.0\.0\.1:\d+ SIP/);
+    expect(header(refer, 'Refer-To')).toBe('<sip:bob@192.0.2.9?X-A=1>');
+    expect(header(refer, 'Referred-By')).toBe('<sip:+15550100@127.0.0.1>');
+    expect(header(refer, 'Contact')).toContain('sip:');
+    peer.send(notify(toTag, 2, { sipfrag: 'SIP/2.0 100 Trying' }));
+    expect(await peer.next('200')).toContain('2 NOTIFY');
+    peer.send(answer(refer, '202 Accepted'));
+    peer.send(notify(toTag, 3, { sipfrag: 'SIP/2.0 486 Busy Here', state: 'terminated;reason=noresource' }));
+    await peer.next('200');
+    peer.send(notify(toTag, 4, { sipfrag: 'SIP/2.0 200 OK' }));
+    await peer.next('200');
+    expect(heard).toEqual([{ statusCode: 100, final: false }, 202, { statusCode: 486, final: true }]);
+  });
+
+  it('is refused, or answered by nobody', async () => {
+    const first = await referring();
+    peer.send(answer(first.refer, '405 Method Not Allowed'));
+    await expect.poll(() => first.heard).toEqual([405]);
+    const heard: unknown[] = [];
+    first.call.refer('sip:bob@192.0.2.9', { answered: (code) => heard.push(code), notified: () => {} });
+    await clock.advanceAsync(33_000, 500);
+    expect(heard).toEqual([408]);
+  });
+
+  it('a NOTIFY of something else, or of nothing we asked, is refused', async () => {
+    const { toTag } = await confirmed();
+    peer.send(notify(toTag, 2, {}));
+    expect(await peer.next('481')).toContain('2 NOTIFY');
+    peer.send(notify(toTag, 3, { event: 'presence' }));
+    expect(header(await peer.next('489'), 'Allow-Events')).toBe('refer');
+  });
+
+  it('goes to SIP URIs only, and only once the call stands', async () => {
+    const call = await called();
+    const heard: unknown[] = [];
+    call.refer('sip:bob@192.0.2.9', { answered: (code) => heard.push(code), notified: () => {} });
+    expect(heard).toEqual([481]);
+    for (const bad of ['tel:+1555', 'sip:bob@h>\r\nX: y', 'sip:a b@c', '']) expect(() => call.refer(bad, { answered: () => {}, notified: () => {} })).toThrow();
+  });
+});
+
+describe('a REGISTER', () => {
+  const SECRET = [{ md5: createHash('md5').update('alice:partyline:secret').digest('hex'), sha256: '' }];
+  const URI = 'sip:acme.sip.localhost';
+  const register = (cseq: number, extra: string[] = []): string => request('REGISTER', { uri: URI, callId: 'reg', cseq, branch: `z9hG4bK-reg-${cseq}`, extra });
+  const proof = (challenge: string, nc: string): string => {
+    const nonce = /nonce="([^"]+)"/.exec(challenge)?.[1] ?? '';
+    const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
+    const response = md5(`${SECRET[0]!.md5}:${nonce}:${nc}:c:auth:${md5(`REGISTER:${URI}`)}`);
+    return `Authorization: Digest username="alice", realm="partyline", nonce="${nonce}", uri="${URI}", response="${response}", algorithm=MD5, qop=auth, nc=${nc}, cnonce="c"`;
+  };
+
+  it('is challenged, kept, told and taken away', async () => {
+    ua.on('registering', (incoming) => {
+      if (incoming.authenticate((name) => (name === 'alice' ? SECRET : [])).verified) incoming.accept('alice');
+    });
+    peer.send(register(1));
+    const challenge = header(await peer.next('401'), 'WWW-Authenticate');
+    peer.send(register(2, [proof(challenge, '00000001'), 'Expires: 120']));
+    expect(header(await peer.next('200'), 'Contact')).toBe(`<sip:peer@127.0.0.1:${peer.port}>;expires=120`);
+    expect(ua.contactsOf('alice')).toEqual([{ uri: `sip:peer@127.0.0.1:${peer.port}`, outboundProxy: `sip:127.0.0.1:${peer.port}` }]);
+    peer.send(register(3, [proof(challenge, '00000001'), 'Expires: 0']));
+    expect(header(await peer.next('401'), 'WWW-Authenticate')).toContain('stale=true');
+    peer.send(register(4, [proof(challenge, '00000002'), 'Expires: 30']));
+    expect(header(await peer.next('423'), 'Min-Expires')).toBe('60');
+    await clock.advanceAsync(120_000, 10_000);
+    expect(ua.contactsOf('alice')).toEqual([]);
+  });
+
+  it('is refused when nobody takes it', async () => {
+    peer.send(register(1));
+    await peer.next('403');
+    ua.on('registering', () => {});
+    peer.send(register(2));
+    await peer.next('403');
+  });
+});
+
 describe('over TCP', () => {
   const tcp = async (write: string[]): Promise<{ text: () => string; closed: () => boolean; end: () => void }> => {
     let got = '';

@@ -248,6 +248,7 @@ export class Call {
         return record.answeredAtMs !== null;
       },
       answer: (near) => this.#answer(signal, near),
+      refer: (uri, own) => this.#leg.refer(uri, AbortSignal.any([signal, own])),
       nested: (source, { signal: own, rule, parameters, phone }) => {
         const context = this.#context(AbortSignal.any([signal, own]));
         if (phone) Object.assign(context, { answer: () => Promise.resolve(phone) });

@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
 import type { IncomingSipCall, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipUserAgent } from '../sip/contract.ts';
 import { LegMedia } from './leg-media.ts';
+import { referCall, type Referable, type ReferResult } from './refer-call.ts';
 import { terminated, terminationOf, type Termination } from './termination.ts';
 
 export interface LegEvents {
@@ -52,6 +53,11 @@ export abstract class Leg extends Emitter<LegEvents> {
     this.hangupDialog(reason);
   }
 
+  /** Asks the phone to call somebody else; resolves when that is settled, refused or the signal aborts. Rejects with SipError for a bad URI. */
+  refer(uri: string, signal: AbortSignal): Promise<ReferResult> {
+    return referCall(this.dialog(), uri, signal);
+  }
+
   /** From now on nothing is told any more. */
   protected letGo(): void {
     this.#over = true;
@@ -62,6 +68,9 @@ export abstract class Leg extends Emitter<LegEvents> {
     this.#over = true;
     await this.media.close().catch((error: unknown) => this.log.warn({ error: messageOf(error) }, 'media of a call did not close cleanly'));
   }
+
+  /** The dialog, null while there is none. */
+  protected abstract dialog(): Referable | null;
 
   protected abstract hangupDialog(reason?: string): void;
 
@@ -162,6 +171,10 @@ export class InboundLeg extends Leg {
     else this.hangupDialog();
   }
 
+  protected dialog(): IncomingSipCall {
+    return this.#sip;
+  }
+
   protected hangupDialog(reason?: string): void {
     if (this.#sip.state !== 'ended') this.#sip.hangup(reason === undefined ? {} : { reason });
   }
@@ -206,6 +219,10 @@ export class OutboundLeg extends Leg {
       },
       (error: unknown) => this.endedBy(terminated('media-unavailable', { detail: messageOf(error) })),
     );
+  }
+
+  protected dialog(): OutgoingSipCall | null {
+    return this.#sip;
   }
 
   protected hangupDialog(reason?: string): void {

@@ -1,6 +1,6 @@
 import type { Timer } from '../../base/clock.ts';
 import { Emitter } from '../../base/emitter.ts';
-import type { IncomingSipCall, SipAuthentication, SipBody, SipCallEvents, SipEnding, SipParty, SipSecretLookup, SipSource } from '../contract.ts';
+import type { IncomingSipCall, SipAuthentication, SipBody, SipCallEvents, SipEnding, SipParty, SipReferWatcher, SipSecretLookup, SipSource } from '../contract.ts';
 import type { SipCore } from '../core.ts';
 import { dialogOfServer } from '../dialog/dialog.ts';
 import { DialogSession, type SessionOwner } from '../dialog/session.ts';
@@ -109,6 +109,10 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
     if (this.#state === 'ended') return;
     this.#session.bye(reason);
     this.#end({ cause: 'local' });
+  }
+
+  refer(referTo: string, watcher: SipReferWatcher): void {
+    this.#session.refer(referTo, watcher);
   }
 
   /** CANCEL came. It changes nothing once we have answered (RFC 3261 §9.2). */

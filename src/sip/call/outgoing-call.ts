@@ -1,7 +1,7 @@
 import type { Timer } from '../../base/clock.ts';
 import { Emitter } from '../../base/emitter.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipEnding, SipSource } from '../contract.ts';
+import type { OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipEnding, SipReferWatcher, SipSource } from '../contract.ts';
 import { sendRequest, type SipCore } from '../core.ts';
 import { dialogOfClient, refreshTarget } from '../dialog/dialog.ts';
 import { DialogSession, type SessionOwner } from '../dialog/session.ts';
@@ -75,6 +75,11 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
 
   hangup(options: { reason?: string } = {}): void {
     this.#leave({ cause: 'local' }, options.reason === undefined ? undefined : oneLine(options.reason));
+  }
+
+  refer(referTo: string, watcher: SipReferWatcher): void {
+    if (this.#chosen) this.#chosen.refer(referTo, watcher);
+    else watcher.answered(481);
   }
 
   serverStopped(): void {

@@ -1,6 +1,6 @@
 import type { Timer } from '../../base/clock.ts';
-import type { ReofferAnswer, SipBody, SipSource } from '../contract.ts';
-import { dressRequest, sendRequest, type SipCore } from '../core.ts';
+import type { ReofferAnswer, SipBody, SipReferWatcher, SipSource } from '../contract.ts';
+import { dressRequest, sendRequest, wayTo, type SipCore } from '../core.ts';
 import { Authorizer } from '../digest/authorizer.ts';
 import { ALLOW, newBranch } from '../identity.ts';
 import { bodyOf } from '../message/body.ts';
@@ -12,6 +12,7 @@ import type { ServerTransaction } from '../transaction/layer.ts';
 import { destinationOf, type Destination } from '../transport/destination.ts';
 import { AnswerRepeat } from './answer-repeat.ts';
 import { dialogKey, type DialogUser } from './dialog-table.ts';
+import { readReferNotice, referHeaders, Referral } from './referral.ts';
 import { refreshTarget, requestWithin, takeRemoteCSeq, type Dialog, type DialogRequest } from './dialog.ts';
 
 /** The call a dialog belongs to. */
@@ -62,6 +63,7 @@ export class DialogSession implements DialogUser {
   readonly #awaited = new Map<number, AwaitedAck>();
   #phase: Phase = 'early';
   #openReoffer: ServerTransaction | null = null;
+  #referral: Referral | null = null;
   #byeWhenAcked: { reason: string | undefined } | null = null;
 
   constructor(core: SipCore, parts: SessionParts) {
@@ -90,6 +92,7 @@ export class DialogSession implements DialogUser {
     if (this.#phase === 'closing' || this.#phase === 'closed') return this.#reply(transaction, 481);
     if (request.method === 'INVITE' || request.method === 'UPDATE') return this.#offerReceived(transaction);
     if (request.method === 'OPTIONS') return this.#reply(transaction, 200, { headers: [['Allow', ALLOW]] });
+    if (request.method === 'NOTIFY') return this.#notified(transaction);
     if (request.method !== 'INFO') return this.#reply(transaction, 405, { headers: [['Allow', ALLOW]] });
     this.#reply(transaction, 200);
     this.#owner.infoReceived(bodyOf(request));
@@ -131,6 +134,15 @@ export class DialogSession implements DialogUser {
     });
   }
 
+  /** Only our own REFER made a subscription (RFC 3515 §2.4.4). */
+  #notified(transaction: ServerTransaction): void {
+    const notice = readReferNotice(transaction.request);
+    if (!notice) return this.#reply(transaction, 489, { headers: [['Allow-Events', 'refer']] });
+    if (!this.#referral) return this.#reply(transaction, 481, { reasonPhrase: 'Subscription Does Not Exist' });
+    this.#reply(transaction, 200, { headers: this.#contactFor(transaction) });
+    this.#referral.notified(notice);
+  }
+
   ackReceived(ack: SipRequest, core: MessageCore): void {
     const awaited = this.#awaited.get(core.cseq.number);
     if (!awaited) return;
@@ -163,6 +175,31 @@ export class DialogSession implements DialogUser {
     if (!destination) return;
     dressRequest(this.#core, ack.request, { destination, branch: newBranch() });
     this.#core.layer.send(ack.request, destination);
+  }
+
+  /** RFC 3515 §2.4.2. NOTIFYs may come before the 202. A later REFER takes the place of one that is under way. */
+  refer(referTo: string, watcher: SipReferWatcher): void {
+    const headers = referHeaders(referTo, this.dialog.localAddress);
+    const referral = new Referral(watcher);
+    if (this.#phase !== 'confirmed') return referral.answered(481);
+    this.#referral = referral;
+    this.#sendRefer(headers, referral, null);
+  }
+
+  #sendRefer(headers: [string, string][], referral: Referral, attempt: { count: number; authorization: [string, string] } | null): void {
+    const refer = requestWithin(this.dialog, 'REFER');
+    const destination = this.#destinationOf(refer);
+    if (!destination) return referral.answered(503);
+    refer.request.headers.add('Contact', this.#core.identity.contact(wayTo(destination)));
+    for (const [name, value] of [...headers, ...(attempt ? [attempt.authorization] : [])]) refer.request.headers.add(name, value);
+    const answered = (response: SipResponse): void => {
+      if (response.statusCode < 200) return;
+      const count = attempt?.count ?? 0;
+      const authorization = this.#authorizer.answer(response, refer.request, count);
+      if (authorization && this.#phase === 'confirmed') this.#sendRefer(headers, referral, { count: count + 1, authorization });
+      else referral.answered(response.statusCode);
+    };
+    sendRequest(this.#core, refer.request, { destination, user: { response: answered, failed: (reason) => referral.answered(reason === 'timeout' ? 408 : 503) } });
   }
 
   /** Ends the dialog from our side. Before the ACK came the BYE waits for it (RFC 3261 §15). */

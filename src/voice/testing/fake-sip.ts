@@ -1,5 +1,6 @@
 import { Emitter } from '../../base/emitter.ts';
-import type { IncomingSipCall, SipAuthentication, SipContact, SipSecretLookup, OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipCallEvents, SipUserAgent, SipUserAgentEvents } from '../../sip/contract.ts';
+import { SipError } from '../../sip/errors.ts';
+import type { IncomingSipCall, SipAuthentication, SipContact, SipReferWatcher, SipSecretLookup, OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipCallEvents, SipUserAgent, SipUserAgentEvents } from '../../sip/contract.ts';
 
 const OFFER = ['v=0', 'o=- 1 1 IN IP4 198.51.100.7', 's=-', 'c=IN IP4 198.51.100.7', 't=0 0', 'm=audio 4000 RTP/AVP 0 101', 'a=rtpmap:101 telephone-event/8000', ''].join('\r\n');
 
@@ -61,6 +62,15 @@ export class FakeIncomingCall extends Emitter<SipCallEvents> implements Incoming
     if (this.acknowledges) queueMicrotask(() => this.acknowledge());
   }
 
+  /** What came of the latest REFER is told here. */
+  referred: { to: string; watcher: SipReferWatcher } | null = null;
+
+  refer(to: string, watcher: SipReferWatcher): void {
+    if (!/^sips?:\S+$/.test(to)) throw new SipError('not a SIP URI');
+    this.said.push('REFER');
+    this.referred = { to, watcher };
+  }
+
   acknowledge(body: SipBody | null = null): void {
     if (this.state !== 'accepted') return;
     this.state = 'confirmed';
@@ -106,6 +116,15 @@ export class FakeOutgoingCall extends Emitter<OutgoingSipCallEvents> implements 
     this.said.push(this.state === 'early' ? 'CANCEL' : 'BYE');
     this.state = 'ended';
     this.emit('ended', { cause: 'local' });
+  }
+
+  /** What came of the latest REFER is told here. */
+  referred: { to: string; watcher: SipReferWatcher } | null = null;
+
+  refer(to: string, watcher: SipReferWatcher): void {
+    if (!/^sips?:\S+$/.test(to)) throw new SipError('not a SIP URI');
+    this.said.push('REFER');
+    this.referred = { to, watcher };
   }
 
   rings(): void {

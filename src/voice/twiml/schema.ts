@@ -196,7 +196,7 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
     text: true,
   }),
   Leave: element('works'),
-  Refer: element('not-yet', { attributes: notYet('action', 'method') }),
+  Refer: element('works', { attributes: { action: works(url), method: works(method) }, children: { Sip: element('works', { text: true }) } }),
   Start: element('not-yet', { attributes: notYet('action', 'method'), nestingCode: 14300 }),
   Stop: element('not-yet', { nestingCode: 14300 }),
   Pay: element('refused'),

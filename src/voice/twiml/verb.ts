@@ -6,6 +6,7 @@ import type { Gatherings } from '../gatherings.ts';
 import type { CallRecord, HttpMethod } from '../model.ts';
 import type { Prompts } from '../prompts.ts';
 import type { Recordings } from '../recording/recordings.ts';
+import type { ReferResult } from '../refer-call.ts';
 import type { Speech } from '../speech.ts';
 import type { Termination } from '../termination.ts';
 import type { CookieJar } from '../webhook/client.ts';
@@ -35,6 +36,8 @@ export interface VerbContext {
   nested(source: DocumentSource, options: NestedOptions): Promise<RunEnd>;
   /** Picks up unless that was done, beside a room's media when one is named. */
   answer(near?: RoomMedia | null): Promise<PhoneMedia>;
+  /** Asks the phone to call somebody else (REFER). Rejects with SipError for what is no SIP URI. */
+  refer(uri: string, signal: AbortSignal): Promise<ReferResult>;
   /** A debugger entry; the exchange that brought the document is added. */
   report(problem: Omit<Problem, 'exchange'>): void;
   /** Keeps the time of a milestone, the first of each name. */
