@@ -2,7 +2,7 @@ import { and, eq, gte, isNull, lte } from 'drizzle-orm';
 import { randomUUID } from 'node:crypto';
 import type { Page, PageRequest } from '../base/paging.ts';
 import type { AccountSid, CallSid, NotificationSid } from '../base/sid.ts';
-import type { CallEventRecord, CallFilter, CallRecord, CallRepository, NotificationRecord } from '../voice/model.ts';
+import type { CallEventRecord, CallFilter, CallRecord, CallRepository, NotificationFilter, NotificationRecord } from '../voice/model.ts';
 import type { Database } from './database.ts';
 import { readPage, recordOf } from './page.ts';
 import { callEvents, calls, notifications } from './schema.ts';
@@ -69,12 +69,14 @@ export class CallStore implements CallRepository {
     });
   }
 
-  async listNotifications(filter: { accountSid: AccountSid; callSid?: CallSid; log?: 0 | 1 }, page: PageRequest): Promise<Page<NotificationRecord>> {
+  async listNotifications(filter: NotificationFilter, page: PageRequest): Promise<Page<NotificationRecord>> {
     await this.#queue.settled();
     const where = and(
       eq(notifications.accountSid, filter.accountSid),
       filter.callSid === undefined ? undefined : eq(notifications.callSid, filter.callSid),
       filter.log === undefined ? undefined : eq(notifications.log, filter.log),
+      filter.messageAfterMs === undefined ? undefined : gte(notifications.messageAtMs, filter.messageAfterMs),
+      filter.messageBeforeMs === undefined ? undefined : lte(notifications.messageAtMs, filter.messageBeforeMs),
     );
     return readPage<NotificationRecord>(this.#db, notifications, { where, page });
   }

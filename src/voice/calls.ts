@@ -157,6 +157,8 @@ export class LiveCalls implements Calls {
         ['X-Twilio-CallSid', sid],
         ['X-Twilio-AccountSid', accountSid],
         ['X-Twilio-ApiVersion', '2010-04-01'],
+        // RFC 3261 §20.36: the nature of the call.
+        ...(checked.reason === null ? [] : [['Subject', checked.reason] as [string, string]]),
       ],
     });
   }

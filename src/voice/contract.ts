@@ -38,6 +38,8 @@ export interface CreateCallOptions extends MachineDetectionOptions {
   callerId?: string;
   sipAuthUsername?: string;
   sipAuthPassword?: string;
+  callReason?: string;
+  byoc?: string;
   /** Every other parameter by name, so that what is not built yet can be refused by name instead of ignored. */
   other: Record<string, string>;
 }

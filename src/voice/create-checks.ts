@@ -4,7 +4,9 @@ import { planOfApplication } from './application-plan.ts';
 import type { CreateCallOptions, UpdateCallOptions } from './contract.ts';
 import { e164Of } from './dial-plan/number.ts';
 import { checkMachineDetection, type MachineDetection } from './machine-detection.ts';
+import { checkInlineActions } from './inline-twiml.ts';
 import type { CallEvent, DirectoryRepository, HttpMethod, PhoneNumberRecord } from './model.ts';
+import { sipCredentials, sipUri } from './sip-checks.ts';
 import type { DocumentSource } from './twiml/document-loader.ts';
 import { resolveUrl } from './webhook/client.ts';
 
@@ -28,8 +30,11 @@ export interface CheckedCreate {
   timeLimitMs: number | null;
   credentials: { username: string; password: string } | null;
   machineDetection: MachineDetection | null;
+  /** Why it calls, for the called phone to show. */
+  reason: string | null;
 }
 
+const MAX_REASON_CHARS = 50;
 const MAX_TWIML_CHARS = 4000;
 const DEFAULT_RING_TIMEOUT_S = 60;
 const MAX_RING_TIMEOUT_S = 600;
@@ -37,7 +42,7 @@ const MAX_TIME_LIMIT_S = 86_400;
 const EVENTS: readonly string[] = ['initiated', 'ringing', 'answered', 'completed'] satisfies CallEvent[];
 
 /** Parameters of Twilio's that are not built yet, with the error they are refused with (default 20001). Off is fine. */
-const NOT_BUILT: Readonly<Record<string, number>> = { Record: 20001, Byoc: 21300, Trunk: 20001, CallToken: 20001, CallReason: 20001, ClientNotificationUrl: 20001 };
+const NOT_BUILT: Readonly<Record<string, number>> = { Record: 20001, Trunk: 20001, CallToken: 20001, ClientNotificationUrl: 20001 };
 
 /** Checks a REST create (contract §5.1); refusals are TwilioError with the numbers given there. */
 export function checkCreate(options: CreateCallOptions, context: { accountSid: AccountSid; directory: DirectoryRepository; carrier: string | null; anyFrom?: boolean }): CheckedCreate {
@@ -47,6 +52,7 @@ export function checkCreate(options: CreateCallOptions, context: { accountSid: A
   const application = blank(options.applicationSid) ? null : planOfApplication(options.applicationSid, context);
   const { source, twimlIgnored } = application ? { source: application.source, twimlIgnored: false } : sourceOf(options);
   const to = calledOf(options.to.trim(), context.carrier);
+  if (to.isNumber && !blank(options.byoc)) throw new TwilioError(21300, `'Byoc' ${options.byoc}: there is no such trunk, this server has none yet.`);
   const from = senderOf((blank(options.callerId) ? options.from : options.callerId).trim(), { ...context, toIsNumber: to.isNumber });
   return {
     to: to.to,
@@ -60,8 +66,9 @@ export function checkCreate(options: CreateCallOptions, context: { accountSid: A
     sendDigits: digitsOf(options.sendDigits),
     ringTimeoutMs: wholeSeconds(options.timeout, { code: 21208, name: 'Timeout', max: MAX_RING_TIMEOUT_S }, DEFAULT_RING_TIMEOUT_S) * 1000,
     timeLimitMs: timeLimitMs(options.timeLimit),
-    credentials: credentialsOf(options),
+    credentials: sipCredentials(options),
     machineDetection: detectionOf(options),
+    reason: reasonOf(options.callReason),
   };
 }
 
@@ -79,6 +86,7 @@ export function checkUpdate(options: UpdateCallOptions): CheckedUpdate {
   if (!blank(options.url) && !blank(options.twiml)) throw new TwilioError(21205, "'Url' and 'Twiml' exclude each other.");
   const status = options.status?.toLowerCase();
   if (status !== undefined && status !== 'canceled' && status !== 'completed') throw new TwilioError(20001, "'Status' must be 'canceled' or 'completed'.");
+  if (!blank(options.twiml)) checkInlineActions(options.twiml);
   const fallback = fallbackOf(options);
   const limitMs = timeLimitMs(options.timeLimit);
   return {
@@ -173,21 +181,18 @@ function timeLimitMs(text: string | undefined): number | null {
   return blank(text) ? null : wholeSeconds(text, { code: 20001, name: 'TimeLimit', max: MAX_TIME_LIMIT_S }, 0) * 1000;
 }
 
+function reasonOf(text: string | undefined): string | null {
+  if (blank(text)) return null;
+  const reason = text.trim();
+  if (reason.length > MAX_REASON_CHARS || /[\x00-\x1f\x7f]/.test(reason)) throw new TwilioError(20001, `'CallReason' may hold at most ${MAX_REASON_CHARS} characters, on one line.`);
+  return reason;
+}
+
 /** SendDigits switches detection off (contract §5.1). */
 function detectionOf(options: CreateCallOptions): MachineDetection | null {
   const detection = checkMachineDetection(options);
   return blank(options.sendDigits) ? detection : null;
 }
-
-function credentialsOf(options: CreateCallOptions): CheckedCreate['credentials'] {
-  const username = options.sipAuthUsername ?? '';
-  const password = options.sipAuthPassword ?? '';
-  if (username === '' && password === '') return null;
-  if (username === '' || password === '') throw new TwilioError(21221, "'SipAuthUsername' and 'SipAuthPassword' go together.");
-  return { username, password };
-}
-
-const MAX_SIP_URI_CHARS = 255;
 
 /** Who is called, and the Request-URI for it. */
 function calledOf(to: string, carrier: string | null): { to: string; uri: string; isNumber: boolean } {
@@ -198,13 +203,6 @@ function calledOf(to: string, carrier: string | null): { to: string; uri: string
   if (carrier === null) throw new TwilioError(21214, `'To' ${to} cannot be reached: no carrier is configured (PARTYLINE_CARRIER), only SIP addresses can be called.`);
   const [, address = ''] = carrier.split(/^sip:/);
   return { to: number, uri: `sip:${number}@${address}`, isNumber: true };
-}
-
-function sipUri(to: string): string {
-  const [address = ''] = to.split('?', 1);
-  if (!/^sips?:[^\s<>"@]+@(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(;[\w.~%=;-]*)?$/i.test(address) || address.length > MAX_SIP_URI_CHARS) throw new TwilioError(21211, `'To' ${to} is not a valid SIP address.`);
-  if (/[\r\n\0]/.test(to)) throw new TwilioError(21211, "'To' holds a line break.");
-  return to.replace(/^sips?:/i, (scheme) => scheme.toLowerCase());
 }
 
 interface SenderContext {
@@ -226,6 +224,8 @@ function senderOf(from: string, { accountSid, directory, toIsNumber, anyFrom = f
     if (!directory.callerIds(accountSid).some(({ phoneNumber }) => phoneNumber === number)) throw new TwilioError(21210, `'From' ${from} is neither a number nor a verified caller id of this account.`);
     return { from: number, fromUser: number, phoneNumberSid: null };
   }
+  const client = /^client:([\w+.-]{1,64})$/i.exec(from)?.[1];
+  if (client !== undefined && !toIsNumber) return { from: `client:${client}`, fromUser: client, phoneNumberSid: null };
   if (toIsNumber || !/^[\w+.-]{1,64}$/.test(from)) throw new TwilioError(21212, `'From' ${from} is not a valid phone number.`);
   return { from, fromUser: from, phoneNumberSid: null };
 }

@@ -163,6 +163,14 @@ export interface CallFilter {
   endedBeforeMs?: number;
 }
 
+export interface NotificationFilter {
+  accountSid: AccountSid;
+  callSid?: CallSid;
+  log?: 0 | 1;
+  messageAfterMs?: number;
+  messageBeforeMs?: number;
+}
+
 /** Where calls are kept. Same write rules as `RoomRepository`: saves return at once and in order, reads see them. */
 export interface CallRepository {
   saveCall(record: CallRecord): void;
@@ -173,7 +181,7 @@ export interface CallRepository {
   findCall(accountSid: AccountSid, sid: CallSid): Promise<CallRecord | null>;
   listCalls(filter: CallFilter, page: PageRequest): Promise<Page<CallRecord>>;
   deleteCall(accountSid: AccountSid, sid: CallSid): Promise<void>;
-  listNotifications(filter: { accountSid: AccountSid; callSid?: CallSid; log?: 0 | 1 }, page: PageRequest): Promise<Page<NotificationRecord>>;
+  listNotifications(filter: NotificationFilter, page: PageRequest): Promise<Page<NotificationRecord>>;
   findNotification(accountSid: AccountSid, sid: NotificationSid): Promise<NotificationRecord | null>;
   listEvents(callSid: CallSid, page: PageRequest): Promise<Page<CallEventRecord>>;
   /** Ends calls that a crash left live, as `failed`; returns them so that their `completed` callbacks can be sent. */

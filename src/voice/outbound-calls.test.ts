@@ -278,10 +278,21 @@ describe('parameters', () => {
     [{ sendDigits: 'xyz' }, 21206],
     [{ statusCallbackEvents: ['foo'] }, 21626],
     [{ statusCallback: 'http://no_good.test/' }, 21609],
-    [{ sipAuthUsername: 'u' }, 21221],
+    [{ sipAuthUsername: 'u' }, 21225],
+    [{ sipAuthUsername: 'u'.repeat(256), sipAuthPassword: 'p' }, 21221],
+    [{ sipAuthUsername: 'u"', sipAuthPassword: 'p' }, 21222],
+    [{ sipAuthUsername: 'u', sipAuthPassword: 'p'.repeat(256) }, 21223],
+    [{ sipAuthUsername: 'u', sipAuthPassword: 'p\r\n' }, 21224],
+    [{ to: `sip:bob@host?X-Long=${'x'.repeat(1020)}` }, 21227],
+    [{ to: 'sip:bob@host?X%20Y=1' }, 21228],
+    [{ to: 'sip:bob@host?X-A=1%0d%0aEvil:%201' }, 21229],
+    [{ callReason: 'x'.repeat(51) }, 20001],
+    [{ to: '+15557001000', from: 'client:alice' }, 21212],
     [{ machineDetection: 'Maybe' }, 21234],
     [{ other: { Record: 'true' } }, 20001],
-    [{ other: { Byoc: 'BY0' } }, 21300],
+    [{ to: '+15557001000', byoc: 'BY0' }, 21300],
+    [{ other: { ClientNotificationUrl: 'https://app.test/' } }, 20001],
+    [{ other: { CallToken: 'x' } }, 20001],
   ])('%o is refused with %i', async (more, code) => {
     expect(await refusedCode(more)).toBe(code);
     expect(world.live.liveCount).toBe(0);
@@ -291,8 +302,40 @@ describe('parameters', () => {
     expect(await refusedCode({ from: 'alice', other: { Record: 'false', Unknown: 'x' }, statusCallbackEvents: ['initiated ringing'] })).toBe('queued');
   });
 
+  it('Byoc means nothing towards a SIP address; a client may stand in From; CallReason is shown to the phone', async () => {
+    const phone = await dial({ from: 'client:alice', byoc: 'BY0', callReason: 'Your delivery' });
+    expect(world.record().from).toBe('client:alice');
+    expect(phone.options.from).toBe('sip:alice@192.0.2.1');
+    expect(phone.options.headers).toContainEqual(['Subject', 'Your delivery']);
+  });
+
   it('without a carrier numbers cannot be called', async () => {
     world = fakeWorld();
     expect(await refusedCode({ to: '+15557001000' })).toBe(21214);
+  });
+});
+
+describe('an update with TwiML', () => {
+  const update = (twiml: string): Promise<unknown> => world.live.update(world.accountSid, world.record().sid, { twiml });
+
+  it('must name absolute actions: a relative one is refused before the call notices (case B32)', async () => {
+    const phone = await dial();
+    phone.answers();
+    await settle();
+    for (const twiml of ['<Response><Gather action="/rel"/></Response>', '<Response><Connect action="rel"><Room>A</Room></Connect></Response>']) await expect(update(twiml)).rejects.toMatchObject({ code: 15004 });
+    expect(phone.said).toEqual(['INVITE']);
+    await update('<Response><Gather action="http://app.test/keys" timeout="1"/><Hangup/></Response>');
+    await world.clock.advanceAsync(1100);
+    await settle();
+    expect(phone.said).toEqual(['INVITE', 'BYE']);
+  });
+
+  it('that cannot be read ends in a Notification', async () => {
+    const phone = await dial();
+    phone.answers();
+    await settle();
+    await update('<Response><Gather');
+    await settle();
+    expect(world.calls.notifications.map(({ errorCode }) => errorCode)).toContain(12100);
   });
 });

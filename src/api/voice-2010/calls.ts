@@ -184,6 +184,8 @@ const CREATE_NAMES: Readonly<Record<string, keyof CreateCallOptions>> = {
   CallerId: 'callerId',
   SipAuthUsername: 'sipAuthUsername',
   SipAuthPassword: 'sipAuthPassword',
+  CallReason: 'callReason',
+  Byoc: 'byoc',
   MachineDetection: 'machineDetection',
   MachineDetectionTimeout: 'machineDetectionTimeout',
   MachineDetectionSpeechThreshold: 'machineDetectionSpeechThreshold',

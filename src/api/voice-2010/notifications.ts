@@ -1,12 +1,12 @@
 import { parseSid, type CallSid } from '../../base/sid.ts';
-import type { NotificationRecord } from '../../voice/model.ts';
+import type { NotificationFilter, NotificationRecord } from '../../voice/model.ts';
 import type { ApiDeps } from '../deps.ts';
 import { rfc2822 } from '../../base/dates.ts';
 import type { Answer, ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
 import { given } from '../form.ts';
 import { listAnswer, pageRequest } from '../paging.ts';
-import { callOf } from './calls.ts';
+import { callOf, dateRange } from './calls.ts';
 import { accountPath, API_VERSION, callPath } from './resource.ts';
 
 type Deps = Pick<ApiDeps, 'calls' | 'callRepository'>;
@@ -25,7 +25,8 @@ export function addNotifications(endpoints: Endpoints, deps: Deps): void {
 
 async function list(request: ApiRequest, { callRepository }: Deps, callSid?: CallSid): Promise<Answer> {
   const log = request.query.oneOf('Log', ['0', '1']);
-  const filter = given<Parameters<typeof callRepository.listNotifications>[0]>({ accountSid: request.account.sid, callSid, log: log === undefined ? undefined : log === '0' ? 0 : 1 });
+  const [messageAfterMs, messageBeforeMs] = dateRange(request.query, 'MessageDate');
+  const filter = given<NotificationFilter>({ accountSid: request.account.sid, callSid, log: log === undefined ? undefined : log === '0' ? 0 : 1, messageAfterMs, messageBeforeMs });
   const page = await callRepository.listNotifications(filter, pageRequest(request.query));
   return listAnswer(request, { key: 'notifications', page, render: (record) => entryBody(record, callSid !== undefined) });
 }

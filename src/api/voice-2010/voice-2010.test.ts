@@ -134,6 +134,11 @@ describe('the debugger', () => {
     for (const item of listed.body.notifications) expect(problemsOf('api', 'api.v2010.account.call.call_notification', item)).toEqual([]);
     expect((await world.client.calls(call.sid).notifications.list({ log: 1 })).map(({ errorCode }) => errorCode)).toEqual(['12200']);
     expect((await world.client.notifications.list({ log: 0 })).length).toBeGreaterThanOrEqual(2);
+    for (const [query, found] of [['MessageDate=2023-11-14', 2], ['MessageDate%3E=2023-11-15', 0], ['MessageDate%3C=2023-11-15', 2], ['MessageDate<=2023-11-14T22:00:00Z', 0]] as const) {
+      expect((await world.raw(`${base()}/Calls/${call.sid}/Notifications.json?${query}`)).body.notifications, query).toHaveLength(found);
+    }
+    expect((await world.raw(`${base()}/Notifications.json?MessageDate=never`)).body).toMatchObject({ status: 400, code: 20001 });
+    expect((await world.raw(`${base()}/Notifications/${error.sid}.json`, { method: 'DELETE' })).body).toMatchObject({ status: 405, code: 20004 });
     const one = await world.raw(`${base()}/Calls/${call.sid}/Notifications/${error.sid}.json`);
     expect(problemsOf('api', 'api.v2010.account.call.call_notification-instance', one.body)).toEqual([]);
     expect(one.body).toMatchObject({ error_code: '11200', log: '0', response_body: 'oops', message_date: 'Tue, 14 Nov 2023 22:13:20 +0000' });
