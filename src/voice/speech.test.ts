@@ -72,6 +72,15 @@ describe('speech', () => {
   const said = (): string[] => readFileSync(join(dir, 'said'), 'utf8').trim().split('\n');
   const say = (speech: Speech, text: string, more: { ssml?: boolean; language?: string; voice?: string } = {}) => speech.speak({ text, ssml: more.ssml ?? false, language: more.language ?? null, voice: more.voice ?? null });
 
+  const failing = async (speaking: Promise<unknown>): Promise<SpeechError> => {
+    try {
+      await speaking;
+    } catch (error) {
+      if (error instanceof SpeechError) return error;
+    }
+    throw new TypeError('it spoke');
+  };
+
   it('is made once for a text and a voice', async () => {
     const speech = open();
     const first = await say(speech, 'Hello');
@@ -79,6 +88,17 @@ describe('speech', () => {
     expect(await say(speech, 'Hello', { language: 'en-US', voice: 'man' })).toEqual(first);
     expect((await say(speech, 'Hello', { voice: 'woman' })).path).not.toBe(first.path);
     expect(said().map((line) => /-v (\S+)/.exec(line)?.[1])).toEqual(['en-us', 'en-us+f2']);
+  });
+
+  it('is made once for many who want it at the same time, though the first of them leaves', async () => {
+    const speech = open();
+    const first = new AbortController();
+    const leaving = failing(speech.speak({ text: 'Hello', ssml: false, language: null, voice: null, signal: first.signal }));
+    const others = Promise.all([say(speech, 'Hello'), say(speech, 'Hello'), say(speech, 'Hello')]);
+    first.abort();
+    await leaving;
+    expect(new Set((await others).map(({ path }) => readFileSync(path, 'utf8')))).toEqual(new Set(['Hello']));
+    expect(said()).toHaveLength(1);
   });
 
   it('is made of SSML when told so, and text is never an option', async () => {
@@ -93,15 +113,6 @@ describe('speech', () => {
     expect(readdirSync(join(dir, 'cache'))).toHaveLength(1);
     expect(readFileSync((await say(speech, 'first text')).path, 'utf8')).toBe('first text');
   });
-
-  const failing = async (speaking: Promise<unknown>): Promise<SpeechError> => {
-    try {
-      await speaking;
-    } catch (error) {
-      if (error instanceof SpeechError) return error;
-    }
-    throw new TypeError('it spoke');
-  };
 
   it('in a language that nobody speaks is 13511; a broken engine is 13520 and leaves nothing behind', async () => {
     expect(await failing(say(open(), 'Qapla', { language: 'tlh' }))).toMatchObject({ errorCode: 13511, message: "no voice speaks 'tlh'" });

@@ -50,6 +50,8 @@ class EspeakSpeech implements Speech {
   /** What the engine can speak, asked once it was there to be asked. */
   #languages: Promise<Set<string>> | null = null;
   #partNumber = 0;
+  /** Files on their way, by their entry in the folder. */
+  readonly #making = new Map<string, Promise<void>>();
 
   constructor({ command, cacheDir, maxCacheBytes = CACHE_BYTES }: SpeechOptions, log: Log) {
     this.#command = command;
@@ -68,7 +70,7 @@ class EspeakSpeech implements Speech {
   }
 
   async #voice({ language, voice }: Wanted): Promise<string> {
-    this.#languages ??= run(this.#command, ['--voices'], { text: '' }).then(languagesOf);
+    this.#languages ??= run(this.#command, ['--voices'], '').then(languagesOf);
     const known = await this.#languages.catch((error: unknown) => {
       this.#languages = null;
       throw error;
@@ -84,18 +86,41 @@ class EspeakSpeech implements Speech {
     if (await exists(path)) await this.#folder.used(entry);
     // Looked at again: room may have been made meanwhile.
     if (await exists(path)) return path;
+    const making = this.#making.get(entry) ?? this.#make(wanted, { voice, entry, path });
+    await orAborted(making, wanted.signal);
+    return path;
+  }
+
+  /** Many calls that begin with the same words wait for one child; one that leaves does not end it for the others. */
+  #make({ text, ssml }: Wanted, { voice, entry, path }: { voice: string; entry: string; path: string }): Promise<void> {
+    const making = this.#write({ text, ssml, voice, path })
+      .then(async () => this.#folder.used(entry, (await stat(path)).size))
+      .finally(() => this.#making.delete(entry));
+    this.#making.set(entry, making);
+    return making;
+  }
+
+  async #write({ text, ssml, voice, path }: { text: string; ssml: boolean; voice: string; path: string }): Promise<void> {
     await mkdir(this.#folder.dir, { recursive: true });
     const part = `${path}.${process.pid}.${this.#partNumber++}.part`;
     try {
-      await run(this.#command, [...(wanted.ssml ? ['-m'] : []), '-b', '1', '-v', voice, '-w', part], wanted);
+      await run(this.#command, [...(ssml ? ['-m'] : []), '-b', '1', '-v', voice, '-w', part], text);
       await rename(part, path);
     } catch (error) {
       await rm(part, { force: true }).catch(() => undefined);
       throw error;
     }
-    await this.#folder.used(entry, (await stat(path)).size);
-    return path;
   }
+}
+
+/** Settles with the work, or rejects at once when the signal aborts. */
+function orAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(new SpeechError('the call left'));
+    if (signal?.aborted) leave();
+    signal?.addEventListener('abort', leave, { once: true });
+    work.then(resolve, reject).finally(() => signal?.removeEventListener('abort', leave));
+  });
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -103,9 +128,9 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** What the command prints. Rejects with SpeechError when it cannot be run or complains. */
-function run(command: string, args: string[], { text, signal }: Pick<Wanted, 'text' | 'signal'>): Promise<string> {
+function run(command: string, args: string[], text: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...(signal ? { signal } : {}), timeout: RUN_TIMEOUT_MS });
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: RUN_TIMEOUT_MS });
     let output = '';
     let complaint = '';
     child.stdout.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(0, MAX_OUTPUT_CHARS)));
