@@ -187,6 +187,12 @@ export const settings = {
       .optional()
       .transform((value) => (value ?? 'sip.localhost').toLowerCase()),
   }),
+  speechRecognizer: setting({
+    env: 'PARTYLINE_SPEECH_RECOGNIZER',
+    about: 'Program that turns a WAV file into text for Gather with speech',
+    defaultText: 'none: Gather takes keys only',
+    schema: text((value) => /^[^\0\r\n]+$/.test(value), 'must be a program and its arguments, separated by blanks'),
+  }),
   clientRoomCreation: setting({ env: 'PARTYLINE_CLIENT_ROOM_CREATION', about: 'Whether a browser that connects to a room that is not there creates it', defaultText: 'on', schema: onOff(true) }),
   logLevel: setting({
     env: 'PARTYLINE_LOG_LEVEL',

@@ -16,6 +16,7 @@ import type { Prompts } from './prompts.ts';
 import type { Recordings } from './recording/recordings.ts';
 import type { Registrations } from './registrations.ts';
 import type { Speech } from './speech.ts';
+import type { SpeechRecognizer } from './speech-recognition.ts';
 import { finalStatus, terminated, type Termination, type TerminationReason } from './termination.ts';
 import { DocumentLoader, type DocumentSource } from './twiml/document-loader.ts';
 import { runDocuments, runNested, type RunContext } from './twiml/interpreter.ts';
@@ -30,6 +31,8 @@ export interface CallDeps {
   client: WebhookClient;
   callbacks: CallbackSender;
   speech: Speech;
+  /** Absent or null: this server recognises no speech. */
+  recognizer?: SpeechRecognizer | null;
   prompts: Prompts;
   recordings: Recordings;
   registrations: Registrations;
@@ -238,6 +241,7 @@ export class Call {
       clock,
       rooms,
       speech,
+      recognizer: this.#deps.recognizer ?? null,
       prompts,
       recordings,
       gatherings,

@@ -11,7 +11,7 @@ import type { AccountRecord, CallRecord } from './model.ts';
 import { terminated } from './termination.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 
-export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'prompts' | 'recordings' | 'registrations' | 'gatherings'>;
+export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings'>;
 
 interface OwnCall {
   client: CallDeps['client'];

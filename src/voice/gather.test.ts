@@ -112,7 +112,7 @@ describe('<Gather>', () => {
   });
 
   it('says what it cannot do', async () => {
-    await call('<Gather action="/keys" input="speech" hints="a" timeout="1"><Dial>+1</Dial><Play digits="1"/></Gather>');
-    expect(world.calls.notifications.map(({ errorCode }) => errorCode)).toEqual([12200, 12200, 13320, 12200]);
+    await call('<Gather action="/keys" input="speech" debug="true" hints="a" timeout="1"><Dial>+1</Dial><Play digits="1"/></Gather>');
+    expect(world.calls.notifications.map(({ errorCode }) => errorCode)).toEqual([12200, 13320, 12200, 13343]);
   });
 });

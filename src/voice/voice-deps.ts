@@ -22,7 +22,8 @@ export interface VoiceConfig {
   dataDir: string;
   /** How long a call that came in may ring. Default 180000. */
   ringTimeoutMs?: number;
-  speech: { command: string };
+  /** `recognizer`: a command (speech-recognition.ts); null or absent: speech is not recognised. */
+  speech: { command: string; recognizer?: string | null };
   /** Scheme, host and port that customers reach the HTTP port by: RecordingUrl begins with it. Default http://localhost. */
   httpOrigin?: () => string;
   /** Where customers' URLs may lead. Default: anywhere. */

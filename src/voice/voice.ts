@@ -11,6 +11,7 @@ import { createRecordings } from './recording/recording-service.ts';
 import type { Recordings } from './recording/recordings.ts';
 import { createRegistrations } from './registrations.ts';
 import { createSpeech } from './speech.ts';
+import { createCommandRecognizer } from './speech-recognition.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 import { createCallbackQueue } from './webhook/callbacks.ts';
 import { createWebhookClient } from './webhook/client.ts';
@@ -41,11 +42,12 @@ export function createVoice(deps: VoiceDeps): Voice {
   const client = createWebhookClient({ clock, log, product: PRODUCT, policy: createNetworkPolicy(privateNetworks, ownAddresses), ownUrls });
   const callbacks = createCallbackQueue({ client, clock, log, authTokenOf: (sid) => directory.account(sid)?.authToken ?? null });
   const speech = createSpeech({ command: config.speech.command, cacheDir: join(config.dataDir, 'speech') }, { log });
+  const recognizer = config.speech.recognizer ? createCommandRecognizer({ command: config.speech.recognizer, folder: join(config.dataDir, 'heard') }, { log }) : null;
   const prompts = createPrompts({ cacheDir: join(config.dataDir, 'prompts') }, { client, log, clock });
   const recordings = createRecordings({ folder: join(config.dataDir, 'recordings'), origin: config.httpOrigin ?? (() => 'http://localhost') }, { clock, log, repository: deps.recordingRepository, calls: deps.calls, callbacks });
   const gatherings = createGatherings({ ...deps, callbacks, liveCall: (sid) => calls.live(sid) });
   const { registrations, stop: stopRegistering } = createRegistrations(deps);
-  const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, prompts, recordings, gatherings, registrations });
+  const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, recognizer, prompts, recordings, gatherings, registrations });
   const incoming = new IncomingCalls({ ...deps, live: calls, registrations });
   return {
     calls,

@@ -13,6 +13,7 @@ import { IncomingCalls } from '../incoming-calls.ts';
 import type { ApplicationRecord, CallEventRecord, CallRecord, CallRepository, CallerIdRecord, DirectoryRepository, NotificationRecord, PhoneNumberRecord } from '../model.ts';
 import type { RecordingRecord, RecordingRepository } from '../recording/model.ts';
 import { createRecordings } from '../recording/recording-service.ts';
+import type { SpeechRecognizer } from '../speech-recognition.ts';
 import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/client.ts';
 import type { RegisteredContact } from '../registrations.ts';
 import { FakeSipDirectory } from './fake-sip-directory.ts';
@@ -111,7 +112,7 @@ export class FakeWebApp implements WebhookClient {
 }
 
 /** voice/ over fakes on every side, with a number `+15550100` that asks http://app/voice. */
-export function fakeWorld(options: { carrier?: string | null; callsPerSecond?: number } = {}) {
+export function fakeWorld(options: { carrier?: string | null; callsPerSecond?: number; recognizer?: SpeechRecognizer } = {}) {
   const accountSid = newSid('AC');
   const number: PhoneNumberRecord = {
     sid: newSid('PN'), accountSid, phoneNumber: '+15550100', friendlyName: '', voiceApplicationSid: null, trunkSid: null, voiceCallerIdLookup: false, voiceReceiveMode: 'voice', createdAtMs: 0, updatedAtMs: 0,
@@ -149,7 +150,7 @@ export function fakeWorld(options: { carrier?: string | null; callsPerSecond?: n
   const queueRepository = { queues: () => [], saveQueue: () => undefined, deleteQueue: () => undefined };
   const liveCall = (sid: CallSid): CallRecord | null => live.live(sid);
   const gatherings = createGatherings({ ...deps, callbacks, conferenceRepository, queueRepository, liveCall, music: { file: () => Promise.resolve({ path: '/hold-music.wav', contentType: 'audio/wav' }) } });
-  const live: LiveCalls = new LiveCalls({ ...deps, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, prompts, recordings, registrations });
+  const live: LiveCalls = new LiveCalls({ ...deps, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, recognizer: options.recognizer ?? null, prompts, recordings, registrations });
   const incoming = new IncomingCalls({ ...deps, conferenceRepository, queueRepository, live, registrations });
   const arrive = (call = new FakeIncomingCall()): FakeIncomingCall => {
     sip.emit('incomingCall', call);

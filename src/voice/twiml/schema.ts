@@ -41,6 +41,8 @@ const truth: Check = (value) => (/^(true|false)$/i.test(value) ? null : 'true or
 const recordingEvents: Check = (value) => (/^\s*((in-progress|completed|absent)(\s+|$))*$/.test(value) ? null : 'in-progress, completed and absent, separated by blanks');
 const digits: Check = (value) => (/^[0-9A-Da-d*#wW]*$/.test(value) ? null : 'made of 0-9, A-D, *, #, w and W');
 const voiceName: Check = (value) => (isVoiceName(value.trim()) ? null : 'man, woman, alice, or a voice like Polly.Joanna or Google.en-GB-Standard-A');
+const languageTag: Check = (value) => (/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/.test(value) ? null : 'a language like en-US');
+const hints: Check = (value) => (value.split(',').length <= 500 && value.split(',').every((hint) => hint.trim().length <= 100) ? null : 'at most 500 phrases of at most 100 characters, separated by commas');
 const upTo = (length: number): Check => (value) => ([...value].length <= length ? null : `at most ${length} characters`);
 
 const works = (check: Check, code = 12200): AttributeRule => ({ support: 'works', check, code });
@@ -150,9 +152,17 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
       finishOnKey: works((value) => (/^[0-9*#]?$/.test(value) ? null : 'one key, or nothing'), 13310),
       numDigits: works(integer(1, 1000), 13314),
       actionOnEmptyResult: works(truth),
-      // Speech needs a provider; keys are collected whatever else was asked for.
-      input: works(oneOf('dtmf')),
-      ...notYet('speechTimeout', 'speechModel', 'language', 'hints', 'profanityFilter', 'bargeIn', 'enhanced', 'partialResultCallback', 'partialResultCallbackMethod', 'maxSpeechTime', 'debug'),
+      input: works(oneOf('dtmf', 'speech', 'dtmf speech', 'speech dtmf')),
+      // Speech needs a provider; the rest of its wishes is handed to it.
+      speechTimeout: works((value) => (value === 'auto' ? null : integer(1, 3600)(value) && 'auto or a whole number of seconds'), 13327),
+      maxSpeechTime: works(integer(1, 3600), 13328),
+      hints: works(hints, 13330),
+      language: works(languageTag, 13331),
+      bargeIn: works(truth, 13332),
+      profanityFilter: works(truth),
+      speechModel: works((value) => (/^[\w.-]{1,60}$/.test(value) ? null : 'a name'), 13334),
+      enhanced: works(truth, 13339),
+      ...notYet('partialResultCallback', 'partialResultCallbackMethod', 'debug'),
     },
     children: { Say: VOICE.Say, Play: { ...VOICE.Play, attributes: { loop: works(integer(0, 1000), 13410) } }, Pause: VOICE.Pause },
     nestingCode: 13320,

@@ -8,6 +8,7 @@ import type { Prompts } from '../prompts.ts';
 import type { Recordings } from '../recording/recordings.ts';
 import type { ReferResult } from '../refer-call.ts';
 import type { Speech } from '../speech.ts';
+import type { SpeechRecognizer } from '../speech-recognition.ts';
 import type { Termination } from '../termination.ts';
 import type { CookieJar } from '../webhook/client.ts';
 import type { TwimlElement } from './document.ts';
@@ -22,6 +23,8 @@ export interface VerbContext {
   readonly clock: Clock;
   readonly rooms: RoomConnector;
   readonly speech: Speech;
+  /** Null: this server recognises no speech. */
+  readonly recognizer: SpeechRecognizer | null;
   readonly prompts: Prompts;
   readonly recordings: Recordings;
   readonly gatherings: Gatherings;
