@@ -70,7 +70,7 @@ export interface PhoneMediaEvents {
 
 /** Something to be heard. Files are read and decoded in the media plane, off its packet thread. */
 export type PromptSource =
-  /** An absolute path; `contentType` as the web server gave it: WAV, MP3, AIFF, µ-law, or application/octet-stream. */
+  /** An absolute path; `contentType` as the web server gave it: WAV, MP3, AIFF, GSM, µ-law, or application/octet-stream. */
   | { kind: 'file'; path: string; contentType: string }
   | { kind: 'tone'; frequencyHz: number; durationMs: number; levelDbov: number }
   | { kind: 'silence'; durationMs: number }

@@ -92,8 +92,8 @@ describe('a prompt', () => {
   it('that is no audio, or none that can be played, or not there, fails with its number', async () => {
     answer = serve('<html>', 'text/html');
     expect(await refusal('/x')).toBe(12300);
-    answer = serve('x', 'audio/x-gsm');
-    expect(await refusal('/x')).toBe(13420);
+    answer = serve('x', 'audio/ogg');
+    expect(await refusal('/x')).toBe(12300);
     answer = (response) => response.writeHead(404).end();
     expect(await refusal('/x')).toBe(11200);
   });

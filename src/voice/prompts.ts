@@ -32,8 +32,7 @@ const MAX_BYTES = 50 * 1024 * 1024;
 const TOO_LARGE = `the file is larger than ${MAX_BYTES} bytes`;
 const WAV_TYPES = ['audio/wav', 'audio/wave', 'audio/x-wav', 'audio/vnd.wave'];
 const ULAW_TYPES = ['audio/basic', 'audio/ulaw', 'audio/x-ulaw', 'audio/pcmu'];
-const PLAYABLE = [...WAV_TYPES, ...ULAW_TYPES, 'audio/mpeg', 'audio/mp3', 'audio/aiff', 'audio/x-aiff', 'audio/x-aifc'];
-const KNOWN_BUT_NOT_YET = ['audio/x-gsm', 'audio/gsm'];
+const PLAYABLE = [...WAV_TYPES, ...ULAW_TYPES, 'audio/mpeg', 'audio/mp3', 'audio/aiff', 'audio/x-aiff', 'audio/x-aifc', 'audio/gsm', 'audio/x-gsm'];
 
 /** Prompts kept from the web; they are fetched anew when they are gone. */
 const CACHE_BYTES = 1024 * 1024 * 1024;
@@ -79,7 +78,6 @@ function playableType(answer: WebhookAnswer & { ok: true }): string {
   if (answer.body.length > MAX_BYTES) throw new PromptError(13420, TOO_LARGE);
   const type = answer.contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (PLAYABLE.includes(type)) return type;
-  if (KNOWN_BUT_NOT_YET.includes(type)) throw new PromptError(13420, `${type} is not supported by this server yet: WAV, MP3, AIFF and µ-law are`);
   throw new PromptError(12300, type === '' ? 'the file has no Content-Type' : `${type} is no audio that can be played`);
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { newSid } from '../../src/base/sid.ts';
+import { decodeGsm } from '../../src/media/play/gsm.ts';
 import type { MediaPlaneHandle } from '../../src/media/worker-pool.ts';
 import { MediaCallers, until } from '../../src/testing/media-callers.ts';
 import { toneShare } from '../../src/testing/tone.ts';
@@ -42,6 +43,7 @@ const formats: [name: string, contentType: string, args: string[]][] = [
   ['twentyfour.aif', 'audio/x-aiff', ['-c:a', 'pcm_s24be']],
   ['float.aifc', 'audio/x-aifc', ['-c:a', 'pcm_f32be', '-f', 'aiff']],
   ['ulaw.aifc', 'audio/x-aifc', ['-c:a', 'pcm_mulaw', '-ar', '8000', '-f', 'aiff']],
+  ['phone.gsm', 'audio/x-gsm', ['-ar', '8000', '-ac', '1']],
   ['float.wav', 'audio/wav', ['-c:a', 'pcm_f32le']],
   ['basic.au', 'audio/basic', ['-c:a', 'pcm_mulaw', '-ar', '8000', '-ac', '1']],
 ];
@@ -55,6 +57,14 @@ it.concurrent.each(formats)('what ffmpeg wrote as %s is heard in full', async (n
   expect(performance.now() - startedMs).toBeGreaterThan(1350);
   // All of the last second is the tone.
   expect(toneShare(caller.pcm(1100).slice(0, 8000), 900)).toBeGreaterThan(0.85);
+});
+
+it('GSM comes out as ffmpeg decodes it, bit for bit', async () => {
+  const path = join(folder, 'noise.gsm');
+  await run('ffmpeg', ['-y', '-loglevel', 'error', '-f', 'lavfi', '-i', 'anoisesrc=r=8000:d=2:a=0.3:c=pink', '-ac', '1', path]);
+  await run('ffmpeg', ['-y', '-loglevel', 'error', '-c:a', 'libgsm', '-f', 'gsm', '-i', path, '-f', 's16le', `${path}.raw`]);
+  const pcm = decodeGsm(readFileSync(path));
+  expect(Buffer.from(pcm.buffer).equals(readFileSync(`${path}.raw`))).toBe(true);
 });
 
 it('a stereo recording is read by ffprobe as what it is, one voice in each channel', async () => {

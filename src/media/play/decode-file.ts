@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { pcmu } from '../codec/g711.ts';
 import { decodeAiff, looksLikeAiff } from './aiff.ts';
+import { decodeGsm, looksLikeGsm } from './gsm.ts';
 import { decodeMp3, looksLikeMp3 } from './mp3.ts';
 import { toTelephoneRate } from './resample.ts';
 import { AudioFileError, decodeWav, looksLikeWav } from './wav.ts';
@@ -8,18 +9,19 @@ import { AudioFileError, decodeWav, looksLikeWav } from './wav.ts';
 /** Longer files are not prompts: 4 hours of G.711. */
 const MAX_FILE_BYTES = 128 * 1024 * 1024;
 
-type Kind = 'wav' | 'mulaw' | 'mp3' | 'aiff';
+type Kind = 'wav' | 'mulaw' | 'mp3' | 'aiff' | 'gsm';
 
 const KINDS = new Map<string, Kind>([
   ...['wav', 'x-wav', 'wave', 'vnd.wave', 'x-pn-wav'].map((type) => [`audio/${type}`, 'wav'] as const),
   ...['basic', 'ulaw', 'mulaw', 'x-ulaw', 'x-mulaw', 'pcmu', 'x-basic'].map((type) => [`audio/${type}`, 'mulaw'] as const),
   ...['mpeg', 'mp3', 'x-mp3', 'mpeg3', 'x-mpeg', 'x-mpeg-3'].map((type) => [`audio/${type}`, 'mp3'] as const),
   ...['aiff', 'x-aiff', 'aifc', 'x-aifc'].map((type) => [`audio/${type}`, 'aiff'] as const),
+  ...['gsm', 'x-gsm'].map((type) => [`audio/${type}`, 'gsm'] as const),
 ]);
 /** Types that say nothing: the file's own word decides. */
 const GENERIC_TYPES = new Set(['application/octet-stream', 'binary/octet-stream']);
 
-/** Reads a file whole and brings it to 8 kHz mono: WAV, AIFF, MP3, µ-law. Rejects with AudioFileError. */
+/** Reads a file whole and brings it to 8 kHz mono: WAV, AIFF, MP3, GSM, µ-law. Rejects with AudioFileError. */
 export async function decodeFile(path: string, contentType: string): Promise<Int16Array> {
   const type = (contentType.split(';')[0] as string).trim().toLowerCase();
   const named = KINDS.get(type) ?? null;
@@ -29,6 +31,7 @@ export async function decodeFile(path: string, contentType: string): Promise<Int
   const kind = kindOf(file, named);
   if (!kind) throw new AudioFileError('type', `a file of type ${type} that is neither WAV, AIFF, MP3 nor .au cannot be played`);
   if (kind === 'mp3') return decodeMp3(file);
+  if (kind === 'gsm') return decodeGsm(file);
   if (kind === 'mulaw') return looksLikeAu(file) ? decodeAu(file) : Int16Array.from(file, (code) => pcmu.toPcm[code] as number);
   const { samples, rateHz } = kind === 'wav' ? decodeWav(file) : decodeAiff(file);
   return toTelephoneRate(samples, rateHz);
@@ -39,6 +42,7 @@ function kindOf(file: Buffer, named: Kind | null): Kind | null {
   if (looksLikeWav(file)) return 'wav';
   if (looksLikeAiff(file)) return 'aiff';
   if (looksLikeAu(file)) return 'mulaw';
+  if (named === 'gsm' && looksLikeGsm(file)) return 'gsm';
   // Codes of µ-law may look like a frame of MP3.
   return named !== 'mulaw' && looksLikeMp3(file) ? 'mp3' : named;
 }
