@@ -12,6 +12,7 @@ import type { Rooms } from '../src/rooms/contract.ts';
 import { createRooms } from '../src/rooms/rooms.ts';
 import { openStore, type Store } from '../src/store/store.ts';
 import type { ValidationOptions, ValidationRequest } from '../src/voice/caller-id-validation.ts';
+import { createRecordings } from '../src/voice/recording/recording-service.ts';
 import { createGatherings, type Gatherings } from '../src/voice/gatherings.ts';
 import type { Calls, CreateCallOptions, UpdateCallOptions } from '../src/voice/contract.ts';
 import type { AccountRecord, CallRecord, CallRepository, KeyRecord } from '../src/voice/model.ts';
@@ -87,6 +88,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     log: silentLog,
     media: { createPhone: () => Promise.reject(new TwilioError(53500, 'no media here')), createRoom: () => Promise.reject(new TwilioError(53500, 'no media here')) },
     callbacks: { send: () => {} },
+    recordings: createRecordings({ folder, origin: () => 'http://localhost' }, { clock: systemClock, log: silentLog, repository: store.recordings, calls: store.calls, callbacks: { send: () => {} } }),
     conferenceRepository: store.conferences,
     queueRepository: store.queues,
     liveCall: (sid) => calls.live(sid),

@@ -9,6 +9,7 @@ import type { CallbackSender } from './contract.ts';
 import { createHoldMusic, type HoldMusic } from './hold-music.ts';
 import type { CallRecord } from './model.ts';
 import type { QueueRepository } from './queue/model.ts';
+import type { Recordings } from './recording/recordings.ts';
 import { Queues } from './queue/queues.ts';
 
 /** Where calls meet each other: conferences and queues, and what is heard while one waits there. */
@@ -25,6 +26,7 @@ export interface GatheringDeps {
   log: Log;
   media: MediaPlane;
   callbacks: CallbackSender;
+  recordings: Recordings;
   conferenceRepository: ConferenceRepository;
   queueRepository: QueueRepository;
   liveCall: (sid: CallSid) => CallRecord | null;
@@ -37,7 +39,7 @@ export function createGatherings(deps: GatheringDeps): Gatherings {
   const { clock, log, media, callbacks } = deps;
   const music = deps.music ?? createHoldMusic({ cacheDir: join(deps.config.dataDir, 'prompts') });
   return {
-    conferences: new Conferences({ clock, log, media, callbacks, music, repository: deps.conferenceRepository, liveCall: deps.liveCall }),
+    conferences: new Conferences({ clock, log, media, callbacks, music, recordings: deps.recordings, repository: deps.conferenceRepository, liveCall: deps.liveCall }),
     queues: new Queues({ repository: deps.queueRepository, clock }),
     music,
     media,

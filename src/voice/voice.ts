@@ -45,7 +45,7 @@ export function createVoice(deps: VoiceDeps): Voice {
   const recognizer = config.speech.recognizer ? createCommandRecognizer({ command: config.speech.recognizer, folder: join(config.dataDir, 'heard') }, { log }) : null;
   const prompts = createPrompts({ cacheDir: join(config.dataDir, 'prompts') }, { client, log, clock });
   const recordings = createRecordings({ folder: join(config.dataDir, 'recordings'), origin: config.httpOrigin ?? (() => 'http://localhost') }, { clock, log, repository: deps.recordingRepository, calls: deps.calls, callbacks });
-  const gatherings = createGatherings({ ...deps, callbacks, liveCall: (sid) => calls.live(sid) });
+  const gatherings = createGatherings({ ...deps, callbacks, recordings, liveCall: (sid) => calls.live(sid) });
   const { registrations, stop: stopRegistering } = createRegistrations(deps);
   const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, recognizer, prompts, recordings, gatherings, registrations });
   const incoming = new IncomingCalls({ ...deps, live: calls, registrations });

@@ -2,6 +2,7 @@ import { TwilioError } from '../../base/errors.ts';
 import { isSid, parseSid } from '../../base/sid.ts';
 import { CONFERENCE_EVENTS } from '../../voice/conference/conference-callbacks.ts';
 import { MAX_PARTICIPANTS, type MemberSettings } from '../../voice/conference/conference-state.ts';
+import { recordingEventsOf } from '../../voice/recording/recording-attributes.ts';
 import { notYet } from '../errors.ts';
 import { Form } from '../form.ts';
 import { method, url } from './voice-url-parameters.ts';
@@ -90,7 +91,17 @@ function attributesOf(form: Form, settings: MemberSettings): string {
 function recordingAttributes(form: Form): Record<string, string | null> {
   const record = form.filled('ConferenceRecord');
   if (record === undefined || record === 'false' || record === 'do-not-record') return {};
-  throw notYet('ConferenceRecord');
+  if (record !== 'true' && record !== 'record-from-start') throw new TwilioError(20001, 'ConferenceRecord must be true, false, record-from-start or do-not-record');
+  const callback = url(form, 'ConferenceRecordingStatusCallback', null, 21205);
+  const events = (form.all('ConferenceRecordingStatusCallbackEvent') ?? ['completed']).join(' ');
+  if (!recordingEventsOf(events)) throw new TwilioError(20001, 'ConferenceRecordingStatusCallbackEvent must be some of in-progress, completed, absent');
+  return {
+    record: 'record-from-start',
+    trim: form.oneOf('ConferenceTrim', ['trim-silence', 'do-not-trim']) ?? null,
+    recordingStatusCallback: callback,
+    recordingStatusCallbackMethod: callback === null ? null : method(form, 'ConferenceRecordingStatusCallbackMethod', 'POST'),
+    recordingStatusCallbackEvent: callback === null ? null : events,
+  };
 }
 
 function callForm(form: Form, twiml: string): Form {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CallSid } from '../../base/sid.ts';
 import type { FakePhone } from '../../testing/fake-media.ts';
 import type { FakeIncomingCall } from '../testing/fake-sip.ts';
@@ -200,5 +200,19 @@ describe('<Dial><Conference>', () => {
     expect(record()).toMatchObject({ status: 'completed', callSidEnding: sid });
     await call();
     expect(record().sid).not.toBe(first);
+  });
+
+  it('is recorded from its start to its end, as the first participant wanted', async () => {
+    const first = await call('record="record-from-start" recordingStatusCallback="/recorded" trim="do-not-trim"');
+    expect(world.media.rooms[0]?.recordings).toEqual([]);
+    const second = await call('record="do-not-record"');
+    await vi.waitFor(() => expect(world.media.rooms[0]?.recordings).toHaveLength(1));
+    await settle();
+    expect(world.media.rooms[0]?.recordings[0]?.options).toMatchObject({ trimSilence: false });
+    await hangUp(second.phone);
+    await hangUp(first.phone);
+    const recorded = world.told.filter(({ url }) => url === 'http://app.test/recorded');
+    expect(recorded).toMatchObject([{ params: { ConferenceSid: record().sid, RecordingSource: 'Conference', RecordingStatus: 'completed', RecordingDuration: '2', RecordingChannels: '1' } }]);
+    expect(world.media.rooms[0]?.closed).toBe(1);
   });
 });

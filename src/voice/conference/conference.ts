@@ -6,6 +6,8 @@ import type { MediaPlane, PromptSource, RoomMedia, RoomVoice } from '../../media
 import type { CallbackSender } from '../contract.ts';
 import type { HoldMusic } from '../hold-music.ts';
 import type { HttpMethod } from '../model.ts';
+import type { RecordingCallback } from '../recording/model.ts';
+import type { LiveRecording, Recordings } from '../recording/recordings.ts';
 import type { WaitSound } from '../waiting.ts';
 import { ConferenceCallbacks, type ConferenceCallback } from './conference-callbacks.ts';
 import { ConferenceState, type ConferenceStep, type JoinRefusal, type LeaveReason, type Member, type MemberChange, type MemberSettings } from './conference-state.ts';
@@ -20,6 +22,13 @@ export interface ConferenceDeps {
   repository: ConferenceRepository;
   callbacks: CallbackSender;
   music: HoldMusic;
+  recordings: Recordings;
+}
+
+/** `record-from-start`: how the conference is recorded. */
+export interface ConferenceRecording {
+  trimSilence: boolean;
+  callback: RecordingCallback | null;
 }
 
 export interface JoinOptions extends PresenceOptions {
@@ -28,6 +37,8 @@ export interface JoinOptions extends PresenceOptions {
   leaveReason: () => LeaveReason;
   /** Counts for the first who comes. */
   callback: ConferenceCallback | null;
+  /** Counts for the first who comes, too. */
+  recording: ConferenceRecording | null;
 }
 
 /** How a stay ended; `refused` never began. */
@@ -35,6 +46,8 @@ export type StayEnd = { kind: 'refused'; refusal: JoinRefusal } | { kind: 'staye
 
 const ENTER_BEEP: PromptSource = { kind: 'tone', frequencyHz: 880, durationMs: 200, levelDbov: -22 };
 const EXIT_BEEP: PromptSource = { kind: 'tone', frequencyHz: 587, durationMs: 200, levelDbov: -22 };
+
+const LONGEST_RECORDING_MS = 24 * 3_600_000;
 
 /** A live conference: carries out what its machine says, on the media plane, in callbacks and in the database. */
 export class Conference {
@@ -48,6 +61,9 @@ export class Conference {
   readonly #ended: (conference: Conference) => void;
   #room: Promise<RoomMedia> | null = null;
   #speaker: TrackSid | null = null;
+  /** Undefined until the first participant has decided. */
+  #recordingWanted: ConferenceRecording | null | undefined;
+  #recording: Promise<LiveRecording | null> | null = null;
 
   constructor(deps: ConferenceDeps, { record, ended }: { record: ConferenceRecord; ended: (conference: Conference) => void }) {
     this.record = record;
@@ -84,6 +100,7 @@ export class Conference {
     const presence = new Presence(join, { music: this.#deps.music, log: this.#deps.log.child({ callSid }), parameters: () => this.#parameters(), failed: () => this.#leave(callSid, 'participant_add_failed') });
     this.#presences.set(callSid, presence);
     this.#callbacks.decide(callback);
+    if (this.#recordingWanted === undefined) this.#recordingWanted = join.recording;
     this.#apply(this.#state.join(callSid, settings, this.#deps.clock.wallMs()));
     const leave = (): void => this.#leave(callSid, join.leaveReason());
     if (signal.aborted) leave();
@@ -157,6 +174,19 @@ export class Conference {
     this.record.status = 'in-progress';
     this.#save();
     for (const member of this.#state.members) this.#enter(member);
+    if (this.#recordingWanted) this.#recording = this.#record(this.#recordingWanted);
+  }
+
+  /** A conference that cannot be recorded goes on, with a line in the log. */
+  async #record({ trimSilence, callback }: ConferenceRecording): Promise<LiveRecording | null> {
+    try {
+      const room = await this.media();
+      const { accountSid, sid: conferenceSid } = this.record;
+      return await this.#deps.recordings.start({ accountSid, callSid: null, conferenceSid, source: 'Conference', channels: 1, track: 'both', callback, begin: (path) => room.record({ path, maxDurationMs: LONGEST_RECORDING_MS, trimSilence }) });
+    } catch (error) {
+      this.#deps.log.error({ conferenceSid: this.record.sid, error: messageOf(error) }, 'a conference is not recorded');
+      return null;
+    }
   }
 
   #joined(member: Member): void {
@@ -191,6 +221,7 @@ export class Conference {
 
   async #closeRoom(): Promise<void> {
     const room = await this.#room;
+    await (await this.#recording)?.stop();
     await Promise.all(this.#leaving);
     await room?.close();
   }

@@ -1,8 +1,9 @@
 import { isSid, parseSid } from '../../../base/sid.ts';
 import { isFinal } from '../../call-state.ts';
-import type { Conference } from '../../conference/conference.ts';
+import type { Conference, ConferenceRecording } from '../../conference/conference.ts';
 import { CONFERENCE_EVENTS, type ConferenceCallback } from '../../conference/conference-callbacks.ts';
 import { MAX_PARTICIPANTS, type MemberSettings } from '../../conference/conference-state.ts';
+import { recordingCallbackOf, trimsSilence } from '../../recording/recording-attributes.ts';
 import { waitSoundOf } from '../../waiting.ts';
 import { resolveUrl } from '../../webhook/client.ts';
 import { textOf, type TwimlElement } from '../document.ts';
@@ -26,7 +27,7 @@ export const dialConference: DialNoun = async (noun, dial, context) => {
   try {
     const waitSound = waitSoundOf(context, { url: noun.attributes['waitUrl'], method: noun.attributes['waitMethod']?.toUpperCase() === 'GET' ? 'GET' : 'POST', code: 13233, emptyIsSilence: true });
     context.reached('conference');
-    const end = await conference.stay({ context, phone, waitSound, signal: AbortSignal.any([context.signal, limit.signal]), leaveReason: () => (limit.signal.aborted || starred || isFinal(context.call.status) ? 'participant_hung_up' : 'participant_updated_via_api'), settings: memberSettings(noun), callback: callbackOf(noun, context) });
+    const end = await conference.stay({ context, phone, waitSound, signal: AbortSignal.any([context.signal, limit.signal]), leaveReason: () => (limit.signal.aborted || starred || isFinal(context.call.status) ? 'participant_hung_up' : 'participant_updated_via_api'), settings: memberSettings(noun), callback: callbackOf(noun, context), recording: recordingOf(noun, context) });
     if (end.kind === 'refused') context.report({ errorCode: end.refusal.errorCode, message: `<Conference> ${conference.record.friendlyName}: ${end.refusal.message}`, log: 0 });
     return { status: end.kind === 'stayed' && end.reason !== 'participant_add_failed' ? 'answered' : 'failed', parameters: [] };
   } finally {
@@ -48,6 +49,12 @@ function conferenceOf(noun: TwimlElement, context: VerbContext): Conference | nu
   const conference = context.gatherings.conferences.open(context.call.accountSid, name, noun.attributes['region'] ?? null);
   if (!conference) context.report({ errorCode: 13236, message: `No conference ${name} is in progress`, log: 0 });
   return conference;
+}
+
+function recordingOf(noun: TwimlElement, context: VerbContext): ConferenceRecording | null {
+  const record = noun.attributes['record'] ?? 'do-not-record';
+  if (record !== 'record-from-start' && record !== 'true') return null;
+  return { trimSilence: trimsSilence(noun), callback: recordingCallbackOf(noun, context) };
 }
 
 function memberSettings({ attributes }: TwimlElement): MemberSettings {
