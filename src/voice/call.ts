@@ -8,6 +8,7 @@ import { CallCallbacks, endParameters, machineParameters, type StatusCallback, t
 import { CallJournal } from './call-journal.ts';
 import { isFinal, nextStatus, type CallInput } from './call-state.ts';
 import type { CallbackSender, RoomConnector } from './contract.ts';
+import type { Dialler } from './dialling/dialler.ts';
 import type { Gatherings } from './gatherings.ts';
 import { InboundLeg, OutboundLeg } from './leg.ts';
 import type { MachineDetection } from './machine-detection.ts';
@@ -37,6 +38,7 @@ export interface CallDeps {
   recordings: Recordings;
   registrations: Registrations;
   gatherings: Gatherings;
+  dialler: Dialler;
 }
 
 /** What is to be done with a call. */
@@ -52,6 +54,8 @@ export interface CallPlan {
   sendDigits?: string;
   /** Whether a person or a machine took a call we place is listened for. */
   machineDetection?: MachineDetection;
+  /** What an answered call does in place of documents of its own, until it is redirected: a verb of another call holds it. */
+  attend?: (context: RunContext) => Promise<Termination | null>;
   /** A call that came in and is still not answered is refused after this time. Default 180 s. */
   ringTimeoutMs?: number;
   /** More of a SIP caller for the webhooks (contract §4.1). */
@@ -106,6 +110,7 @@ export class Call {
   #fallback: CallPlan['fallback'];
   #timeLimitMs: number;
   #timer: Timer | null = null;
+  #termination: Termination | null = null;
   #run: { controller: AbortController; done: Promise<void> } | null = null;
 
   constructor(deps: CallDeps, { record, leg, plan, ended }: CallOptions) {
@@ -135,6 +140,16 @@ export class Call {
 
   get journal(): CallJournal {
     return this.#journal;
+  }
+
+  /** Why it ended; null while it lives. */
+  get termination(): Termination | null {
+    return this.#termination;
+  }
+
+  /** Call-ID of its dialog; null before anything was sent. */
+  get sipCallId(): string | null {
+    return this.#leg.sipCallId;
   }
 
   /** A call that came in: rings, and asks its application what to do. */
@@ -183,6 +198,7 @@ export class Call {
     const { record } = this;
     const unheard = record.startedAtMs === null;
     record.status = next;
+    this.#termination = termination;
     record.terminationReason = termination.reason;
     record.endedAtMs = this.#deps.clock.wallMs();
     this.#timer?.cancel();
@@ -204,19 +220,23 @@ export class Call {
     void leg.close();
   }
 
-  #start(source: DocumentSource | null): void {
+  #start(source: DocumentSource | null, attend?: CallPlan['attend']): void {
     const previous = this.#run;
     previous?.controller.abort();
     const controller = new AbortController();
-    this.#run = { controller, done: this.#execute(source, controller.signal, previous?.done) };
+    this.#run = { controller, done: this.#execute(attend ?? this.#documents(source), controller.signal, previous?.done) };
+  }
+
+  #documents(source: DocumentSource | null): NonNullable<CallPlan['attend']> {
+    return (context) => runDocuments(source, { loader: this.#loader, context });
   }
 
   /** Never rejects. */
-  async #execute(source: DocumentSource | null, signal: AbortSignal, previous: Promise<void> | undefined): Promise<void> {
+  async #execute(work: NonNullable<CallPlan['attend']>, signal: AbortSignal, previous: Promise<void> | undefined): Promise<void> {
     try {
       if (previous) await this.#letGo(previous);
       if (signal.aborted) return;
-      const termination = await runDocuments(source, { loader: this.#loader, context: this.#context(signal) });
+      const termination = await work(this.#context(signal));
       if (termination && !signal.aborted) this.end(termination);
     } catch (error) {
       if (!signal.aborted) this.end(terminationOf(error, this.#log));
@@ -235,7 +255,7 @@ export class Call {
 
   #context(signal: AbortSignal): RunContext {
     const { record } = this;
-    const { clock, rooms, speech, prompts, recordings, gatherings } = this.#deps;
+    const { clock, rooms, speech, prompts, recordings, gatherings, dialler } = this.#deps;
     return {
       call: record,
       clock,
@@ -245,6 +265,7 @@ export class Call {
       prompts,
       recordings,
       gatherings,
+      dialler,
       authToken: this.#plan.authToken,
       cookies: this.#cookies,
       signal,
@@ -290,13 +311,13 @@ export class Call {
 
   #calledPhoneAnswered(): void {
     this.#answered();
-    const { sendDigits, source, machineDetection } = this.#plan;
+    const { sendDigits, source, attend, machineDetection } = this.#plan;
     if (machineDetection && this.#leg.phone) return this.#detectMachine(machineDetection, this.#leg.phone);
-    if (!sendDigits) return this.#start(source);
+    if (!sendDigits) return this.#start(source, attend);
     // Keys first, TwiML after (case D7). A failure to send them is the media's, which ends the call by itself.
     const sent = this.#leg.phone?.sendDigits(sendDigits).catch((error: unknown) => this.#log.warn({ error: messageOf(error) }, 'SendDigits failed'));
     void Promise.resolve(sent).then(() => {
-      if (this.live && !this.#run) this.#start(source);
+      if (this.live && !this.#run) this.#start(source, attend);
     });
   }
 

@@ -3,6 +3,8 @@ import { TwilioError } from '../base/errors.ts';
 import { newSid, type AccountSid, type CallSid } from '../base/sid.ts';
 import { Call, type CallDeps } from './call.ts';
 import { isFinal } from './call-state.ts';
+import { createDialler } from './dialling/child-calls.ts';
+import type { Dialler } from './dialling/dialler.ts';
 import type { Calls, CreateCallOptions, UpdateCallOptions } from './contract.ts';
 import { checkCreate, checkUpdate, type CheckedCreate, type CheckedUpdate } from './create-checks.ts';
 import { DialPace } from './dial-pace.ts';
@@ -23,6 +25,7 @@ interface OwnCall {
 /** All live calls, and the REST side of them. */
 export class LiveCalls implements Calls {
   readonly #deps: LiveCallsDeps;
+  readonly #dialler: Dialler;
   readonly #live = new Map<CallSid, Call>();
   readonly #pace: DialPace;
   #stopping = false;
@@ -31,6 +34,7 @@ export class LiveCalls implements Calls {
   constructor(deps: LiveCallsDeps) {
     this.#deps = deps;
     this.#pace = new DialPace(deps.config.callsPerSecond ?? null);
+    this.#dialler = createDialler({ ...deps, add: (make) => this.add(make) });
   }
 
   get stopping(): boolean {
@@ -48,7 +52,7 @@ export class LiveCalls implements Calls {
 
   /** Keeps a new call until it ends. */
   add(make: (deps: CallDeps, ended: (call: Call) => void) => Call): Call {
-    const call = make(this.#deps, (gone) => this.#ended(gone));
+    const call = make({ ...this.#deps, dialler: this.#dialler }, (gone) => this.#ended(gone));
     this.#live.set(call.record.sid, call);
     return call;
   }

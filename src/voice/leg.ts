@@ -43,6 +43,9 @@ export abstract class Leg extends Emitter<LegEvents> {
     return this.media.phone;
   }
 
+  /** Call-ID of its dialog; null before anything was sent. */
+  abstract get sipCallId(): string | null;
+
   protected get over(): boolean {
     return this.#over;
   }
@@ -138,6 +141,10 @@ export class InboundLeg extends Leg {
     this.follow(sip, 'inbound');
   }
 
+  get sipCallId(): string {
+    return this.#sip.callId;
+  }
+
   ring(): void {
     if (!this.over && this.#sip.state === 'early') this.#sip.ring();
   }
@@ -189,6 +196,10 @@ export class OutboundLeg extends Leg {
   constructor(userAgent: SipUserAgent, deps: LegDeps) {
     super(deps);
     this.#userAgent = userAgent;
+  }
+
+  get sipCallId(): string | null {
+    return this.#sip?.callId ?? null;
   }
 
   /** Opens media and sends the INVITE. Rejects with MediaError or SipError, and then nothing was sent. */

@@ -22,6 +22,8 @@ export type TerminationReason =
   | 'completed-by-api'
   | 'canceled-by-api'
   | 'time-limit'
+  /** The `<Dial>` that placed it is over: its caller left, or another phone took the call. */
+  | 'dial-over'
   /** Nobody answered in time. */
   | 'no-answer'
   /** 486, 600 and 603 of a called phone. */
@@ -66,6 +68,7 @@ const ENDINGS: Record<TerminationReason, { fault: Fault; unanswered: FinalStatus
   'completed-by-api': { fault: 'api', unanswered: 'completed' },
   'canceled-by-api': { fault: 'api', unanswered: 'canceled' },
   'time-limit': { fault: 'app', unanswered: 'completed' },
+  'dial-over': { fault: 'caller', unanswered: 'canceled' },
   'no-answer': { fault: 'callee', unanswered: 'no-answer' },
   busy: { fault: 'callee', unanswered: 'busy' },
   refused: { fault: 'callee', unanswered: 'failed' },

@@ -108,7 +108,7 @@ async function runDocument(loaded: LoadedDocument, { context: run, rule }: Run):
   const context: VerbContext = contextOf(run, loaded);
   for (const element of loaded.document.verbs) {
     if (rule && !rule.verbs.includes(element.name)) {
-      context.report({ errorCode: rule.code, message: `<${element.name}> may not stand here and was skipped: only ${rule.verbs.join(', ')}`, log: 1 });
+      context.report({ errorCode: rule.codes?.[element.name] ?? rule.code, message: `<${element.name}> may not stand here and was skipped: only ${rule.verbs.join(', ')}`, log: 1 });
       continue;
     }
     const outcome = await runVerb(element, context);

@@ -17,6 +17,8 @@ export type RunEnd =
 export interface NestingRule {
   verbs: readonly string[];
   code: number;
+  /** Verbs with a number of their own. */
+  codes?: Readonly<Record<string, number>>;
 }
 
 export interface NestedOptions {

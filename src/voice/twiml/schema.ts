@@ -122,6 +122,25 @@ const queue = element('works', {
   text: true,
 });
 
+/** Phones of a `<Dial>`; `methodCode` is the number of a bad `method`. */
+function party(methodCode: number, rule: Partial<ElementRule> = {}): ElementRule {
+  const callEvents: Check = (value) => (value.trim().split(/\s+/).every((event) => /^(initiated|ringing|answered|completed)$/.test(event)) ? null : 'of initiated, ringing, answered and completed, separated by spaces');
+  const attributes = { url: works(url), method: works(method, methodCode), statusCallback: works(url), statusCallbackEvent: works(callEvents), statusCallbackMethod: works(method) };
+  return element('works', { text: true, ...rule, attributes: { ...attributes, ...rule.attributes } });
+}
+
+const machineDetection = notYet('machineDetection', 'machineDetectionTimeout', 'machineDetectionSpeechThreshold', 'machineDetectionSpeechEndThreshold', 'machineDetectionSilenceTimeout', 'amdStatusCallback', 'amdStatusCallbackMethod');
+
+const PARTIES = {
+  // Trunks of a customer's own carrier are no part of this server.
+  Number: party(13221, { attributes: { sendDigits: works(digits, 13222), byoc: { support: 'refused', check: anyText, code: 12200 }, ...machineDetection } }),
+  Client: party(12200, { children: { Identity: element('works', { text: true }), Parameter: element('not-yet', { attributes: notYet('name', 'value') }) } }),
+  Sip: party(13241, {
+    attributes: { username: works(anyText, 13249), password: works(anyText, 13249), ...machineDetection },
+    children: { Uri: element('not-yet', { text: true }), Headers: element('not-yet', { text: true }) },
+  }),
+};
+
 // ---------------------------------------------------------------------------------- verbs that are heard inside others
 
 const VOICE = {
@@ -190,11 +209,17 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
     attributes: {
       action: works(url),
       method: works(method, 13210),
+      timeout: works(integer(1, 600), 13212),
       timeLimit: works(integer(1, 86_400), 13216),
+      callerId: works(anyText),
       hangupOnStar: works(truth, 13213),
-      ...notYet('timeout', 'callerId', 'answerOnBridge', 'record', 'recordingStatusCallback', 'recordingStatusCallbackMethod', 'recordingStatusCallbackEvent', 'recordingTrack', 'trim', 'ringTone', 'referUrl', 'referMethod', 'sequential', 'callReason', 'events', 'passports'),
+      answerOnBridge: works(truth),
+      sequential: works(truth),
+      ...notYet('record', 'recordingStatusCallback', 'recordingStatusCallbackMethod', 'recordingStatusCallbackEvent', 'recordingTrack', 'trim', 'ringTone', 'referUrl', 'referMethod', 'callReason', 'events', 'passports'),
     },
-    children: { ...Object.fromEntries(['Number', 'Client', 'Sip', 'Sim', 'Application', 'WhatsApp'].map((noun) => [noun, element('not-yet', { text: true })])), Conference: conference, Queue: queue },
+    children: { ...PARTIES, ...Object.fromEntries(['Sim', 'Application', 'WhatsApp'].map((noun) => [noun, element('not-yet', { text: true })])), Conference: conference, Queue: queue },
+    nestingCode: 13215,
+    text: true,
   }),
   Enqueue: element('works', {
     attributes: {

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { PhoneMedia, RoomMedia } from '../../media/protocol.ts';
 import type { Problem } from '../call-journal.ts';
 import type { RoomConnector } from '../contract.ts';
+import type { Dialler } from '../dialling/dialler.ts';
 import type { Gatherings } from '../gatherings.ts';
 import type { CallRecord, HttpMethod } from '../model.ts';
 import type { Prompts } from '../prompts.ts';
@@ -28,6 +29,7 @@ export interface VerbContext {
   readonly prompts: Prompts;
   readonly recordings: Recordings;
   readonly gatherings: Gatherings;
+  readonly dialler: Dialler;
   readonly authToken: string;
   readonly cookies: CookieJar;
   /** Aborts when the call ends or is redirected: the verb lets go at once, its outcome no longer counts. */

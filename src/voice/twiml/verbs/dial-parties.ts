@@ -1,8 +1,155 @@
+import { MediaError } from '../../../media/protocol.ts';
+import { callerIdOf, type CallerId } from '../../dialling/caller-id.ts';
+import { Hunt } from '../../dialling/hunt.ts';
+import { Party } from '../../dialling/party.ts';
+import { targetsOf, type Target } from '../../dialling/target.ts';
+import type { CallEvent } from '../../model.ts';
+import { talk } from '../../queue/queue-bridge.ts';
+import { terminated } from '../../termination.ts';
+import { resolveUrl } from '../../webhook/client.ts';
+import type { DocumentSource } from '../document-loader.ts';
 import type { TwimlElement } from '../document.ts';
-import type { VerbContext } from '../verb.ts';
-import type { DialResult } from './dial-noun.ts';
+import { methodOf, type VerbContext } from '../verb.ts';
+import { timeLimitMs, type DialCallStatus, type DialResult } from './dial-noun.ts';
+import { startRingback } from './ringback.ts';
 
-/** `<Dial>` of phones: text, `<Number>`, `<Sip>`, `<Client>`; the schema lets none through until it is built. */
-export function dialParties(_nouns: readonly TwimlElement[], _dial: TwimlElement, _context: VerbContext): Promise<DialResult> {
-  return Promise.resolve({ status: 'failed', parameters: [] });
+const DEFAULT_RING_TIMEOUT_S = 30;
+const MAX_PARTIES = 10;
+
+/** `<Dial>` of phones: text, `<Number>`, `<Sip>`, `<Client>`; all at once or one after the other, the first to take the call is put through. */
+export async function dialParties(nouns: readonly TwimlElement[], dial: TwimlElement, context: VerbContext): Promise<DialResult> {
+  const reading = readTargets(nouns, dial, context);
+  if ('status' in reading) return { status: reading.status, parameters: [['DialBridged', 'false']] };
+  const ringback = await startRingback(dial, context);
+  const hunt = new Hunt({ targets: reading.targets, sequential: isTrue(dial.attributes['sequential']), signal: context.signal, dial: (target, ended) => dialOne(target, { ...reading, dial, context, ended }) });
+  const leave = (): void => hunt.letGo();
+  context.signal.addEventListener('abort', leave, { once: true });
+  try {
+    const party = await hunt.run();
+    await ringback.stop();
+    const bridged = party !== null && (await bridge(party, dial, context));
+    return resultOf(party ?? hunt.last, { bridged, context });
+  } finally {
+    context.signal.removeEventListener('abort', leave);
+    await ringback.stop();
+    hunt.letGo();
+  }
+}
+
+interface Reading {
+  targets: Target[];
+  callerId: CallerId;
+}
+
+/** Whom to call and as whom, or what to say when nobody can be called: each reason is in the debugger. */
+function readTargets(nouns: readonly TwimlElement[], dial: TwimlElement, context: VerbContext): Reading | { status: DialCallStatus } {
+  const { dialler, call } = context;
+  const warn = ({ errorCode, message }: { errorCode: number; message: string }): void => context.report({ errorCode, message, log: 1 });
+  const targets: Target[] = [];
+  let status: DialCallStatus = 'failed';
+  for (const noun of nouns) {
+    const found = targetsOf(noun, { accountSid: call.accountSid, dialler, warn });
+    if ('errorCode' in found) {
+      warn(found);
+      ({ status } = found);
+    } else targets.push(...found);
+  }
+  if (targets.length > MAX_PARTIES) warn({ errorCode: 12200, message: `<Dial> calls at most ${MAX_PARTIES} phones: the first ${MAX_PARTIES} of ${targets.length} were called` });
+  if (targets.length === 0) return { status };
+  const given = dial.attributes['callerId'];
+  const callerId = callerIdOf(given, { call, directory: dialler.directory, towardsNumber: targets.some(({ noun }) => noun.name === 'Number') });
+  if (callerId) return { targets: targets.slice(0, MAX_PARTIES), callerId };
+  context.report({ errorCode: 13214, message: `<Dial>: '${(given ?? call.from).slice(0, 60)}' may not be the caller id: it must be this call's From or To, a number or a verified caller id of the account`, log: 0 });
+  return { status: 'failed' };
+}
+
+interface One extends Reading {
+  dial: TwimlElement;
+  context: VerbContext;
+  ended: (party: Party) => void;
+}
+
+function dialOne(target: Target, { dial, context, callerId, ended }: One): Party {
+  const { dialler, clock, call, authToken } = context;
+  return new Party({
+    dialler,
+    clock,
+    parent: call,
+    target,
+    callerId,
+    authToken,
+    ringTimeoutMs: Number(dial.attributes['timeout'] ?? DEFAULT_RING_TIMEOUT_S) * 1000,
+    statusCallback: statusCallbackOf(target.noun, context),
+    whisper: whisperOf(target.noun, context),
+    ended,
+  });
+}
+
+function statusCallbackOf({ name, attributes }: TwimlElement, context: VerbContext): { url: string; method: 'GET' | 'POST'; events: CallEvent[] } | null {
+  const reference = attributes['statusCallback']?.trim();
+  if (reference === undefined) return null;
+  const url = resolveUrl(context.documentUrl, reference);
+  if (url === null || new URL(url).hostname.includes('_')) {
+    context.report({ errorCode: 21609, message: `<${name}>: statusCallback '${reference}' is not a valid URL and was ignored`, log: 1 });
+    return null;
+  }
+  const events = (attributes['statusCallbackEvent'] ?? 'completed').split(/\s+/).filter((event) => event !== '') as CallEvent[];
+  return { url, method: attributes['statusCallbackMethod']?.toUpperCase() === 'GET' ? 'GET' : 'POST', events };
+}
+
+/** A whisper that cannot be asked for stays one that fails: the call must not be put through without it. */
+function whisperOf(noun: TwimlElement, context: VerbContext): DocumentSource | null {
+  const reference = noun.attributes['url']?.trim();
+  if (reference === undefined) return null;
+  return { kind: 'url', url: resolveUrl(context.documentUrl, reference) ?? reference, method: methodOf(noun) };
+}
+
+/** Lets both talk until one of them goes or the time is up. Whether they were brought together. */
+async function bridge(party: Party, dial: TwimlElement, context: VerbContext): Promise<boolean> {
+  const phone = await party.ready;
+  const caller = await context.answer();
+  if (!phone || party.gone.aborted || context.signal.aborted) return false;
+  context.reached('bridged');
+  const limit = context.clock.after(timeLimitMs(dial), () => party.end(terminated('time-limit')));
+  try {
+    await talk(context.gatherings.media, [caller, phone], AbortSignal.any([context.signal, party.gone]));
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error;
+    party.end(terminated('media-lost', { detail: error.message }));
+    return false;
+  } finally {
+    limit.cancel();
+    party.end(terminated(context.signal.aborted ? 'dial-over' : 'media-lost'));
+    party.release();
+  }
+  return true;
+}
+
+function resultOf(party: Party | null, { bridged, context }: { bridged: boolean; context: VerbContext }): DialResult {
+  if (!party) return { status: 'canceled', parameters: [['DialBridged', 'false']] };
+  const { child, durationS, target } = party;
+  const parameters: [string, string][] = [['DialCallSid', child.record.sid]];
+  if (durationS !== null) parameters.push(['DialCallDuration', String(durationS)]);
+  parameters.push(['DialBridged', String(bridged)]);
+  if (target.noun.name === 'Sip') parameters.push(...sipParameters(party));
+  return { status: bridged ? 'completed' : statusOf(party, context), parameters };
+}
+
+function statusOf({ child, gone }: Party, { signal }: VerbContext): DialCallStatus {
+  if (child.termination?.reason === 'application-error') return 'failed';
+  const { status } = child.record;
+  if (status === 'busy' || status === 'no-answer' || status === 'failed' || status === 'canceled') return status;
+  return signal.aborted && !gone.aborted ? 'canceled' : 'completed';
+}
+
+function sipParameters({ child }: Party): [string, string][] {
+  const parameters: [string, string][] = [];
+  if (child.sipCallId !== null) parameters.push(['DialSipCallId', child.sipCallId]);
+  const statusCode = child.record.answeredAtMs === null ? child.termination?.sipStatusCode : 200;
+  if (statusCode !== undefined) parameters.push(['DialSipResponseCode', String(statusCode)]);
+  return parameters;
+}
+
+function isTrue(value: string | undefined): boolean {
+  return value?.toLowerCase() === 'true';
 }

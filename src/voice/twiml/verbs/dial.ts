@@ -1,5 +1,5 @@
 import type { PhoneMedia } from '../../../media/protocol.ts';
-import { textOf, type TwimlElement } from '../document.ts';
+import type { TwimlElement } from '../document.ts';
 import { NEXT_VERB, methodOf, type Verb, type VerbContext, type VerbOutcome } from '../verb.ts';
 import { dialConference } from './dial-conference.ts';
 import type { DialNoun, DialResult } from './dial-noun.ts';
@@ -14,7 +14,7 @@ const PLACES: Readonly<Record<string, DialNoun>> = { Conference: dialConference,
  * (contract §3.4). Without anybody to dial the next verb runs at once.
  */
 export const dial: Verb = async (element, context) => {
-  const nouns = nounsOf(element);
+  const nouns = nounsOf(element, (problem) => context.report(problem));
   const [first] = nouns;
   if (!first) return NEXT_VERB;
   const star = new AbortController();
@@ -29,10 +29,14 @@ export const dial: Verb = async (element, context) => {
 };
 
 /** Elements, or text as a `<Number>`. */
-function nounsOf(element: TwimlElement): TwimlElement[] {
+function nounsOf(element: TwimlElement, report: VerbContext['report']): TwimlElement[] {
   const nouns = element.children.filter((child): child is TwimlElement => typeof child !== 'string');
-  const text = nouns.length === 0 ? textOf(element).trim() : '';
+  const text = element.children.filter((child) => typeof child === 'string').join('').trim();
   if (text === '') return nouns;
+  if (nouns.length > 0) {
+    report({ errorCode: 12200, message: `Text beside the nouns of <Dial> was skipped: '${text.slice(0, 40)}'`, log: 1 });
+    return nouns;
+  }
   return [{ name: 'Number', attributes: {}, children: [text], line: element.line, column: element.column }];
 }
 

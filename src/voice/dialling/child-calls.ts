@@ -1,0 +1,89 @@
+import { newSid } from '../../base/sid.ts';
+import { Call, type CallDeps, type CallPlan } from '../call.ts';
+import { OutboundLeg } from '../leg.ts';
+import type { CallRecord } from '../model.ts';
+import type { Registrations } from '../registrations.ts';
+import { terminated } from '../termination.ts';
+import type { VoiceDeps } from '../voice-deps.ts';
+import type { ChildOptions, Dialler } from './dialler.ts';
+
+export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' | 'log' | 'clock' | 'directory'> {
+  registrations: Registrations;
+  /** Keeps a new call among the live ones. */
+  add(make: (deps: CallDeps, ended: (call: Call) => void) => Call): Call;
+}
+
+/** The `<Dial>` counts its own time from the bridge; this is only the end of what a call may last. */
+const MAX_CALL_MS = 86_400_000;
+
+export function createDialler(deps: DiallerDeps): Dialler {
+  const { directory, registrations, config } = deps;
+  return { directory, registrations, carrier: config.carrier, place: (options) => place(options, deps) };
+}
+
+function place(options: ChildOptions, { sip, media, config, log, clock, add }: DiallerDeps): Call {
+  const record = childRecord(options, clock.wallMs());
+  const leg = new OutboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
+  const { target, authToken, statusCallback, attend } = options;
+  const plan: CallPlan = {
+    source: null,
+    fallback: null,
+    statusCallback,
+    authToken,
+    timeLimitMs: MAX_CALL_MS,
+    attend,
+    ...(target.sendDigits === null ? {} : { sendDigits: target.sendDigits }),
+  };
+  const call = add((callDeps, gone) => {
+    const ended = (child: Call): void => {
+      gone(child);
+      options.ended();
+    };
+    return new Call(callDeps, { record, leg, plan, ended });
+  });
+  // The parent may have gone before its child was sent: then nothing is.
+  clock.after(0, () => void dial(call, options, config.publicAddress));
+  return call;
+}
+
+async function dial(call: Call, { target, callerId, ringTimeoutMs, parent }: ChildOptions, publicAddress: string): Promise<void> {
+  if (!call.live) return;
+  if (target.toUri === '') return call.end(terminated('unreachable', { detail: 'nowhere to send it' }));
+  const { sid, accountSid } = call.record;
+  await call.dial({
+    to: target.toUri,
+    from: `sip:${callerId.user}@${publicAddress.includes(':') ? `[${publicAddress}]` : publicAddress}`,
+    ringTimeoutMs,
+    ...(target.outboundProxy === null ? {} : { outboundProxy: target.outboundProxy }),
+    ...(target.credentials ? { credentials: target.credentials } : {}),
+    headers: [
+      ...target.headers,
+      ['X-Twilio-CallSid', sid],
+      ['X-Twilio-AccountSid', accountSid],
+      ['X-Twilio-ParentCallSid', parent.sid],
+      ['X-Twilio-ApiVersion', '2010-04-01'],
+    ],
+  });
+}
+
+function childRecord({ parent, target, callerId }: ChildOptions, nowMs: number): CallRecord {
+  return {
+    sid: newSid('CA'),
+    accountSid: parent.accountSid,
+    parentCallSid: parent.sid,
+    to: target.to,
+    from: callerId.text,
+    phoneNumberSid: callerId.phoneNumberSid,
+    status: 'queued',
+    direction: 'outbound-dial',
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    startedAtMs: null,
+    answeredAtMs: null,
+    endedAtMs: null,
+    answeredBy: null,
+    forwardedFrom: null,
+    callerName: null,
+    terminationReason: null,
+  };
+}

@@ -1,0 +1,387 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { FakePhone } from '../../testing/fake-media.ts';
+import type { FakeIncomingCall, FakeOutgoingCall } from '../testing/fake-sip.ts';
+import { fakeWorld, settle, type FakeWorld } from '../testing/fake-world.ts';
+import type { CallRecord } from '../model.ts';
+
+let world: FakeWorld;
+beforeEach(() => {
+  world = fakeWorld({ carrier: 'sip:10.0.0.9:5070' });
+  world.app.on('/after', '<Response><Pause length="600"/></Response>');
+  world.app.on('/next', '<Response><Pause length="600"/></Response>');
+});
+
+/** A caller whose document is this `<Dial>`, then a redirect. */
+async function call(dial: string): Promise<FakeIncomingCall> {
+  world.app.on('/voice', `<Response>${dial}<Redirect>/next</Redirect></Response>`);
+  const caller = world.arrive();
+  await later(0);
+  return caller;
+}
+
+async function later(ms: number): Promise<void> {
+  await settle();
+  await world.clock.advanceAsync(ms + 1);
+  await settle();
+}
+
+const callee = (n = 0): FakeOutgoingCall => world.sip.placed[n] as FakeOutgoingCall;
+const children = (): CallRecord[] => [...world.calls.calls.values()].filter(({ direction }) => direction === 'outbound-dial');
+const parent = (): CallRecord => [...world.calls.calls.values()].find(({ direction }) => direction === 'inbound') as CallRecord;
+const asked = (path: string): Record<string, string>[] => world.app.asked.filter((request) => request.path === path).map((request) => request.params);
+const codes = (): number[] => world.calls.notifications.map(({ errorCode }) => errorCode);
+const phones = (): FakePhone[] => world.media.phones;
+const media = (n: number): FakePhone => phones()[n] as FakePhone;
+
+describe('<Dial> of a number', () => {
+  it('calls it through the carrier, for the caller, who hears ringing meanwhile', async () => {
+    const caller = await call('<Dial action="/after">+1 555 700 1000</Dial>');
+    expect(caller.said).toEqual(['180', '200']);
+    expect(media(0).played).toEqual([{ source: { kind: 'ringback' }, loops: 0 }]);
+    expect(callee().options).toMatchObject({ to: 'sip:+15557001000@10.0.0.9:5070', from: 'sip:+15557001@192.0.2.1', ringTimeoutMs: 30_000 });
+    expect(children()).toMatchObject([{ parentCallSid: parent().sid, to: '+15557001000', from: '+15557001', status: 'queued' }]);
+  });
+
+  it('brings both together, and asks the action when the called phone hangs up', async () => {
+    await call('<Dial action="/after">+15557001000</Dial>');
+    callee().rings();
+    callee().answers();
+    await later(0);
+    expect(media(0).room).not.toBeNull();
+    expect(media(1).room).toBe(media(0).room);
+    await later(7000);
+    callee().emit('ended', { cause: 'remote-bye' });
+    await later(0);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'completed', DialCallSid: children()[0]?.sid, DialCallDuration: '7', DialBridged: 'true', CallStatus: 'in-progress' }]);
+    expect(media(0).room).toBeNull();
+    expect(world.media.rooms.map(({ closed }) => closed)).toEqual([1]);
+    expect(asked('/next')).toEqual([]);
+  });
+
+  it('without an action the next verb runs', async () => {
+    await call('<Dial>+15557001000</Dial>');
+    callee().refuses(486);
+    await later(0);
+    expect(asked('/next')).toHaveLength(1);
+  });
+
+  it.each([
+    [486, 'busy'],
+    [480, 'no-answer'],
+    [404, 'failed'],
+  ])('refused with %i is %s', async (statusCode, status) => {
+    await call('<Dial action="/after">+15557001000</Dial>');
+    callee().refuses(statusCode);
+    await later(0);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: status, DialCallSid: children()[0]?.sid, DialBridged: 'false' }]);
+    expect(asked('/after')[0]).not.toHaveProperty('DialCallDuration');
+    expect(children()[0]?.status).toBe(status);
+  });
+
+  it('a caller who hangs up ends the called phone, and nothing is asked', async () => {
+    const caller = await call('<Dial action="/after">+15557001000</Dial>');
+    callee().rings();
+    caller.remoteEnds('remote-bye');
+    await later(0);
+    expect(callee().said).toEqual(['INVITE', 'CANCEL']);
+    expect(children()[0]).toMatchObject({ status: 'canceled', terminationReason: 'dial-over' });
+    expect(asked('/after')).toEqual([]);
+    expect(world.live.liveCount).toBe(0);
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it('a caller who hangs up while they talk, too', async () => {
+    const caller = await call('<Dial action="/after">+15557001000</Dial>');
+    callee().answers();
+    await later(0);
+    caller.remoteEnds('remote-bye');
+    await later(0);
+    expect(callee().said.at(-1)).toBe('BYE');
+    expect(children()[0]?.status).toBe('completed');
+    expect(world.live.liveCount).toBe(0);
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it('waits timeout seconds for an answer', async () => {
+    await call('<Dial timeout="5" action="/after">+15557001000</Dial>');
+    expect(callee().options.ringTimeoutMs).toBe(5000);
+    callee().emit('ended', { cause: 'ring-timeout' });
+    await later(0);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'no-answer' }]);
+  });
+
+  it('ends when the time is up, counted from the bridge', async () => {
+    await call('<Dial timeLimit="10" action="/after">+15557001000</Dial>');
+    await later(8000);
+    callee().answers();
+    await later(9000);
+    expect(callee().said).toEqual(['INVITE']);
+    await later(1000);
+    expect(callee().said.at(-1)).toBe('BYE');
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'completed', DialCallDuration: '10' }]);
+  });
+
+  it('answerOnBridge leaves the caller ringing until somebody takes the call', async () => {
+    const caller = await call('<Dial answerOnBridge="true" action="/after">+15557001000</Dial>');
+    expect(caller.said).toEqual(['180']);
+    callee().answers();
+    await later(0);
+    expect(caller.said).toEqual(['180', '200']);
+    expect(phones().map(({ room }) => room !== null)).toEqual([true, true]);
+    expect(phones().flatMap(({ played }) => played)).toEqual([]);
+  });
+
+  it('hangupOnStar: the caller’s * ends the called phone and the call goes on', async () => {
+    await call('<Dial hangupOnStar="true" action="/after">+15557001000</Dial>');
+    callee().answers();
+    await later(0);
+    media(0).emit('digitReceived', '5');
+    await later(0);
+    expect(callee().said).toEqual(['INVITE']);
+    media(0).emit('digitReceived', '*');
+    await later(0);
+    expect(callee().said.at(-1)).toBe('BYE');
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'completed', DialBridged: 'true' }]);
+  });
+
+  it('* while it rings is canceled', async () => {
+    await call('<Dial hangupOnStar="true" action="/after">+15557001000</Dial>');
+    media(0).emit('digitReceived', '*');
+    await later(0);
+    expect(callee().said.at(-1)).toBe('CANCEL');
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'canceled', DialCallSid: children()[0]?.sid }]);
+  });
+
+  it('tells how the called phone goes on, in order', async () => {
+    await call('<Dial><Number statusCallback="/child" statusCallbackEvent="initiated ringing answered completed">+15557001000</Number></Dial>');
+    callee().rings();
+    callee().answers();
+    await later(3000);
+    callee().emit('ended', { cause: 'remote-bye' });
+    await later(0);
+    const told = world.told.filter(({ url }) => url === 'http://app.test/child').map(({ params }) => params);
+    expect(told.map(({ CallStatus }) => CallStatus)).toEqual(['initiated', 'ringing', 'in-progress', 'completed']);
+    expect(told.map(({ SequenceNumber }) => SequenceNumber)).toEqual(['0', '1', '2', '3']);
+    expect(told[3]).toMatchObject({ ParentCallSid: parent().sid, Direction: 'outbound-dial', CallDuration: '3' });
+  });
+
+  it('sends keys to the called phone', async () => {
+    await call('<Dial><Number sendDigits="w12">+15557001000</Number></Dial>');
+    callee().answers();
+    await later(0);
+    expect(media(1).digits).toEqual(['w12']);
+    expect(media(1).room).not.toBeNull();
+  });
+});
+
+describe('who may be called, and as whom', () => {
+  it.each([
+    ['<Dial action="/after">hello</Dial>', 13223],
+    ['<Dial action="/after"><Number>+1234567890123456</Number></Dial>', 13223],
+    ['<Dial action="/after"><Sip>bob</Sip></Dial>', 13243],
+    [`<Dial action="/after"><Sip>sip:${'b'.repeat(250)}@h.test</Sip></Dial>`, 13243],
+    [`<Dial action="/after"><Sip>sip:b@h.test?X-A=${'b'.repeat(1024)}</Sip></Dial>`, 13243],
+    ['<Dial action="/after" callerId="+15559999">+15557001000</Dial>', 13214],
+  ])('%s fails with %i', async (dial, code) => {
+    await call(dial);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'failed', DialBridged: 'false' }]);
+    expect(codes()).toContain(code);
+    expect(world.sip.placed).toEqual([]);
+  });
+
+  it('a number without a carrier fails', async () => {
+    world = fakeWorld();
+    world.app.on('/after', '<Response/>');
+    await call('<Dial action="/after">+15557001000</Dial>');
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'failed' }]);
+    expect(codes()).toEqual([13224]);
+  });
+
+  it('as the called number of this call', async () => {
+    await call('<Dial callerId="+15550100">+15557001000</Dial>');
+    expect(callee().options.from).toBe('sip:+15550100@192.0.2.1');
+    expect(children()[0]).toMatchObject({ from: '+15550100', phoneNumberSid: world.number.sid });
+  });
+
+  it('as a verified caller id', async () => {
+    world.callerIds.push({ accountSid: world.accountSid, phoneNumber: '+15558888' } as (typeof world.callerIds)[number]);
+    await call('<Dial callerId="+1 555 8888">+15557001000</Dial>');
+    expect(callee().options.from).toBe('sip:+15558888@192.0.2.1');
+  });
+
+  it('a SIP phone may see any name', async () => {
+    await call('<Dial callerId="Front-Desk"><Sip>sip:bob@h.test</Sip></Dial>');
+    expect(callee().options.from).toBe('sip:Front-Desk@192.0.2.1');
+  });
+});
+
+describe('<Dial><Sip>', () => {
+  it('sends allowed headers and proves itself', async () => {
+    await call('<Dial action="/after"><Sip username="u" password="p">sip:bob@h.test:5080;transport=tcp?X-Team=a%20b&amp;Route=evil&amp;User-to-User=1</Sip></Dial>');
+    const { to, headers, credentials } = callee().options;
+    expect(to).toBe('sip:bob@h.test:5080;transport=tcp');
+    expect(credentials).toEqual({ username: 'u', password: 'p' });
+    expect(headers).toEqual(expect.arrayContaining([['X-Team', 'a b'], ['User-to-User', '1'], ['X-Twilio-CallSid', children()[0]?.sid]]));
+    expect(headers?.map(([name]) => name)).not.toContain('Route');
+    expect(codes()).toEqual([13252]);
+    callee().refuses(486);
+    await later(0);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'busy', DialSipCallId: 'call-2', DialSipResponseCode: '486' }]);
+  });
+
+  it('a header cannot smuggle another', async () => {
+    await call('<Dial><Sip>sip:bob@h.test?X-Team=a%0d%0aRoute:%20x</Sip></Dial>');
+    expect(callee().options.headers?.map(([name]) => name)).not.toContain('X-Team');
+    expect(codes()).toEqual([13252]);
+  });
+});
+
+describe('<Dial><Client>', () => {
+  it('rings every phone of that name', async () => {
+    world.registered.set('alice', [{ uri: 'sip:alice@192.0.2.7:1', outboundProxy: 'sip:192.0.2.7:1' }, { uri: 'sip:alice@192.0.2.8:1', outboundProxy: 'sip:192.0.2.8:1' }]);
+    await call('<Dial><Client>alice</Client></Dial>');
+    expect(world.sip.placed.map(({ options }) => [options.to, options.outboundProxy])).toEqual([['sip:alice@192.0.2.7:1', 'sip:192.0.2.7:1'], ['sip:alice@192.0.2.8:1', 'sip:192.0.2.8:1']]);
+    expect(children().map(({ to }) => to)).toEqual(['client:alice', 'client:alice']);
+  });
+
+  it('nobody there is no-answer', async () => {
+    await call('<Dial action="/after"><Client><Identity>alice</Identity></Client></Dial>');
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'no-answer' }]);
+    expect(codes()).toEqual([32009]);
+  });
+});
+
+describe('several phones', () => {
+  const TWO = '<Number>+15557001001</Number><Number>+15557001002</Number>';
+
+  it('ring at once, and the first answer wins', async () => {
+    await call(`<Dial action="/after">${TWO}</Dial>`);
+    expect(world.sip.placed).toHaveLength(2);
+    callee(1).answers();
+    await later(0);
+    expect(callee(0).said).toEqual(['INVITE', 'CANCEL']);
+    expect(children().map(({ status }) => status)).toEqual(['canceled', 'in-progress']);
+    callee(1).emit('ended', { cause: 'remote-bye' });
+    await later(0);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'completed', DialCallSid: children()[1]?.sid }]);
+  });
+
+  it('the last to end decides when nobody answers', async () => {
+    await call(`<Dial action="/after">${TWO}</Dial>`);
+    callee(1).refuses(486);
+    await later(0);
+    expect(asked('/after')).toEqual([]);
+    callee(0).refuses(480);
+    await later(0);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'no-answer', DialCallSid: children()[0]?.sid }]);
+  });
+
+  it('sequential calls the second when the first did not take it', async () => {
+    await call(`<Dial sequential="true" action="/after">${TWO}</Dial>`);
+    expect(world.sip.placed).toHaveLength(1);
+    callee(0).refuses(486);
+    await later(0);
+    expect(world.sip.placed).toHaveLength(2);
+    callee(1).answers();
+    await later(0);
+    expect(media(0).room).not.toBeNull();
+  });
+
+  it('more than ten are not called', async () => {
+    await call(`<Dial>${'<Number>+15557001001</Number>'.repeat(11)}</Dial>`);
+    expect(world.sip.placed).toHaveLength(10);
+    expect(codes()).toEqual([12200]);
+  });
+});
+
+describe('a whisper', () => {
+  const WHISPERED = '<Dial action="/after"><Number url="/whisper">+15557001000</Number></Dial>';
+
+  it('is heard by the called phone alone, before it is put through', async () => {
+    world.app.on('/whisper', '<Response><Say>Press any key</Say><Pause length="3"/></Response>');
+    await call(WHISPERED);
+    callee().answers();
+    await later(0);
+    expect(asked('/whisper')).toMatchObject([{ CallSid: children()[0]?.sid, ParentCallSid: parent().sid, CallStatus: 'in-progress', Direction: 'outbound-dial' }]);
+    expect(world.spoken).toEqual(['Press any key']);
+    expect(media(0).room).toBeNull();
+    await later(3000);
+    expect(media(0).room).not.toBeNull();
+  });
+
+  it('a key accepts', async () => {
+    world.app.on('/whisper', '<Response><Gather numDigits="1" action="/accept"/><Hangup/></Response>');
+    world.app.on('/accept', '<Response/>');
+    await call(WHISPERED);
+    callee().answers();
+    await later(0);
+    media(1).emit('digitReceived', '1');
+    await later(0);
+    expect(asked('/accept')).toMatchObject([{ Digits: '1' }]);
+    expect(media(1).room).not.toBeNull();
+  });
+
+  it('<Hangup> declines, and another phone may still answer', async () => {
+    world.app.on('/whisper', '<Response><Hangup/></Response>');
+    await call('<Dial action="/after"><Number url="/whisper">+15557001001</Number><Number>+15557001002</Number></Dial>');
+    callee(0).answers();
+    await later(0);
+    expect(callee(0).said.at(-1)).toBe('BYE');
+    expect(asked('/after')).toEqual([]);
+    callee(1).answers();
+    await later(0);
+    expect(media(0).room).not.toBeNull();
+  });
+
+  it('declined by all: answered, but never brought together', async () => {
+    world.app.on('/whisper', '<Response><Dial>+15557001003</Dial><Hangup/></Response>');
+    await call(WHISPERED);
+    callee().answers();
+    await later(0);
+    expect(codes()).toEqual([13201]);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'completed', DialBridged: 'false' }]);
+  });
+
+  it('that cannot be had does not put the call through', async () => {
+    await call(WHISPERED);
+    callee().answers();
+    await later(0);
+    expect(callee().said.at(-1)).toBe('BYE');
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'failed', DialBridged: 'false' }]);
+  });
+});
+
+describe('REST meets <Dial>', () => {
+  const talking = async (): Promise<void> => {
+    await call('<Dial action="/after">+15557001000</Dial>');
+    callee().answers();
+    await later(0);
+  };
+
+  it('ends the called phone: the caller goes on', async () => {
+    await talking();
+    await world.live.update(world.accountSid, children()[0]?.sid as CallRecord['sid'], { status: 'completed' });
+    await later(0);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'completed' }]);
+    expect(parent().status).toBe('in-progress');
+  });
+
+  it('redirects the called phone: it goes its own way, and the caller goes on', async () => {
+    await talking();
+    await world.live.update(world.accountSid, children()[0]?.sid as CallRecord['sid'], { twiml: '<Response><Say>Alone now</Say><Pause length="60"/></Response>' });
+    await later(0);
+    expect(world.spoken).toEqual(['Alone now']);
+    expect(phones().map(({ room }) => room)).toEqual([null, null]);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'completed', DialBridged: 'true' }]);
+    expect(children()[0]?.status).toBe('in-progress');
+  });
+
+  it('redirects the caller: the called phone is hung up, and the action is not asked', async () => {
+    await talking();
+    await world.live.update(world.accountSid, parent().sid, { twiml: '<Response><Pause length="60"/></Response>' });
+    await later(0);
+    expect(callee().said.at(-1)).toBe('BYE');
+    expect(asked('/after')).toEqual([]);
+    expect(parent().status).toBe('in-progress');
+  });
+});

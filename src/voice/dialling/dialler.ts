@@ -1,0 +1,52 @@
+import type { PhoneMedia } from '../../media/protocol.ts';
+import type { StatusCallback } from '../call-callbacks.ts';
+import type { CallRecord, DirectoryRepository } from '../model.ts';
+import type { Registrations } from '../registrations.ts';
+import type { Termination } from '../termination.ts';
+import type { DocumentSource } from '../twiml/document-loader.ts';
+import type { NestedOptions, RunEnd } from '../twiml/nesting.ts';
+import type { CallerId } from './caller-id.ts';
+import type { Target } from './target.ts';
+
+/** A call that a `<Dial>` placed, as far as the verb deals with it. */
+export interface ChildCall {
+  readonly record: Readonly<CallRecord>;
+  /** Why it ended; null while it lives. */
+  readonly termination: Termination | null;
+  /** Call-ID of its dialog; null before anything was sent. */
+  readonly sipCallId: string | null;
+  end(termination: Termination): void;
+}
+
+/** What a child may do from its answer on. */
+export interface ChildContext {
+  /** Aborts when its call ends or is redirected over REST. */
+  readonly signal: AbortSignal;
+  /** Its phone. */
+  answer(): Promise<PhoneMedia>;
+  nested(source: DocumentSource, options: NestedOptions): Promise<RunEnd>;
+}
+
+/** A call that a `<Dial>` places for its caller (contract §3.4). */
+export interface ChildOptions {
+  parent: Readonly<CallRecord>;
+  target: Target;
+  callerId: CallerId;
+  authToken: string;
+  ringTimeoutMs: number;
+  statusCallback: StatusCallback | null;
+  /** What it does from its answer on; the verb that placed it holds it there. */
+  attend: (context: ChildContext) => Promise<Termination | null>;
+  /** Once, after everything of it was closed and saved. */
+  ended: () => void;
+}
+
+/** Places calls for `<Dial>`: they are Calls like any other, seen and ended over REST. */
+export interface Dialler {
+  readonly directory: DirectoryRepository;
+  readonly registrations: Registrations;
+  /** `sip:host:port`, where numbers go; null: nowhere. */
+  readonly carrier: string | null;
+  /** Starts dialling; failures arrive as `ended`. */
+  place(options: ChildOptions): ChildCall;
+}

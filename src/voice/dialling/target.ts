@@ -1,0 +1,100 @@
+import type { AccountSid } from '../../base/sid.ts';
+import { e164Of } from '../dial-plan/number.ts';
+import type { Registrations } from '../registrations.ts';
+import { textOf, type TwimlElement } from '../twiml/document.ts';
+import { readSipAddress } from './sip-address.ts';
+
+/** One phone that a `<Dial>` calls. */
+export interface Target {
+  /** The noun it stands for. */
+  noun: TwimlElement;
+  /** As the Call resource has it. */
+  to: string;
+  /** Request-URI. */
+  toUri: string;
+  outboundProxy: string | null;
+  headers: [name: string, value: string][];
+  credentials: { username: string; password: string } | null;
+  sendDigits: string | null;
+}
+
+/** Why a noun cannot be called, for the debugger; `status` is what comes of it. */
+export interface Unreachable {
+  errorCode: number;
+  message: string;
+  status: 'failed' | 'no-answer';
+}
+
+export interface TargetContext {
+  accountSid: AccountSid;
+  dialler: { carrier: string | null; registrations: Registrations };
+  /** A piece that is left out. */
+  warn: (problem: { errorCode: number; message: string }) => void;
+}
+
+/** The phones a noun means: one, or all that are registered under a name. */
+export function targetsOf(noun: TwimlElement, context: TargetContext): Target[] | Unreachable {
+  if (noun.name === 'Sip') return ofSip(noun, context);
+  return noun.name === 'Client' ? ofClient(noun, context) : ofNumber(noun, context);
+}
+
+function ofNumber(noun: TwimlElement, { dialler: { carrier } }: TargetContext): Target[] | Unreachable {
+  const text = textOf(noun).trim();
+  const number = dialledNumber(text);
+  if (number === null) return failed(13223, `<Dial>: '${text.slice(0, 60)}' is no phone number in E.164 format`);
+  if (carrier === null) return failed(13224, `<Dial>: ${number} cannot be called: no carrier is configured (PARTYLINE_CARRIER)`);
+  const [, address = ''] = carrier.split(/^sip:/);
+  return [{ ...plain(noun), to: number, toUri: `sip:${number}@${address}`, sendDigits: noun.attributes['sendDigits'] ?? null }];
+}
+
+/** E.164; ten digits are a number of the North American plan, as Twilio takes them. */
+function dialledNumber(text: string): string | null {
+  if (!/^\+?[\d\s().-]{3,30}$/.test(text)) return null;
+  const digits = text.replace(/\D/g, '');
+  if (!text.startsWith('+') && digits.length === 10) return `+1${digits}`;
+  const number = e164Of(text.startsWith('+') ? text : `+${text}`);
+  return number === null || number.length < 4 ? null : number;
+}
+
+const MAX_IDENTITY_CHARS = 256;
+
+function ofClient(noun: TwimlElement, { accountSid, dialler: { registrations } }: TargetContext): Target[] | Unreachable {
+  const identity = textOf(noun).trim().replace(/^client:/i, '');
+  if (identity === '' || [...identity].length > MAX_IDENTITY_CHARS) return failed(13224, `<Client> names nobody, or with more than ${MAX_IDENTITY_CHARS} characters`);
+  const contacts = registrations.contactsOf(accountSid, identity);
+  if (contacts.length === 0) return nobody(`client:${identity}`);
+  return contacts.map((contact) => ({ ...plain(noun), to: `client:${identity}`, toUri: contact.uri, outboundProxy: contact.outboundProxy }));
+}
+
+function ofSip(noun: TwimlElement, { accountSid, dialler: { registrations }, warn }: TargetContext): Target[] | Unreachable {
+  const address = readSipAddress(textOf(noun).trim());
+  if ('problem' in address) return failed(13243, `<Sip>: ${address.problem}`);
+  for (const { errorCode, message } of address.warnings) warn({ errorCode, message: `<Sip>: ${message}` });
+  const credentials = credentialsOf(noun, warn);
+  const target = { ...plain(noun), to: address.uri, toUri: address.uri, headers: address.headers, credentials };
+  const contacts = registrations.contactsAt(accountSid, { user: address.user, domainName: address.host });
+  if (contacts === null) return [target];
+  if (contacts.length === 0) return nobody(address.uri);
+  return contacts.map((contact) => ({ ...target, toUri: contact.uri, outboundProxy: contact.outboundProxy }));
+}
+
+function credentialsOf(noun: TwimlElement, warn: TargetContext['warn']): Target['credentials'] {
+  const { username = '', password = '' } = noun.attributes;
+  if (username === '' && password === '') return null;
+  if (username !== '' && password !== '') return { username, password };
+  warn({ errorCode: 13249, message: "<Sip>: 'username' and 'password' go together: neither was used" });
+  return null;
+}
+
+function plain(noun: TwimlElement): Target {
+  return { noun, to: '', toUri: '', outboundProxy: null, headers: [], credentials: null, sendDigits: null };
+}
+
+function failed(errorCode: number, message: string): Unreachable {
+  return { errorCode, message, status: 'failed' };
+}
+
+/** Twilio's 32009: a SIP user without a phone. */
+function nobody(address: string): Unreachable {
+  return { errorCode: 32009, message: `<Dial>: no phone is registered as ${address}`, status: 'no-answer' };
+}
