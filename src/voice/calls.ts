@@ -10,6 +10,7 @@ import { checkCreate, checkUpdate, type CheckedCreate, type CheckedUpdate } from
 import { DialPace } from './dial-pace.ts';
 import { OutboundLeg } from './leg.ts';
 import type { AccountRecord, CallRecord } from './model.ts';
+import { routeToRegistered } from './registrations.ts';
 import { terminated } from './termination.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 
@@ -151,9 +152,12 @@ export class LiveCalls implements Calls {
   }
 
   async #dial(call: Call, checked: CheckedCreate): Promise<void> {
-    const { sid, accountSid } = call.record;
+    const { sid, accountSid, to } = call.record;
+    const phone = routeToRegistered(to, { accountSid, registrations: this.#deps.registrations });
+    if (phone === 'nobody') return this.#nobodyThere(call);
     await call.dial({
-      to: checked.toUri,
+      to: phone?.uri ?? checked.toUri,
+      ...(phone ? { outboundProxy: phone.outboundProxy } : {}),
       from: `sip:${checked.fromUser}@${hostText(this.#deps.config.publicAddress)}`,
       ringTimeoutMs: checked.ringTimeoutMs,
       ...(checked.credentials ? { credentials: checked.credentials } : {}),
@@ -165,6 +169,15 @@ export class LiveCalls implements Calls {
         ...(checked.reason === null ? [] : [['Subject', checked.reason] as [string, string]]),
       ],
     });
+  }
+
+  /** A client, or a user of a SIP domain, whose phone is not registered. */
+  #nobodyThere(call: Call): void {
+    const message = `No phone is registered as ${call.record.to}`;
+    if (!call.live) return;
+    call.record.startedAtMs = this.#deps.clock.wallMs();
+    call.journal.problem({ errorCode: 32009, message, log: 0 });
+    call.end(terminated('no-answer', { detail: message, sipStatusCode: 480 }));
   }
 
   #ended(call: Call): void {

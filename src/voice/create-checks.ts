@@ -194,10 +194,19 @@ function detectionOf(options: CreateCallOptions): MachineDetection | null {
   return blank(options.sendDigits) ? detection : null;
 }
 
-/** Who is called, and the Request-URI for it. */
+const MAX_IDENTITY_CHARS = 256;
+
+/** `client:name`: a phone registered under that name, looked up when it is called. */
+function clientAddress(to: string): string {
+  const identity = to.slice('client:'.length);
+  if (identity === '' || [...identity].length > MAX_IDENTITY_CHARS || !/^[A-Za-z0-9\-_.!~*'()&=+$]+$/.test(identity)) throw new TwilioError(21211, `'To' ${to} is not a client: letters, digits and -_.!~*'()&=+$.`);
+  return `client:${identity}`;
+}
+
+/** Who is called, and the Request-URI for it; empty for a client. */
 function calledOf(to: string, carrier: string | null): { to: string; uri: string; isNumber: boolean } {
   if (/^sips?:/i.test(to)) return { to, uri: sipUri(to), isNumber: false };
-  if (/^client:/i.test(to)) throw new TwilioError(21211, `'To' ${to}: clients cannot be called by this server yet.`);
+  if (/^client:/i.test(to)) return { to: clientAddress(to), uri: '', isNumber: false };
   const number = /^\+?[\d\s().-]{1,30}$/.test(to) ? e164Of(to.startsWith('+') ? to : `+${to}`) : null;
   if (number === null || number.length < 4) throw new TwilioError(21211, `'To' ${to} is neither a phone number nor a SIP address.`);
   if (carrier === null) throw new TwilioError(21214, `'To' ${to} cannot be reached: no carrier is configured (PARTYLINE_CARRIER), only SIP addresses can be called.`);

@@ -20,6 +20,20 @@ export interface Registrations {
   contactsAt(accountSid: AccountSid, address: { user: string; domainName: string }): RegisteredContact[] | null;
 }
 
+/**
+ * How a called address is reached when it means a registered phone: `client:name`, or a user of a SIP domain with
+ * registration. `nobody`: it does, and none is there. Null: the address stands for itself. Of several phones the most wanted.
+ */
+export function routeToRegistered(to: string, { accountSid, registrations }: { accountSid: AccountSid; registrations: Registrations }): RegisteredContact | 'nobody' | null {
+  const client = /^client:(.+)$/i.exec(to)?.[1];
+  if (client !== undefined) return registrations.contactsOf(accountSid, client)[0] ?? 'nobody';
+  const [, user, domainName, headers = ''] = /^sips?:([^@?;]+)@([^:;?]+)[^?]*(\?.*)?$/i.exec(to) ?? [];
+  const contacts = user === undefined || domainName === undefined ? null : registrations.contactsAt(accountSid, { user, domainName });
+  if (!contacts) return null;
+  const [first] = contacts;
+  return first ? { ...first, uri: first.uri + headers } : 'nobody';
+}
+
 interface Deps {
   log: Log;
   sip: SipUserAgent;

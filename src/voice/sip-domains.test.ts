@@ -4,7 +4,7 @@ import type { IncomingSipRegister, SipSecretLookup } from '../sip/contract.ts';
 import { addressBits, inRange } from './dial-plan/ip-range.ts';
 import { registrationAddress, sipSecret } from './dial-plan/sip-domain.ts';
 import type { SipDomainRecord } from './model.ts';
-import { createRegistrations } from './registrations.ts';
+import { createRegistrations, routeToRegistered } from './registrations.ts';
 import { FakeIncomingCall } from './testing/fake-sip.ts';
 import { fakeWorld, settle } from './testing/fake-world.ts';
 import { silentLog } from '../base/log.ts';
@@ -160,4 +160,36 @@ describe('an address range', () => {
     ['192.0.2.300', '192.0.2.0', 24, false],
   ])('%s in %s/%i: %s', (address, network, prefixLength, expected) => expect(inRange(address, { network, prefixLength })).toBe(expected));
   it.each(['', '1.2.3', '1.2.3.4.5', '1::2::3', ':::', 'g::1', '1:2:3:4:5:6:7:8:9', '2001:db8::/32'])('%j is no address', (text) => expect(addressBits(text)).toBeNull());
+});
+
+describe('a call by REST to a registered phone', () => {
+  const CONTACT = { uri: 'sip:alice@10.0.0.5', outboundProxy: 'sip:198.51.100.7:5060' };
+
+  it('goes to its contact by the way it registered', async () => {
+    const { live, accountSid, registered, sip, clock } = fakeWorld();
+    registered.set('alice', [CONTACT, { uri: 'sip:alice@10.0.0.6', outboundProxy: 'sip:198.51.100.8:5060' }]);
+    expect(await live.create(accountSid, { to: 'client:alice', from: 'desk', url: 'http://app.test/voice', other: {} })).toMatchObject({ to: 'client:alice', status: 'queued' });
+    clock.advance(1);
+    await settle();
+    expect(sip.placed.map(({ options }) => [options.to, options.outboundProxy])).toEqual([[CONTACT.uri, CONTACT.outboundProxy]]);
+  });
+
+  it('that is not there is not answered, and the application is told', async () => {
+    const { live, accountSid, sip, clock, record, told, calls } = fakeWorld();
+    await live.create(accountSid, { to: 'client:alice', from: 'desk', url: 'http://app.test/voice', statusCallback: 'http://app.test/status', other: {} });
+    clock.advance(1);
+    await settle();
+    expect(sip.placed).toEqual([]);
+    expect(record()).toMatchObject({ status: 'no-answer' });
+    expect(told).toMatchObject([{ params: { CallStatus: 'no-answer', SipResponseCode: '480' } }]);
+    expect(calls.notifications).toMatchObject([{ errorCode: 32009 }]);
+  });
+
+  it('as a user of a SIP domain keeps the headers of its address', () => {
+    const registrations = { contactsOf: () => [], contactsAt: (_account: unknown, { domainName }: { domainName: string }) => (domainName === HOST ? [CONTACT] : null) };
+    const accountSid = newSid('AC');
+    expect(routeToRegistered(`sip:alice@${HOST}:5060;transport=udp?X-A=1`, { accountSid, registrations })).toEqual({ ...CONTACT, uri: 'sip:alice@10.0.0.5?X-A=1' });
+    expect(routeToRegistered('sip:alice@else.example', { accountSid, registrations })).toBeNull();
+    expect(routeToRegistered('+15550100', { accountSid, registrations })).toBeNull();
+  });
 });

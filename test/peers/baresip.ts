@@ -17,6 +17,8 @@ export interface PhoneOptions {
   codecs?: string;
   /** `auto` answers at once (default), `manual` rings. */
   answerMode?: 'auto' | 'manual' | 'early';
+  /** Registers `user` at a SIP domain of the server at `server` (`host:port`). */
+  registration?: { domain: string; password: string; server: string };
 }
 
 export interface PhoneEvent {
@@ -97,7 +99,10 @@ export async function startPhone(options: PhoneOptions): Promise<Phone> {
   const rtpFirst = await freePorts(20);
   const { transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto' } = options;
   writeFileSync(`${folder}/config`, configText({ sipPort, controlPort, rtpFirst, wav: writeToneWav(folder, options.toneHz), recordings }));
-  writeFileSync(`${folder}/accounts`, `<sip:${options.user}@127.0.0.1:${sipPort};transport=${transport}>;audio_codecs=${codecs};answermode=${answerMode};ptime=20;regint=0\n`);
+  const { registration } = options;
+  const address = registration === undefined ? `${options.user}@127.0.0.1:${sipPort}` : `${options.user}@${registration.domain}`;
+  const registering = registration === undefined ? 'regint=0' : `auth_pass=${registration.password};outbound="sip:${registration.server};transport=${transport}";regint=60`;
+  writeFileSync(`${folder}/accounts`, `<sip:${address};transport=${transport}>;audio_codecs=${codecs};answermode=${answerMode};ptime=20;${registering}\n`);
   writeFileSync(`${folder}/contacts`, '\n');
   const name = `baresip ${options.user}`;
   const child = startChild({ name, command: 'baresip', args: ['-f', folder, '-v', '-s'] });

@@ -24,6 +24,8 @@ export interface SippOptions {
   timeoutMs?: number;
   localPort?: number;
   toneHz?: number;
+  /** For `[authentication]`; `uri` without its scheme. */
+  authentication?: { username: string; password: string; uri: string };
 }
 
 export interface SippRun {
@@ -51,6 +53,7 @@ export async function startSipp(options: SippOptions): Promise<SippRun> {
     ...['-timeout', `${Math.ceil(timeoutMs / 1000)}s`, '-timeout_error', '-nostdin', '-trace_err', '-error_file', `${folder}/errors.log`, '-trace_msg', '-message_file', `${folder}/messages.log`],
     ...(transport === 'tcp' ? ['-t', 't1'] : []),
     ...(options.lostPercent === undefined ? [] : ['-lost', String(options.lostPercent)]),
+    ...(options.authentication === undefined ? [] : ['-au', options.authentication.username, '-ap', options.authentication.password, '-auth_uri', options.authentication.uri]),
     ...Object.entries(options.keys ?? {}).flatMap(([name, value]) => ['-key', name, value]),
   ];
   const name = `sipp ${options.scenario} ${transport}`;

@@ -76,5 +76,5 @@ function answerOf(outcome: RegisterOutcome, nowMs: number): Refusal {
 }
 
 function contactOf({ uri, expiresAtMs, q }: Binding, nowMs: number): string {
-  return `<${uri}>;expires=${Math.max(0, Math.ceil((expiresAtMs - nowMs) / 1000))}${q === 1 ? '' : `;q=${q}`}`;
+  return `<${uri}>;expires=${Math.max(0, Math.round((expiresAtMs - nowMs) / 1000))}${q === 1 ? '' : `;q=${q}`}`;
 }
