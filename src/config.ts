@@ -194,6 +194,7 @@ export const settings = {
     schema: text((value) => /^[^\0\r\n]+$/.test(value), 'must be a program and its arguments, separated by blanks'),
   }),
   clientRoomCreation: setting({ env: 'PARTYLINE_CLIENT_ROOM_CREATION', about: 'Whether a browser that connects to a room that is not there creates it', defaultText: 'on', schema: onOff(true) }),
+  publicRecordings: setting({ env: 'PARTYLINE_PUBLIC_RECORDINGS', about: 'Whether whoever knows the address of a recording may download it, as from Twilio; off: with credentials of the account only', defaultText: 'off', schema: onOff(false) }),
   logLevel: setting({
     env: 'PARTYLINE_LOG_LEVEL',
     about: 'error, warn, info or debug',

@@ -121,6 +121,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     calls: voice.calls,
     callerIds: voice.callerIds,
     callRepository: store.calls,
+    voiceRecordings: { recordings: voice.recordings, recordingMedia: voice.recordingMedia, callRecordings: voice.callRecordings, recordingRepository: store.recordings, publicRecordings: config.publicRecordings },
     directory: store.directory,
     sip: store.sip,
     sipDomainSuffix: config.sipDomainSuffix,
@@ -150,6 +151,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   const httpUrl = await listen(app, config);
   listening.url = httpUrl;
   await voice.recordings.closeLeftovers();
+  void voice.recordingMedia.selfCheck();
   if (config.demo) {
     demoUrls.push(`${httpUrl}/demo/voice`);
     await seedDemoNumber(store, config, { accountSid: credentials.accountSid, httpUrl });

@@ -8,6 +8,7 @@ import { systemClock } from '../src/base/clock.ts';
 import { TwilioError } from '../src/base/errors.ts';
 import { silentLog } from '../src/base/log.ts';
 import { newSid, type AccountSid } from '../src/base/sid.ts';
+import type { VoiceRecordings } from '../src/api/deps.ts';
 import type { Rooms } from '../src/rooms/contract.ts';
 import { createRooms } from '../src/rooms/rooms.ts';
 import { openStore, type Store } from '../src/store/store.ts';
@@ -16,6 +17,9 @@ import { createRecordings } from '../src/voice/recording/recording-service.ts';
 import { createGatherings, type Gatherings } from '../src/voice/gatherings.ts';
 import type { Calls, CreateCallOptions, UpdateCallOptions } from '../src/voice/contract.ts';
 import type { AccountRecord, CallRecord, CallRepository, KeyRecord } from '../src/voice/model.ts';
+import { createCallRecordings, type AnsweredCall } from '../src/voice/recording/call-recordings.ts';
+import { createRecordingMedia } from '../src/voice/recording/recording-media.ts';
+import type { FakePhone } from '../src/testing/fake-media.ts';
 import { prepareDatabase } from './prepared-database.ts';
 
 /** The REST API over a real store and real rooms, with calls that nobody dials. Listens on loopback. */
@@ -24,6 +28,7 @@ export interface RestWorld {
   rooms: Rooms;
   gatherings: Gatherings;
   calls: FakeCalls;
+  voiceRecordings: VoiceRecordings;
   account: AccountRecord;
   key: KeyRecord;
   app: FastifyInstance;
@@ -81,6 +86,14 @@ export async function openRestWorld(): Promise<RestWorld> {
     calls.validated.push(options);
     return Promise.resolve({ accountSid, callSid: newSid('CA'), friendlyName: options.friendlyName, phoneNumber: options.phoneNumber, validationCode: '012345' });
   };
+  const recordings = createRecordings({ folder: join(folder, 'recordings'), origin: () => 'http://server.test' }, { clock: systemClock, log: silentLog, repository: store.recordings, calls: store.calls, callbacks: { send: () => {} } });
+  const voiceRecordings: VoiceRecordings = {
+    recordings,
+    recordingRepository: store.recordings,
+    recordingMedia: createRecordingMedia({ command: 'ffmpeg' }, { recordings, log: silentLog }),
+    callRecordings: createCallRecordings(recordings, (sid) => calls.answeredCall(sid)),
+    publicRecordings: false,
+  };
   let ready = true;
   let publicUrl: string | null = null;
   const gatherings = createGatherings({
@@ -88,7 +101,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     log: silentLog,
     media: { createPhone: () => Promise.reject(new TwilioError(53500, 'no media here')), createRoom: () => Promise.reject(new TwilioError(53500, 'no media here')) },
     callbacks: { send: () => {} },
-    recordings: createRecordings({ folder, origin: () => 'http://localhost' }, { clock: systemClock, log: silentLog, repository: store.recordings, calls: store.calls, callbacks: { send: () => {} } }),
+    recordings,
     conferenceRepository: store.conferences,
     queueRepository: store.queues,
     liveCall: (sid) => calls.live(sid),
@@ -102,6 +115,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     calls,
     callerIds: { validate: (sid, options) => validate(sid, options) },
     callRepository: store.calls,
+    voiceRecordings,
     directory: store.directory,
     sip: store.sip,
     sipDomainSuffix: 'sip.example.com',
@@ -122,6 +136,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     rooms,
     gatherings,
     calls,
+    voiceRecordings,
     account,
     key,
     app,
@@ -199,6 +214,14 @@ export class FakeCalls implements Calls {
 
   live(sid: CallRecord['sid']): CallRecord | null {
     return this.#live.get(sid) ?? null;
+  }
+
+  readonly phones = new Map<string, FakePhone>();
+
+  /** Calls have phones where a test gave them some. */
+  answeredCall(sid: CallRecord['sid']): AnsweredCall | null {
+    const [record, phone] = [this.live(sid), this.phones.get(sid)];
+    return record?.status === 'in-progress' && phone ? { record, phone } : null;
   }
 
   /** Puts a call there, live until it has an end. */

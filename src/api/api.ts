@@ -17,6 +17,7 @@ import { addConferenceParticipants } from './voice-2010/conference-participants.
 import { addConferences } from './voice-2010/conferences.ts';
 import { addKeys } from './voice-2010/keys.ts';
 import { addNotifications } from './voice-2010/notifications.ts';
+import { addVoiceRecordings } from './voice-2010/recordings.ts';
 import { addNumbers } from './voice-2010/numbers.ts';
 import { addSipCredentialLists } from './voice-2010/sip-credential-lists.ts';
 import { addSipDomains } from './voice-2010/sip-domains.ts';
@@ -56,6 +57,7 @@ export function addResources(endpoints: Endpoints, deps: ApiDeps): void {
   addCalls(endpoints, deps);
   addConferenceParticipants(endpoints, deps);
   addConferences(endpoints, deps);
+  addVoiceRecordings(endpoints, deps);
   addNotifications(endpoints, deps);
   addNumbers(endpoints, deps);
   addQueues(endpoints, deps);

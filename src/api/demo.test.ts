@@ -20,7 +20,7 @@ let demo: FastifyInstance;
 
 /** The API as it is served, with the demo and a page that was built into `consoleDir`. */
 function withDemo(consoleDir: string): FastifyInstance {
-  const { store, rooms, calls, account, gatherings } = world;
+  const { store, rooms, calls, account, gatherings, voiceRecordings } = world;
   const app = createApi({
     gatherings,
     conferenceRepository: store.conferences,
@@ -29,6 +29,7 @@ function withDemo(consoleDir: string): FastifyInstance {
     calls,
     callerIds: { validate: () => Promise.reject(new TwilioError(20001, 'not here')) },
     callRepository: store.calls,
+    voiceRecordings,
     directory: store.directory,
     sip: store.sip,
     sipDomainSuffix: 'sip.localhost',

@@ -6,6 +6,10 @@ import type { CallerIdValidator } from '../voice/caller-id-validation.ts';
 import type { Calls } from '../voice/contract.ts';
 import type { ConferenceRepository } from '../voice/conference/model.ts';
 import type { Gatherings } from '../voice/gatherings.ts';
+import type { CallRecordings } from '../voice/recording/call-recordings.ts';
+import type { RecordingRepository } from '../voice/recording/model.ts';
+import type { RecordingMedia } from '../voice/recording/recording-media.ts';
+import type { Recordings } from '../voice/recording/recordings.ts';
 import type { CallRepository, KeyDirectory, SipDirectory } from '../voice/model.ts';
 
 /** What the REST API stands on. */
@@ -16,6 +20,7 @@ export interface ApiDeps {
   callerIds: CallerIdValidator;
   callRepository: CallRepository;
   directory: KeyDirectory;
+  voiceRecordings: VoiceRecordings;
   sip: SipDirectory;
   /** What every SIP domain name ends with, without the dot before it. */
   sipDomainSuffix: string;
@@ -27,4 +32,14 @@ export interface ApiDeps {
   publicUrl: () => string | null;
   /** False while starting and stopping: `/healthz` says so. */
   ready: () => boolean;
+}
+
+/** Recordings of calls and conferences. */
+export interface VoiceRecordings {
+  recordings: Recordings;
+  recordingRepository: RecordingRepository;
+  recordingMedia: RecordingMedia;
+  callRecordings: CallRecordings;
+  /** Whether sound is downloaded without credentials, as from Twilio. */
+  publicRecordings: boolean;
 }

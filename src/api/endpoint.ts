@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AccountRecord, DirectoryRepository } from '../voice/model.ts';
+import { parseSid } from '../base/sid.ts';
 import { accountOfPath, inactive, signIn, unauthorized, type SignIn } from './auth.ts';
+import { sendFile, type FileAnswer } from './file-answer.ts';
 import { methodNotAllowed, unreadable } from './errors.ts';
 import { Form } from './form.ts';
 
@@ -25,6 +27,8 @@ export interface Answer {
   status: number;
   /** Absent with 204. */
   body?: object;
+  /** Instead of a body: a file, whose status a range may change. */
+  file?: FileAnswer;
 }
 
 export type Handler = (request: ApiRequest) => Promise<Answer> | Answer;
@@ -35,6 +39,8 @@ interface Access {
   /** API keys may not come here. */
   tokenOnly?: boolean;
   closedToo?: boolean;
+  /** Requests that need no credentials: they act for the account that their path names. */
+  open?: (request: { path: string; method: string }) => boolean;
 }
 
 const READING: readonly string[] = ['GET', 'HEAD'];
@@ -62,8 +68,10 @@ export class Endpoints {
     for (const url of endsInVariable ? [path] : [path, `${path}.json`]) this.#addPath(url, handlers, access);
   }
 
-  #addPath(url: string, handlers: Handlers, { tokenOnly = false, closedToo = false }: Access): void {
-    const onRequest = async (request: FastifyRequest): Promise<void> => this.#signIn(request, tokenOnly);
+  #addPath(url: string, handlers: Handlers, { tokenOnly = false, closedToo = false, open }: Access): void {
+    const onRequest = async (request: FastifyRequest): Promise<void> => {
+      if (!open?.({ path: pathOf(request), method: request.method }) || !this.#letIn(request)) this.#signIn(request, tokenOnly);
+    };
     const allowed = METHODS.filter((method) => method in handlers);
     for (const method of METHODS) {
       const handler = handlers[method as Method];
@@ -78,10 +86,20 @@ export class Endpoints {
     this.#signedIn.set(request, who);
   }
 
+  /** A request without credentials, as its path's account; false when it has some, or names no account that is active. */
+  #letIn(request: FastifyRequest): boolean {
+    const sid = parseSid('AC', (request.params as Record<string, string | undefined>)['accountSid'] ?? '');
+    const account = sid && this.#directory.account(sid);
+    if (request.headers.authorization !== undefined || account?.status !== 'active') return false;
+    this.#signedIn.set(request, { account, by: 'key' });
+    return true;
+  }
+
   async #run(handler: Handler, { request, reply, closedToo }: { request: FastifyRequest; reply: FastifyReply; closedToo: boolean }): Promise<FastifyReply> {
     const read = this.#read(request);
     if (read.account.status === 'closed' && !closedToo && !READING.includes(request.method)) throw inactive();
-    const { status, body } = await handler(read);
+    const { status, body, file } = await handler(read);
+    if (file) return sendFile(file, { request, reply });
     return body === undefined ? reply.code(status).send() : reply.code(status).type('application/json; charset=utf-8').send(body);
   }
 
@@ -101,6 +119,10 @@ export class Endpoints {
       part,
     };
   }
+}
+
+function pathOf(request: FastifyRequest): string {
+  return splitOnce(request.raw.url ?? '', '?')[0] ?? '';
 }
 
 /** A body of another kind is refused, not taken for an empty one. */

@@ -138,6 +138,11 @@ export class Call {
     return !isFinal(this.record.status);
   }
 
+  /** The media of its phone, once opened. */
+  get phone(): PhoneMedia | null {
+    return this.#leg.phone;
+  }
+
   get journal(): CallJournal {
     return this.#journal;
   }

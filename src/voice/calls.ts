@@ -11,6 +11,7 @@ import { DialPace } from './dial-pace.ts';
 import { OutboundLeg } from './leg.ts';
 import type { AccountRecord, CallRecord } from './model.ts';
 import { routeToRegistered } from './registrations.ts';
+import type { AnsweredCall } from './recording/call-recordings.ts';
 import { terminated } from './termination.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 
@@ -49,6 +50,12 @@ export class LiveCalls implements Calls {
   live(sid: CallSid): CallRecord | null {
     const call = this.#live.get(sid);
     return call ? { ...call.record } : null;
+  }
+
+  /** A call that is being talked in, for recordings. */
+  answeredCall(sid: CallSid): AnsweredCall | null {
+    const call = this.#live.get(sid);
+    return call?.phone && call.record.status === 'in-progress' ? { record: call.record, phone: call.phone } : null;
   }
 
   /** Keeps a new call until it ends. */

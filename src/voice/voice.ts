@@ -7,6 +7,8 @@ import { IncomingCalls } from './incoming-calls.ts';
 import type { CallRecord } from './model.ts';
 import { createGatherings, type Gatherings } from './gatherings.ts';
 import { createPrompts } from './prompts.ts';
+import { createCallRecordings, type CallRecordings } from './recording/call-recordings.ts';
+import { createRecordingMedia, type RecordingMedia } from './recording/recording-media.ts';
 import { createRecordings } from './recording/recording-service.ts';
 import type { Recordings } from './recording/recordings.ts';
 import { createRegistrations } from './registrations.ts';
@@ -25,6 +27,8 @@ export interface Voice {
   /** Signed requests to customers in the background; for rooms too. */
   callbacks: CallbackSender;
   recordings: Recordings;
+  recordingMedia: RecordingMedia;
+  callRecordings: CallRecordings;
   /** Conferences and queues, for REST. */
   gatherings: Gatherings;
   /** Sends the last callback of calls that a crash cut off. */
@@ -54,6 +58,8 @@ export function createVoice(deps: VoiceDeps): Voice {
     callerIds: new CallerIdValidations({ clock, directory, callbacks, live: calls }),
     callbacks,
     recordings,
+    recordingMedia: createRecordingMedia({ command: 'ffmpeg' }, { recordings, log }),
+    callRecordings: createCallRecordings(recordings, (sid) => calls.answeredCall(sid)),
     gatherings,
     leftoversEnded: (records) => records.forEach((record) => leftoverEnded(record, { ...deps, callbacks })),
     stop: async (graceMs) => {

@@ -101,7 +101,7 @@ class RecordingService implements Recordings {
 
   /** Settles what the file holds, keeps and tells it. Never rejects. */
   async #over(record: RecordingRecord, result: RecordingResult): Promise<void> {
-    const sound = result.reason === 'lost' ? await soundOfFile(this.pathOf(record)) : result;
+    const sound = await this.#soundOf(record, result);
     record.durationMs = Math.round(sound.durationMs);
     record.bytes = sound.bytes;
     record.status = record.durationMs > 0 ? 'completed' : 'absent';
@@ -110,6 +110,11 @@ class RecordingService implements Recordings {
     this.#live.delete(record.sid);
     this.#deps.log.info({ recordingSid: record.sid, callSid: record.callSid, conferenceSid: record.conferenceSid, durationMs: record.durationMs, reason: result.reason }, 'a recording ended');
     this.#tell(record.status, record);
+  }
+
+  /** What a media worker has written that can no longer tell is on the disk. */
+  async #soundOf(record: Readonly<RecordingRecord>, result: RecordingResult): Promise<{ durationMs: number; bytes: number }> {
+    return result.reason === 'lost' ? await soundOfFile(this.pathOf(record)) : result;
   }
 
   async #removeFiles(record: Readonly<RecordingRecord>): Promise<void> {
