@@ -193,6 +193,16 @@ export const settings = {
     defaultText: 'none: Gather takes keys only',
     schema: text((value) => /^[^\0\r\n]+$/.test(value), 'must be a program and its arguments, separated by blanks'),
   }),
+  sipDigest: setting({
+    env: 'PARTYLINE_SIP_DIGEST',
+    about: 'Digest algorithms that phones are asked by, most wanted first: MD5, SHA-256 or both with a comma',
+    defaultText: 'MD5',
+    schema: z
+      .string()
+      .regex(/^(MD5|SHA-256|MD5,SHA-256|SHA-256,MD5)$/i, 'must be MD5, SHA-256, or both separated by a comma')
+      .optional()
+      .transform((value) => (value ?? 'MD5').toUpperCase().split(',').map((name) => (name === 'SHA-256' ? name : 'MD5'))),
+  }),
   clientRoomCreation: setting({ env: 'PARTYLINE_CLIENT_ROOM_CREATION', about: 'Whether a browser that connects to a room that is not there creates it', defaultText: 'on', schema: onOff(true) }),
   publicRecordings: setting({ env: 'PARTYLINE_PUBLIC_RECORDINGS', about: 'Whether whoever knows the address of a recording may download it, as from Twilio; off: with credentials of the account only', defaultText: 'off', schema: onOff(false) }),
   logLevel: setting({

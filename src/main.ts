@@ -92,7 +92,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   const publicAddress = config.publicAddress ?? config.bindAddress;
   const demoUrls: string[] = [];
   const listening = { url: 'http://localhost' };
-  const sip = createSipUserAgent({ bindAddress: config.bindAddress, port: config.sipPort, publicAddress, product: `Partyline/${version()}` }, { clock, log: log.child({ part: 'sip' }) });
+  const sip = createSipUserAgent({ bindAddress: config.bindAddress, port: config.sipPort, publicAddress, product: `Partyline/${version()}`, digestAlgorithms: config.sipDigest }, { clock, log: log.child({ part: 'sip' }) });
   closers.set('sip', () => sip.stop());
 
   const voice = createVoice({

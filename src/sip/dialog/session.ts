@@ -9,7 +9,7 @@ import type { SipRequest, SipResponse } from '../message/message.ts';
 import type { MessageCore } from '../message/request-core.ts';
 import { unsupportedOf } from '../message/request-core.ts';
 import type { ServerTransaction } from '../transaction/layer.ts';
-import { destinationOf, type Destination } from '../transport/destination.ts';
+import { behindNat, destinationOf, type Destination } from '../transport/destination.ts';
 import { AnswerRepeat } from './answer-repeat.ts';
 import { dialogKey, type DialogUser } from './dialog-table.ts';
 import { readReferNotice, referHeaders, Referral } from './referral.ts';
@@ -292,12 +292,13 @@ export class DialogSession implements DialogUser {
     return [['Contact', this.#core.identity.contact({ transport, peer: address })]];
   }
 
-  /** The next hop's own words, but a TCP connection the other side opened is used while it lasts: a phone behind NAT has no other. */
+  /** The next hop's own words. But a phone behind NAT is reached on the TCP connection it opened, or where its datagrams come from. */
   #destinationOf(request: DialogRequest): Destination | null {
     if (!request.nextHop) return null;
     const destination = destinationOf(request.nextHop);
     const source = this.#source;
-    const direct = destination.transport === 'tcp' && this.dialog.routeSet.length === 0 && this.#core.layer.hasConnection(source);
-    return direct ? { transport: 'tcp', host: source.address, port: source.port, address: source.address } : destination;
+    if (this.dialog.routeSet.length > 0 || destination.transport !== source.transport) return destination;
+    const direct = source.transport === 'tcp' ? this.#core.layer.hasConnection(source) : behindNat(destination.host, source.address);
+    return direct ? { transport: source.transport, host: source.address, port: source.port, address: source.address } : destination;
   }
 }

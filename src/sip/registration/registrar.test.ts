@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { behindNat } from '../transport/destination.ts';
 import { routeTo } from './contact-route.ts';
 import { Registrar, type RegisterRequest } from './registrar.ts';
 
@@ -68,6 +69,20 @@ describe('a registrar', () => {
   it.each(['<tel:+1555>', '<sips:alice@10.0.0.5>', '<sip:alice@10.0.0.5?X=y>', 'nonsense'])('%s is no contact of ours', (contact) => {
     expect(new Registrar().register('alice', register({ contacts: [contact] }), 0).statusCode).toBe(400);
   });
+});
+
+describe('a phone behind NAT', () => {
+  it.each([
+    ['10.0.0.5', '203.0.113.9', true],
+    ['172.31.0.5', '203.0.113.9', true],
+    ['fd00::5', '2001:db8::9', true],
+    ['172.32.0.5', '203.0.113.9', false],
+    ['203.0.113.10', '203.0.113.9', false],
+    ['10.0.0.5', '10.0.0.1', false],
+    ['10.0.0.5', '127.0.0.1', false],
+    ['phone.example', '203.0.113.9', false],
+    ['10.0.0.5', 'carrier.example', false],
+  ])('names %s, comes from %s: %s', (target, source, expected) => expect(behindNat(target, source)).toBe(expected));
 });
 
 describe('the way to a registered phone', () => {
