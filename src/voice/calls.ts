@@ -189,7 +189,7 @@ export class LiveCalls implements Calls {
 
   #ended(call: Call): void {
     this.#live.delete(call.record.sid);
-    this.#deps.gatherings.conferences.callEnded(call.record.sid);
+    this.#deps.gatherings.conferences.callEnded(call.record);
     if (this.#live.size === 0) this.#emptied?.();
   }
 }

@@ -83,7 +83,7 @@ describe('conferences', () => {
 
   it('end when nobody came', async () => {
     const { body } = await post('/Conferences/Lonely/Participants.json', { From: '+15550100', To: '+15550111' });
-    world.gatherings.conferences.callEnded(body.call_sid);
+    world.gatherings.conferences.callEnded({ sid: body.call_sid, status: 'busy' });
     expect((await world.raw(`${account()}/Conferences/${body.conference_sid}.json`)).body).toMatchObject({ status: 'completed', reason_conference_ended: null });
   });
 

@@ -19,6 +19,8 @@ export interface ConferenceCallback {
 /** More that is told, beside the steps of the machine. */
 export type ConferenceNews =
   | ConferenceStep
+  /** Somebody whom REST called never came. */
+  | { step: 'add-failed'; member: Member; callStatus: string }
   | { step: 'speech-start' | 'speech-stop'; member: Member }
   | { step: 'announced' | 'announcement-failed'; member: Member | null; url: string; problem?: string };
 
@@ -30,6 +32,7 @@ const NAMES: Record<ConferenceNews['step'], readonly [ConferenceEvent, string]> 
   ended: ['end', 'conference-end'],
   joined: ['join', 'participant-join'],
   left: ['leave', 'participant-leave'],
+  'add-failed': ['leave', 'participant-leave'],
   muted: ['mute', 'participant-mute'],
   unmuted: ['mute', 'participant-unmute'],
   held: ['hold', 'participant-hold'],
@@ -92,6 +95,7 @@ export class ConferenceCallbacks {
     if (news.step === 'ended') return ending(news);
     const about = news.member ? memberParameters(news.member) : [];
     if (news.step === 'left') return [...about, ['ReasonParticipantLeft', news.reason], ['ParticipantCallStatus', this.#deps.callStatusOf(news.member)]];
+    if (news.step === 'add-failed') return [...about, ['ReasonParticipantLeft', 'participant_add_failed'], ['ParticipantCallStatus', news.callStatus]];
     if ('url' in news) return [...about, ['AnnounceUrl', news.url], ...(news.problem === undefined ? [] : ([['ReasonAnnouncementFailed', news.problem]] satisfies Pairs))];
     return about;
   }

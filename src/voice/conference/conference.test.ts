@@ -215,4 +215,36 @@ describe('<Dial><Conference>', () => {
     expect(recorded).toMatchObject([{ params: { ConferenceSid: record().sid, RecordingSource: 'Conference', RecordingStatus: 'completed', RecordingDuration: '2', RecordingChannels: '1' } }]);
     expect(world.media.rooms[0]?.closed).toBe(1);
   });
+
+  it('a call that REST sends elsewhere has left', async () => {
+    const first = await call(EVENTS);
+    const second = await call();
+    await world.live.update(world.accountSid, second.sid, { url: 'http://app.test/next' });
+    await settle();
+    expect(told().slice(3)).toEqual(['4 participant-leave participant_updated_via_api']);
+    expect(second.media.room).toBeNull();
+    expect(first.media.room).not.toBeNull();
+  });
+
+  it('somebody who was called in vain is told of', async () => {
+    await call(EVENTS);
+    const created = await world.live.create(world.accountSid, { to: 'sip:bob@192.0.2.7', from: '+15550100', twiml: '<Response/>', other: {} });
+    const settings = { label: 'bob', muted: false, startOnEnter: true, endOnExit: false, beepOnEnter: true, beepOnExit: true, maxParticipants: 250, callSidToCoach: null };
+    world.gatherings.conferences.invited(conference(), created.sid, settings);
+    expect(world.gatherings.conferences.participant(conference(), 'bob')).toMatchObject({ status: 'queued' });
+    await world.live.update(world.accountSid, created.sid, { status: 'canceled' });
+    await settle();
+    expect(told()).toEqual(['1 participant-join', '2 participant-leave participant_add_failed']);
+    expect(world.told.at(-1)?.params).toMatchObject({ ParticipantLabel: 'bob', ParticipantCallStatus: 'canceled' });
+    expect(world.gatherings.conferences.participant(conference(), 'bob')).toBeNull();
+  });
+
+  it('one who was held before the start hears music after it', async () => {
+    const first = await call('waitUrl=""');
+    first.media.playsOn = true;
+    conference().change(first.sid, { held: true });
+    await call();
+    expect(first.media.voice).toMatchObject({ held: true });
+    expect(first.media.played).toMatchObject([{ source: { path: '/hold-music.wav' } }]);
+  });
 });

@@ -41,6 +41,14 @@ export interface JoinOptions extends PresenceOptions {
   recording: ConferenceRecording | null;
 }
 
+export interface ConferenceOptions {
+  record: ConferenceRecord;
+  /** Somebody is in. */
+  joined: (conference: Conference, callSid: CallSid) => void;
+  /** Called once, when the conference is over. */
+  ended: (conference: Conference) => void;
+}
+
 /** How a stay ended; `refused` never began. */
 export type StayEnd = { kind: 'refused'; refusal: JoinRefusal } | { kind: 'stayed'; reason: LeaveReason };
 
@@ -58,6 +66,7 @@ export class Conference {
   readonly #presences = new Map<CallSid, Presence>();
   /** Phones that are on their way out of the room. */
   readonly #leaving = new Set<Promise<unknown>>();
+  readonly #memberJoined: ConferenceOptions['joined'];
   readonly #ended: (conference: Conference) => void;
   #room: Promise<RoomMedia> | null = null;
   #speaker: TrackSid | null = null;
@@ -65,9 +74,10 @@ export class Conference {
   #recordingWanted: ConferenceRecording | null | undefined;
   #recording: Promise<LiveRecording | null> | null = null;
 
-  constructor(deps: ConferenceDeps, { record, ended }: { record: ConferenceRecord; ended: (conference: Conference) => void }) {
+  constructor(deps: ConferenceDeps, { record, joined, ended }: ConferenceOptions) {
     this.record = record;
     this.#deps = deps;
+    this.#memberJoined = joined;
     this.#ended = ended;
     this.#callbacks = new ConferenceCallbacks({ sender: deps.callbacks, clock: deps.clock, record, callStatusOf: ({ callSid }) => this.#presences.get(callSid)?.options.context.call.status ?? 'completed' });
     this.#save();
@@ -119,6 +129,12 @@ export class Conference {
     const held = this.member(callSid)?.held ?? false;
     if (held && (!heldBefore || holdSound)) presence?.hold(holdSound ?? { kind: 'music' });
     if (!held && heldBefore) presence?.hold(null);
+  }
+
+  /** A call that was to bring somebody in is over without having done so. */
+  addFailed(callSid: CallSid, settings: MemberSettings, callStatus: string): void {
+    const nowMs = this.#deps.clock.wallMs();
+    this.#callbacks.tell({ step: 'add-failed', member: { ...settings, callSid, held: false, coaching: settings.callSidToCoach !== null, joinedAtMs: nowMs, updatedAtMs: nowMs }, callStatus });
   }
 
   remove(callSid: CallSid): void {
@@ -190,13 +206,17 @@ export class Conference {
   }
 
   #joined(member: Member): void {
+    this.#memberJoined(this, member.callSid);
     if (this.record.status !== 'in-progress') return this.#presences.get(member.callSid)?.wait();
     this.#enter(member);
     if (member.beepOnEnter) this.#beep(ENTER_BEEP);
   }
 
   #enter(member: Member): void {
-    this.#presences.get(member.callSid)?.enter(this.media(), this.#voiceOf(member));
+    const presence = this.#presences.get(member.callSid);
+    presence?.enter(this.media(), this.#voiceOf(member));
+    // Held before the conference started.
+    if (member.held) presence?.hold({ kind: 'music' });
   }
 
   #gone({ callSid }: Member, reason: LeaveReason): void {

@@ -52,7 +52,7 @@ export class Conferences {
     if (this.#stopping) throw new TwilioError(20503, 'The server is stopping.', { status: 503 });
     const nowMs = this.#deps.clock.wallMs();
     const record: ConferenceRecord = { sid: newSid('CF'), accountSid, friendlyName, status: 'init', region, createdAtMs: nowMs, updatedAtMs: nowMs, endedAtMs: null, reasonEnded: null, callSidEnding: null };
-    const conference = new Conference(this.#deps, { record, ended: (over) => this.#forget(over) });
+    const conference = new Conference(this.#deps, { record, joined: (joined, callSid) => void this.#invited.get(joined)?.delete(callSid), ended: (over) => this.#forget(over) });
     this.#bySid.set(record.sid, conference);
     this.#byName.set(keyOf(accountSid, friendlyName), conference);
     return conference;
@@ -73,9 +73,13 @@ export class Conferences {
   }
 
   /** A call that REST placed for a conference is over; a conference that nobody came to ends with it. */
-  callEnded(callSid: CallSid): void {
+  callEnded({ sid, status }: Pick<CallRecord, 'sid' | 'status'>): void {
     for (const [conference, invited] of this.#invited) {
-      if (invited.delete(callSid)) this.endIfUnused(conference);
+      const expected = invited.get(sid);
+      if (!expected) continue;
+      invited.delete(sid);
+      conference.addFailed(sid, expected.settings, status);
+      this.endIfUnused(conference);
     }
   }
 
