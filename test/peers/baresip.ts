@@ -11,6 +11,8 @@ export interface PhoneOptions {
   /** User part of its address, e.g. `+15550001`. */
   user: string;
   toneHz: number;
+  /** Said instead of the tone: WAV, 8 kHz, mono, longer than any call. */
+  wav?: string;
   /** Default udp. */
   transport?: 'udp' | 'tcp';
   /** Default PCMU. */
@@ -98,7 +100,7 @@ export async function startPhone(options: PhoneOptions): Promise<Phone> {
   const controlPort = await freePort();
   const rtpFirst = await freePorts(20);
   const { transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto' } = options;
-  writeFileSync(`${folder}/config`, configText({ sipPort, controlPort, rtpFirst, wav: writeToneWav(folder, options.toneHz), recordings }));
+  writeFileSync(`${folder}/config`, configText({ sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz), recordings }));
   const { registration } = options;
   const address = registration === undefined ? `${options.user}@127.0.0.1:${sipPort}` : `${options.user}@${registration.domain}`;
   const registering = registration === undefined ? 'regint=0' : `auth_pass=${registration.password};outbound="sip:${registration.server};transport=${transport}";regint=60`;
