@@ -1,6 +1,7 @@
 import type { CallJournal, Exchange } from '../call-journal.ts';
 import type { HttpMethod } from '../model.ts';
 import type { CookieJar, WebhookAnswer, WebhookClient } from '../webhook/client.ts';
+import { CharsetError, decodeText } from './charset.ts';
 import { TwimlError, readTwiml, type TwimlDocument } from './document.ts';
 
 /** Where a document comes from. */
@@ -125,7 +126,17 @@ function exchangeOf(source: { url: string; method: HttpMethod }, parameters: Exc
     statusCode: answer.statusCode,
     contentType: answer.headers['content-type'] ?? null,
     responseHeaders: answer.headers,
-    responseBody: Buffer.from(answer.body).toString('utf8').replaceAll('\0', '').slice(0, KEPT_BODY_CHARS),
+    responseBody: readable(answer).replaceAll('\0', '').slice(0, KEPT_BODY_CHARS),
     durationMs: answer.durationMs,
   };
+}
+
+/** In the character set it came in, so that the debugger shows what the application sent. */
+function readable({ body, headers }: WebhookAnswer): string {
+  try {
+    return decodeText(body, headers['content-type'] ?? null);
+  } catch (error) {
+    if (!(error instanceof CharsetError)) throw error;
+    return Buffer.from(body).toString('utf8');
+  }
 }
