@@ -14,7 +14,8 @@ import { InboundLeg, OutboundLeg } from './leg.ts';
 import type { MachineDetection } from './machine-detection.ts';
 import type { CallRecord, CallRepository, HttpMethod } from './model.ts';
 import type { Prompts } from './prompts.ts';
-import type { Recordings } from './recording/recordings.ts';
+import { recordCall, type CallRecordingOptions } from './recording/call-recordings.ts';
+import type { LiveRecording, Recordings } from './recording/recordings.ts';
 import type { Registrations } from './registrations.ts';
 import type { Speech } from './speech.ts';
 import type { SpeechRecognizer } from './speech-recognition.ts';
@@ -56,6 +57,8 @@ export interface CallPlan {
   machineDetection?: MachineDetection;
   /** What an answered call does in place of documents of its own, until it is redirected: a verb of another call holds it. */
   attend?: (context: RunContext) => Promise<Termination | null>;
+  /** The whole call is recorded, from the answer on. */
+  recording?: CallRecordingOptions;
   /** A call that came in and is still not answered is refused after this time. Default 180 s. */
   ringTimeoutMs?: number;
   /** More of a SIP caller for the webhooks (contract §4.1). */
@@ -110,6 +113,7 @@ export class Call {
   #fallback: CallPlan['fallback'];
   #timeLimitMs: number;
   #timer: Timer | null = null;
+  #recording: Promise<LiveRecording | null> | null = null;
   #termination: Termination | null = null;
   #run: { controller: AbortController; done: Promise<void> } | null = null;
 
@@ -212,10 +216,31 @@ export class Call {
     this.#leaveLeg(termination);
     const sipStatusCode = termination.sipStatusCode ?? (record.answeredAtMs === null ? undefined : 200);
     // Canceled while queued: nobody is told (contract §4.2).
-    if (!unheard) this.#callbacks.tell({ event: 'completed', callStatus: next, parameters: endParameters(record, sipStatusCode) });
+    if (!unheard) this.#tellEnd(endParameters(record, sipStatusCode));
     this.#save();
     this.#logEnd(termination);
     this.#ended(this);
+  }
+
+  /** Of a call that was recorded it is told when the recording is complete. */
+  #tellEnd(parameters: [name: string, value: string][]): void {
+    const tell = (more: [name: string, value: string][] = []): void => this.#callbacks.tell({ event: 'completed', callStatus: this.record.status, parameters: [...parameters, ...more] });
+    if (!this.#recording) return tell();
+    void this.#recording.then(async (live) => {
+      const ended = await live?.done;
+      tell(ended?.status === 'completed' ? this.#deps.recordings.parametersOf(ended) : []);
+    });
+  }
+
+  /** A call that cannot be recorded goes on, and the debugger says so. */
+  #recordAll(): void {
+    const { recording: options } = this.#plan;
+    const { phone } = this;
+    if (!options || !phone) return;
+    this.#recording = recordCall(this.#deps.recordings, { call: this.record, phone, source: 'OutboundAPI', options }).catch((error: unknown) => {
+      this.#journal.problem({ errorCode: 12400, message: `The call could not be recorded: ${messageOf(error)}`, log: 0 });
+      return null;
+    });
   }
 
   #leaveLeg(termination: Termination): void {
@@ -311,6 +336,7 @@ export class Call {
     this.record.answeredAtMs = this.#deps.clock.wallMs();
     this.#reached('answered');
     this.#tell({ event: 'answered', callStatus: 'in-progress' });
+    this.#recordAll();
     this.#limitTime();
   }
 

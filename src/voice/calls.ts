@@ -147,6 +147,7 @@ export class LiveCalls implements Calls {
       webhookOptions: { applicationSid: checked.applicationSid },
       ...(checked.timeLimitMs === null ? {} : { timeLimitMs: checked.timeLimitMs }),
       ...(checked.machineDetection === null ? {} : { machineDetection: checked.machineDetection }),
+      ...(checked.recording === null ? {} : { recording: checked.recording }),
       ...(checked.sendDigits === null ? {} : { sendDigits: checked.sendDigits }),
     };
     return this.add((deps, ended) => {

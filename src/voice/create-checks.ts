@@ -7,6 +7,8 @@ import { checkMachineDetection, type MachineDetection } from './machine-detectio
 import { checkInlineActions } from './inline-twiml.ts';
 import type { CallEvent, DirectoryRepository, HttpMethod, PhoneNumberRecord } from './model.ts';
 import { sipCredentials, sipUri } from './sip-checks.ts';
+import type { CallRecordingOptions } from './recording/call-recordings.ts';
+import { readRecordingParameters } from './recording/recording-parameters.ts';
 import type { DocumentSource } from './twiml/document-loader.ts';
 import { resolveUrl } from './webhook/client.ts';
 
@@ -30,6 +32,8 @@ export interface CheckedCreate {
   timeLimitMs: number | null;
   credentials: { username: string; password: string } | null;
   machineDetection: MachineDetection | null;
+  /** From the answer to the end. */
+  recording: CallRecordingOptions | null;
   /** Why it calls, for the called phone to show. */
   reason: string | null;
 }
@@ -42,7 +46,7 @@ const MAX_TIME_LIMIT_S = 86_400;
 const EVENTS: readonly string[] = ['initiated', 'ringing', 'answered', 'completed'] satisfies CallEvent[];
 
 /** Parameters of Twilio's that are not built yet, with the error they are refused with (default 20001). Off is fine. */
-const NOT_BUILT: Readonly<Record<string, number>> = { Record: 20001, Trunk: 20001, CallToken: 20001, ClientNotificationUrl: 20001 };
+const NOT_BUILT: Readonly<Record<string, number>> = { Trunk: 20001, CallToken: 20001, ClientNotificationUrl: 20001 };
 
 /** Checks a REST create (contract §5.1); refusals are TwilioError with the numbers given there. */
 export function checkCreate(options: CreateCallOptions, context: { accountSid: AccountSid; directory: DirectoryRepository; carrier: string | null; anyFrom?: boolean }): CheckedCreate {
@@ -68,6 +72,7 @@ export function checkCreate(options: CreateCallOptions, context: { accountSid: A
     timeLimitMs: timeLimitMs(options.timeLimit),
     credentials: sipCredentials(options),
     machineDetection: detectionOf(options),
+    recording: recordingOf(options.other),
     reason: reasonOf(options.callReason),
   };
 }
@@ -115,6 +120,22 @@ function refuseNotBuilt(other: Readonly<Record<string, string>>): void {
     if (value === undefined || value === '' || value.toLowerCase() === 'false') continue;
     throw new TwilioError(code, `'${name}' is not supported by this server yet.`);
   }
+}
+
+/** `Record` and what goes with it; checked also where `Record` is off. */
+function recordingOf(other: Readonly<Record<string, string>>): CallRecordingOptions | null {
+  const record = other['Record']?.toLowerCase() ?? '';
+  if (!['', 'true', 'false'].includes(record)) throw new TwilioError(20001, "'Record' must be true or false.");
+  const parameters = {
+    recordingChannels: other['RecordingChannels'],
+    recordingTrack: other['RecordingTrack'],
+    recordingStatusCallback: other['RecordingStatusCallback'],
+    recordingStatusCallbackMethod: other['RecordingStatusCallbackMethod'],
+    recordingStatusCallbackEvents: [other['RecordingStatusCallbackEvent'] ?? ''],
+    trim: other['Trim'],
+  };
+  const options = readRecordingParameters(parameters, { trimmed: true });
+  return record === 'true' ? options : null;
 }
 
 function sourceOf(options: { url?: string | undefined; method?: string | undefined; twiml?: string | undefined }): { source: DocumentSource; twimlIgnored: boolean } {

@@ -202,6 +202,7 @@ export function createOptions(form: Form): CreateCallOptions {
   for (const [name, value] of form.pairs()) {
     const member = Object.hasOwn(CREATE_NAMES, name) ? CREATE_NAMES[name] : undefined;
     if (member) known[member] = value;
+    else if (name === 'RecordingStatusCallbackEvent') other[name] = `${other[name] ?? ''} ${value}`;
     else if (name !== 'StatusCallbackEvent') other[name] = value;
   }
   const events = form.all('StatusCallbackEvent');
