@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FakePhone } from '../../testing/fake-media.ts';
 import type { FakeIncomingCall, FakeOutgoingCall } from '../testing/fake-sip.ts';
 import { fakeWorld, settle, type FakeWorld } from '../testing/fake-world.ts';
@@ -171,6 +171,44 @@ describe('<Dial> of a number', () => {
     await later(0);
     expect(media(1).digits).toEqual(['w12']);
     expect(media(1).room).not.toBeNull();
+  });
+});
+
+describe('record', () => {
+  const recorded = async (attributes: string): Promise<void> => {
+    await call(`<Dial action="/after" ${attributes}>+15557001000</Dial>`);
+    callee().answers();
+    await later(0);
+  };
+
+  it.each([
+    ['record="record-from-answer"', { source: 'both', channels: 1, trimSilence: false }],
+    ['record="true" trim="trim-silence"', { source: 'both', channels: 1, trimSilence: true }],
+    ['record="record-from-answer-dual"', { source: 'both', channels: 2 }],
+    ['record="record-from-answer" recordingTrack="inbound"', { source: 'inbound', channels: 1 }],
+  ])('%s', async (attributes, options) => {
+    await recorded(attributes);
+    // The folder of the file is made for real.
+    await vi.waitFor(() => expect(media(0).recordings.map((recording) => recording.options)).toMatchObject([options]));
+    await later(0);
+    callee().emit('ended', { cause: 'remote-bye' });
+    await later(0);
+    await vi.waitFor(() => expect(asked('/after')).toHaveLength(1));
+    expect(media(0).recordings[0]?.result?.reason).toBe('stopped');
+    expect(asked('/after')[0]).toMatchObject({ DialCallStatus: 'completed', RecordingSid: expect.stringMatching(/^RE/), RecordingUrl: expect.stringContaining('/Recordings/RE') });
+  });
+
+  it('from the ringing on', async () => {
+    await call('<Dial record="record-from-ringing">+15557001000</Dial>');
+    await vi.waitFor(() => expect(media(0).recordings).toHaveLength(1));
+  });
+
+  it('nothing, unless it is asked for', async () => {
+    await recorded('');
+    expect(media(0).recordings).toEqual([]);
+    callee().emit('ended', { cause: 'remote-bye' });
+    await later(0);
+    expect(asked('/after')[0]).not.toHaveProperty('RecordingUrl');
   });
 });
 

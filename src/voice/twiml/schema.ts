@@ -78,6 +78,10 @@ function speechMarkup(): Record<string, ElementRule> {
 
 const room = element('works', { attributes: { participantIdentity: works(upTo(128), 53201) }, text: true });
 
+/** Twilio's list of countries; the tones themselves are the business of the verb. */
+const RING_TONES = ['at', 'au', 'be', 'bg', 'br', 'ch', 'cl', 'cn', 'cz', 'de', 'dk', 'ee', 'es', 'fi', 'fr', 'gr', 'hu', 'il', 'in', 'it', 'jp', 'lt', 'mx', 'my', 'nl', 'no', 'nz', 'ph', 'pl', 'pt', 'ru', 'se', 'sg', 'th', 'tw', 'uk', 'us', 'us-old', 've', 'za'];
+const ringTone: Check = (value) => (RING_TONES.includes(value.toLowerCase()) ? null : `one of ${RING_TONES.join(', ')}`);
+
 const conferenceEvents: Check = (value) => {
   const events = ['start', 'end', 'join', 'leave', 'mute', 'hold', 'modify', 'speaker', 'announcement'];
   return value.split(/\s+/).every((word) => word === '' || events.includes(word)) ? null : `some of ${events.join(', ')}, with blanks between`;
@@ -215,7 +219,14 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
       hangupOnStar: works(truth, 13213),
       answerOnBridge: works(truth),
       sequential: works(truth),
-      ...notYet('record', 'recordingStatusCallback', 'recordingStatusCallbackMethod', 'recordingStatusCallbackEvent', 'recordingTrack', 'trim', 'ringTone', 'referUrl', 'referMethod', 'callReason', 'events', 'passports'),
+      record: works(oneOf('do-not-record', 'record-from-answer', 'record-from-ringing', 'record-from-answer-dual', 'record-from-ringing-dual', 'true', 'false'), 13217),
+      recordingStatusCallback: works(url),
+      recordingStatusCallbackMethod: works(method),
+      recordingStatusCallbackEvent: works(recordingEvents, 13621),
+      recordingTrack: works(oneOf('inbound', 'outbound', 'both')),
+      trim: works(oneOf('trim-silence', 'do-not-trim')),
+      ringTone: works(ringTone),
+      ...notYet('referUrl', 'referMethod', 'callReason', 'events', 'passports'),
     },
     children: { ...PARTIES, ...Object.fromEntries(['Sim', 'Application', 'WhatsApp'].map((noun) => [noun, element('not-yet', { text: true })])), Conference: conference, Queue: queue },
     nestingCode: 13215,

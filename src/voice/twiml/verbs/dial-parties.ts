@@ -10,6 +10,7 @@ import { resolveUrl } from '../../webhook/client.ts';
 import type { DocumentSource } from '../document-loader.ts';
 import type { TwimlElement } from '../document.ts';
 import { methodOf, type VerbContext } from '../verb.ts';
+import { DialRecorder } from './dial-recording.ts';
 import { timeLimitMs, type DialCallStatus, type DialResult } from './dial-noun.ts';
 import { startRingback } from './ringback.ts';
 
@@ -20,19 +21,23 @@ const MAX_PARTIES = 10;
 export async function dialParties(nouns: readonly TwimlElement[], dial: TwimlElement, context: VerbContext): Promise<DialResult> {
   const reading = readTargets(nouns, dial, context);
   if ('status' in reading) return { status: reading.status, parameters: [['DialBridged', 'false']] };
+  const recorder = new DialRecorder(dial, context);
   const ringback = await startRingback(dial, context);
+  if (context.answered) await recorder.reached('ringing', await context.answer());
   const hunt = new Hunt({ targets: reading.targets, sequential: isTrue(dial.attributes['sequential']), signal: context.signal, dial: (target, ended) => dialOne(target, { ...reading, dial, context, ended }) });
   const leave = (): void => hunt.letGo();
   context.signal.addEventListener('abort', leave, { once: true });
   try {
     const party = await hunt.run();
     await ringback.stop();
-    const bridged = party !== null && (await bridge(party, dial, context));
-    return resultOf(party ?? hunt.last, { bridged, context });
+    const bridged = party !== null && (await bridge(party, { dial, context, recorder }));
+    const recorded = await recorder.stop();
+    return resultOf(party ?? hunt.last, { bridged, context, recorded });
   } finally {
     context.signal.removeEventListener('abort', leave);
-    await ringback.stop();
     hunt.letGo();
+    await ringback.stop();
+    await recorder.stop();
   }
 }
 
@@ -105,11 +110,12 @@ function whisperOf(noun: TwimlElement, context: VerbContext): DocumentSource | n
 }
 
 /** Lets both talk until one of them goes or the time is up. Whether they were brought together. */
-async function bridge(party: Party, dial: TwimlElement, context: VerbContext): Promise<boolean> {
+async function bridge(party: Party, { dial, context, recorder }: { dial: TwimlElement; context: VerbContext; recorder: DialRecorder }): Promise<boolean> {
   const phone = await party.ready;
   const caller = await context.answer();
   if (!phone || party.gone.aborted || context.signal.aborted) return false;
   context.reached('bridged');
+  await recorder.reached('answer', caller);
   const limit = context.clock.after(timeLimitMs(dial), () => party.end(terminated('time-limit')));
   try {
     await talk(context.gatherings.media, [caller, phone], AbortSignal.any([context.signal, party.gone]));
@@ -125,12 +131,12 @@ async function bridge(party: Party, dial: TwimlElement, context: VerbContext): P
   return true;
 }
 
-function resultOf(party: Party | null, { bridged, context }: { bridged: boolean; context: VerbContext }): DialResult {
-  if (!party) return { status: 'canceled', parameters: [['DialBridged', 'false']] };
+function resultOf(party: Party | null, { bridged, context, recorded }: { bridged: boolean; context: VerbContext; recorded: [name: string, value: string][] }): DialResult {
+  if (!party) return { status: 'canceled', parameters: [['DialBridged', 'false'], ...recorded] };
   const { child, durationS, target } = party;
   const parameters: [string, string][] = [['DialCallSid', child.record.sid]];
   if (durationS !== null) parameters.push(['DialCallDuration', String(durationS)]);
-  parameters.push(['DialBridged', String(bridged)]);
+  parameters.push(['DialBridged', String(bridged)], ...recorded);
   if (target.noun.name === 'Sip') parameters.push(...sipParameters(party));
   return { status: bridged ? 'completed' : statusOf(party, context), parameters };
 }
