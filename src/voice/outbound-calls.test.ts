@@ -52,6 +52,19 @@ describe('a call over REST', () => {
     expect(world.clock.pending).toBe(0);
   });
 
+  it('is answered for, and dialled, only when it is in the database', async () => {
+    let written = (): void => undefined;
+    world.calls.saved = () => new Promise((resolve) => (written = resolve));
+    let answered = false;
+    const created = world.live.create(world.accountSid, options()).then(() => (answered = true));
+    await world.clock.advanceAsync(1000);
+    expect([answered, world.sip.placed.length]).toEqual([false, 0]);
+    written();
+    await created;
+    await world.clock.advanceAsync(10);
+    expect(world.sip.placed).toHaveLength(1);
+  });
+
   it('names its call and account in the INVITE', async () => {
     const phone = await dial({ to: 'sip:bob@198.51.100.8;transport=tcp?X-Foo=bar', sipAuthUsername: 'u', sipAuthPassword: 'p', timeout: '20' });
     expect(phone.options).toMatchObject({ to: 'sip:bob@198.51.100.8;transport=tcp?X-Foo=bar', from: 'sip:+15550100@192.0.2.1', ringTimeoutMs: 20_000, credentials: { username: 'u', password: 'p' } });

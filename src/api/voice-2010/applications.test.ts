@@ -84,6 +84,18 @@ describe('a number', () => {
     expect(world.store.directory.numberByDigits('+15550451')).toBeNull();
   });
 
+  it.each([
+    ['Local', '+15550453', 'incoming_phone_number_local'],
+    ['TollFree', '+18005550453', 'incoming_phone_number_toll_free'],
+    ['Mobile', '+15550454', 'incoming_phone_number_mobile'],
+  ])('of kind %s is as documented', async (kind, phoneNumber, schema) => {
+    const created = await post(`/IncomingPhoneNumbers/${kind}.json`, { PhoneNumber: phoneNumber });
+    expect(created.status, created.text).toBe(201);
+    expect(problemsOf('api', `api.v2010.account.incoming_phone_number.${schema}`, created.body)).toEqual([]);
+    expect((await post(`/IncomingPhoneNumbers/${kind}.json`, { FriendlyName: 'x' })).body).toMatchObject({ status: 400, code: 21421 });
+    await world.client.incomingPhoneNumbers(created.body.sid).remove();
+  });
+
   it('moves inside a family of accounts, by its owner only', async () => {
     const family = await world.newAccount({ ownerAccountSid: world.account.sid });
     const stranger = await world.newAccount();
