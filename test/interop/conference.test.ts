@@ -132,6 +132,8 @@ it('three phones hear each other and not themselves; mute, hold, kick and the en
   const recorded = await stage.app.waitFor({ path: '/recorded', params: { ConferenceSid: conference.sid } });
   expect(recorded.params).toMatchObject({ RecordingStatus: 'completed', RecordingSource: 'Conference', RecordingChannels: '1' });
   expect(Number(recorded.params['RecordingDuration'])).toBeGreaterThan(2);
+  const [recording] = await client.conferences(conference.sid).recordings.list();
+  expect(recording).toMatchObject({ sid: recorded.params['RecordingSid'], status: 'completed', channels: 1, source: 'Conference' });
   const over = await client.conferences(conference.sid).fetch();
   expect(over).toMatchObject({ status: 'completed', reasonConferenceEnded: 'participant-with-end-conference-on-exit-left', callSidEndingConference: moderator });
 });

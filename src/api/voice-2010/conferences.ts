@@ -9,6 +9,7 @@ import { notFound } from '../errors.ts';
 import { given, type Form } from '../form.ts';
 import { listAnswer, pageRequest } from '../paging.ts';
 import { dateRange } from './calls.ts';
+import { addRecordingsOf } from './recordings.ts';
 import { accountPath, API_VERSION } from './resource.ts';
 import { method, url } from './voice-url-parameters.ts';
 
@@ -17,8 +18,8 @@ const STATUSES: readonly ConferenceStatus[] = ['init', 'in-progress', 'completed
 
 type Deps = Pick<ApiDeps, 'gatherings' | 'conferenceRepository'>;
 
-/** Conferences: live ones and those that are over. */
-export function addConferences(endpoints: Endpoints, deps: Deps): void {
+/** Conferences, live ones and those that are over, and their recordings. */
+export function addConferences(endpoints: Endpoints, deps: Deps & Pick<ApiDeps, 'voiceRecordings'>): void {
   endpoints.add(PATH, {
     GET: async (request) => {
       const page = await deps.conferenceRepository.listConferences(filterOf(request), pageRequest(request.query));
@@ -29,6 +30,7 @@ export function addConferences(endpoints: Endpoints, deps: Deps): void {
     GET: async (request) => ({ status: 200, body: conferenceBody(await recordOf(request, deps)) }),
     POST: (request) => update(request, deps),
   });
+  addRecordingsOf(endpoints, { path: `${PATH}/:conferenceSid`, owner: async (request) => ({ conferenceSid: (await recordOf(request, deps)).sid }) }, deps.voiceRecordings);
 }
 
 /** The live conference that a path names. Throws 404/20404. */
