@@ -16,10 +16,14 @@ import type { ValidationOptions, ValidationRequest } from '../src/voice/caller-i
 import { createRecordings } from '../src/voice/recording/recording-service.ts';
 import { createGatherings, type Gatherings } from '../src/voice/gatherings.ts';
 import type { Calls, CreateCallOptions, UpdateCallOptions } from '../src/voice/contract.ts';
+import { CallJournal } from '../src/voice/call-journal.ts';
+import { CallStreams } from '../src/voice/streams/call-streams.ts';
+import { createStreamControl, type StreamedCall } from '../src/voice/streams/stream-control.ts';
+import { ALLOW_ALL } from '../src/voice/webhook/network-policy.ts';
+import { FakePhone } from '../src/testing/fake-media.ts';
 import type { AccountRecord, CallRecord, CallRepository, KeyRecord } from '../src/voice/model.ts';
 import { createCallRecordings, type AnsweredCall } from '../src/voice/recording/call-recordings.ts';
 import { createRecordingMedia } from '../src/voice/recording/recording-media.ts';
-import type { FakePhone } from '../src/testing/fake-media.ts';
 import { prepareDatabase } from './prepared-database.ts';
 
 /** The REST API over a real store and real rooms, with calls that nobody dials. Listens on loopback. */
@@ -185,6 +189,10 @@ export class FakeCalls implements Calls {
   readonly validated: ValidationOptions[] = [];
   readonly #repository: CallRepository;
   readonly #live = new Map<string, CallRecord>();
+  /** Streams are real, their phones are not. */
+  readonly streams = createStreamControl((sid) => this.#streamedCall(sid));
+  readonly phone = new FakePhone();
+  readonly #streams = new Map<string, CallStreams>();
   /** Thrown by the next create. */
   refusal: Error | null = null;
 
@@ -222,6 +230,15 @@ export class FakeCalls implements Calls {
   answeredCall(sid: CallRecord['sid']): AnsweredCall | null {
     const [record, phone] = [this.live(sid), this.phones.get(sid)];
     return record?.status === 'in-progress' && phone ? { record, phone } : null;
+  }
+
+  #streamedCall(sid: CallRecord['sid']): StreamedCall | null {
+    const record = this.live(sid);
+    if (!record) return null;
+    const journal = new CallJournal(this.#repository, systemClock, record);
+    const streams = this.#streams.get(sid) ?? new CallStreams({ record, authToken: '', clock: systemClock, callbacks: { send: () => undefined }, journal, network: ALLOW_ALL });
+    this.#streams.set(sid, streams);
+    return { record, streams, phone: this.phone };
   }
 
   /** Puts a call there, live until it has an end. */

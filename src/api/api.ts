@@ -24,6 +24,7 @@ import { addSipDomains } from './voice-2010/sip-domains.ts';
 import { addSipIpAccessLists } from './voice-2010/sip-ip-access-lists.ts';
 import { addSipMappings } from './voice-2010/sip-mappings.ts';
 import { addQueues } from './voice-2010/queues.ts';
+import { addStreams } from './voice-2010/streams.ts';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -58,6 +59,7 @@ export function addResources(endpoints: Endpoints, deps: ApiDeps): void {
   addConferenceParticipants(endpoints, deps);
   addConferences(endpoints, deps);
   addVoiceRecordings(endpoints, deps);
+  addStreams(endpoints, deps);
   addNotifications(endpoints, deps);
   addNumbers(endpoints, deps);
   addQueues(endpoints, deps);

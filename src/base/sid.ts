@@ -16,11 +16,12 @@ export type SipDomainSid = Sid<'SD'>;
 export type SipCredentialListSid = Sid<'CL'>;
 export type SipIpAclSid = Sid<'AL'>;
 export type NotificationSid = Sid<'NO'>;
+export type StreamSid = Sid<'MZ'>;
 export type RecordingSid = Sid<'RE'>;
 export type ConferenceSid = Sid<'CF'>;
 export type QueueSid = Sid<'QU'>;
 
-export type SidPrefix = 'AC' | 'SK' | 'CA' | 'PN' | 'AP' | 'RM' | 'PA' | 'MT' | 'SD' | 'NO' | 'RE' | 'CF' | 'RT' | 'CJ' | 'HK' | 'QU' | 'CL' | 'CR' | 'AL' | 'IP';
+export type SidPrefix = 'MZ' | 'AC' | 'SK' | 'CA' | 'PN' | 'AP' | 'RM' | 'PA' | 'MT' | 'SD' | 'NO' | 'RE' | 'CF' | 'RT' | 'CJ' | 'HK' | 'QU' | 'CL' | 'CR' | 'AL' | 'IP';
 
 /** Makes a fresh SID from 128 random bits. */
 export function newSid<P extends SidPrefix>(prefix: P): Sid<P> {

@@ -19,10 +19,12 @@ import type { LiveRecording, Recordings } from './recording/recordings.ts';
 import type { Registrations } from './registrations.ts';
 import type { Speech } from './speech.ts';
 import type { SpeechRecognizer } from './speech-recognition.ts';
+import { CallStreams } from './streams/call-streams.ts';
 import { finalStatus, terminated, type Termination, type TerminationReason } from './termination.ts';
 import { DocumentLoader, type DocumentSource } from './twiml/document-loader.ts';
 import { runDocuments, runNested, type RunContext } from './twiml/interpreter.ts';
 import { createCookieJar, type WebhookClient } from './webhook/client.ts';
+import type { NetworkPolicy } from './webhook/network-policy.ts';
 import { callParameters } from './webhook/parameters.ts';
 
 export interface CallDeps {
@@ -40,6 +42,8 @@ export interface CallDeps {
   registrations: Registrations;
   gatherings: Gatherings;
   dialler: Dialler;
+  /** Where media streams may lead. */
+  network: NetworkPolicy;
 }
 
 /** What is to be done with a call. */
@@ -97,6 +101,7 @@ const REFUSALS: Partial<Record<TerminationReason, number>> = {
  */
 export class Call {
   readonly record: CallRecord;
+  readonly streams: CallStreams;
   readonly #deps: CallDeps;
   readonly #leg: InboundLeg | OutboundLeg;
   readonly #plan: CallPlan;
@@ -128,6 +133,7 @@ export class Call {
     this.#bornMs = deps.clock.nowMs();
     this.#log = deps.log.child({ callSid: record.sid });
     this.#journal = new CallJournal(deps.calls, deps.clock, record);
+    this.streams = new CallStreams({ record, authToken: plan.authToken, clock: deps.clock, callbacks: deps.callbacks, journal: this.#journal, network: deps.network });
     const parameters = (): [string, string][] => callParameters(record, plan.webhookOptions);
     this.#callbacks = new CallCallbacks({ sender: deps.callbacks, clock: deps.clock, record, parameters, refused: ({ errorCode, message, url }) => this.#journal.problem({ errorCode, message: `${message} (${url})`, log: 1 }) }, plan.statusCallback);
     record.statusCallback = this.#callbacks.kept;
@@ -213,6 +219,7 @@ export class Call {
     this.#timer?.cancel();
     this.#run?.controller.abort();
     this.#gone.abort();
+    this.streams.callEnded();
     this.#leaveLeg(termination);
     const sipStatusCode = termination.sipStatusCode ?? (record.answeredAtMs === null ? undefined : 200);
     // Canceled while queued: nobody is told (contract §4.2).
@@ -296,6 +303,7 @@ export class Call {
       recordings,
       gatherings,
       dialler,
+      streams: this.streams,
       authToken: this.#plan.authToken,
       cookies: this.#cookies,
       signal,

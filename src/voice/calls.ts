@@ -12,10 +12,11 @@ import { OutboundLeg } from './leg.ts';
 import type { AccountRecord, CallRecord } from './model.ts';
 import { routeToRegistered } from './registrations.ts';
 import type { AnsweredCall } from './recording/call-recordings.ts';
+import { createStreamControl } from './streams/stream-control.ts';
 import { terminated } from './termination.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 
-export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings'>;
+export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings' | 'network'>;
 
 interface OwnCall {
   client: CallDeps['client'];
@@ -26,6 +27,7 @@ interface OwnCall {
 
 /** All live calls, and the REST side of them. */
 export class LiveCalls implements Calls {
+  readonly streams = createStreamControl((sid) => this.#live.get(sid) ?? null);
   readonly #deps: LiveCallsDeps;
   readonly #dialler: Dialler;
   readonly #live = new Map<CallSid, Call>();

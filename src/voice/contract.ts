@@ -1,6 +1,7 @@
 import type { AccountSid, CallSid } from '../base/sid.ts';
 import type { PhoneMedia, RoomMedia } from '../media/protocol.ts';
 import type { MachineDetectionOptions } from './machine-detection.ts';
+import type { StreamControl } from './streams/contract.ts';
 import type { CallEvent, CallRecord, HttpMethod } from './model.ts';
 
 /** What api/ and bridge/ see of voice/. Refusals are thrown as TwilioError with the numbers of contract §5 and §12. */
@@ -13,6 +14,8 @@ export interface Calls {
   live(sid: CallSid): CallRecord | null;
   /** Its owner closed the account: its calls end. */
   accountClosed(accountSid: AccountSid): void;
+  /** Media streams of live calls. */
+  readonly streams: StreamControl;
   /** Number of live calls. */
   readonly liveCount: number;
   /** Refuses new calls (503), then ends what is left after `graceMs`. */

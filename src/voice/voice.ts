@@ -43,7 +43,8 @@ const PRODUCT = 'Partyline';
 export function createVoice(deps: VoiceDeps): Voice {
   const { clock, log, directory, config } = deps;
   const { privateNetworks = 'allow', ownAddresses = [], ownUrls = () => [] } = config.webhooks ?? {};
-  const client = createWebhookClient({ clock, log, product: PRODUCT, policy: createNetworkPolicy(privateNetworks, ownAddresses), ownUrls });
+  const network = createNetworkPolicy(privateNetworks, ownAddresses);
+  const client = createWebhookClient({ clock, log, product: PRODUCT, policy: network, ownUrls });
   const callbacks = createCallbackQueue({ client, clock, log, authTokenOf: (sid) => directory.account(sid)?.authToken ?? null });
   const speech = createSpeech({ command: config.speech.command, cacheDir: join(config.dataDir, 'speech') }, { log });
   const recognizer = config.speech.recognizer ? createCommandRecognizer({ command: config.speech.recognizer, folder: join(config.dataDir, 'heard') }, { log }) : null;
@@ -51,7 +52,7 @@ export function createVoice(deps: VoiceDeps): Voice {
   const recordings = createRecordings({ folder: join(config.dataDir, 'recordings'), origin: config.httpOrigin ?? (() => 'http://localhost') }, { clock, log, repository: deps.recordingRepository, calls: deps.calls, callbacks });
   const gatherings = createGatherings({ ...deps, callbacks, recordings, liveCall: (sid) => calls.live(sid) });
   const { registrations, stop: stopRegistering } = createRegistrations(deps);
-  const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, recognizer, prompts, recordings, gatherings, registrations });
+  const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, recognizer, prompts, recordings, gatherings, registrations, network });
   const incoming = new IncomingCalls({ ...deps, live: calls, registrations });
   return {
     calls,

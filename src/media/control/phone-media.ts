@@ -168,9 +168,9 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
   workerDied(): void {
     if (this.#state !== 'open') return;
     this.#state = 'lost';
-    this.#streams.allEnded('lost');
     void this.#closePipe();
     this.emit('lost', 'worker-died');
+    this.#streams.allEnded('lost');
   }
 
   #assertOpen(): void {

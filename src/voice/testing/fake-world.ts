@@ -14,6 +14,7 @@ import type { ApplicationRecord, CallEventRecord, CallRecord, CallRepository, Ca
 import type { RecordingRecord, RecordingRepository } from '../recording/model.ts';
 import { createRecordings } from '../recording/recording-service.ts';
 import type { SpeechRecognizer } from '../speech-recognition.ts';
+import { ALLOW_ALL, type NetworkPolicy } from '../webhook/network-policy.ts';
 import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/client.ts';
 import type { RegisteredContact } from '../registrations.ts';
 import { FakeSipDirectory } from './fake-sip-directory.ts';
@@ -112,7 +113,7 @@ export class FakeWebApp implements WebhookClient {
 }
 
 /** voice/ over fakes on every side, with a number `+15550100` that asks http://app/voice. */
-export function fakeWorld(options: { carrier?: string | null; callsPerSecond?: number; recognizer?: SpeechRecognizer } = {}) {
+export function fakeWorld(options: { carrier?: string | null; callsPerSecond?: number; recognizer?: SpeechRecognizer; network?: NetworkPolicy } = {}) {
   const accountSid = newSid('AC');
   const number: PhoneNumberRecord = {
     sid: newSid('PN'), accountSid, phoneNumber: '+15550100', friendlyName: '', voiceApplicationSid: null, trunkSid: null, voiceCallerIdLookup: false, voiceReceiveMode: 'voice', createdAtMs: 0, updatedAtMs: 0,
@@ -150,7 +151,7 @@ export function fakeWorld(options: { carrier?: string | null; callsPerSecond?: n
   const queueRepository = { queues: () => [], saveQueue: () => undefined, deleteQueue: () => undefined };
   const liveCall = (sid: CallSid): CallRecord | null => live.live(sid);
   const gatherings = createGatherings({ ...deps, callbacks, recordings, conferenceRepository, queueRepository, liveCall, music: { file: () => Promise.resolve({ path: '/hold-music.wav', contentType: 'audio/wav' }) } });
-  const live: LiveCalls = new LiveCalls({ ...deps, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, recognizer: options.recognizer ?? null, prompts, recordings, registrations });
+  const live: LiveCalls = new LiveCalls({ ...deps, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, recognizer: options.recognizer ?? null, prompts, recordings, registrations, network: options.network ?? ALLOW_ALL });
   const incoming = new IncomingCalls({ ...deps, conferenceRepository, queueRepository, live, registrations });
   const arrive = (call = new FakeIncomingCall()): FakeIncomingCall => {
     sip.emit('incomingCall', call);

@@ -180,12 +180,14 @@ function keepText(text: string, { parent, rule, kept, warn }: { parent: TwimlEle
 function childRuleOf(child: TwimlElement, { parent, rule, warn }: { parent: TwimlElement; rule: ElementRule; warn: Warn }): ElementRule | null {
   const known = Object.hasOwn(rule.children, child.name) ? rule.children[child.name] : undefined;
   if (known?.support === 'works') return known;
-  warn(known ? unsupported(child, known) : problemAt(child, rule.nestingCode, misplaced(child.name, parent.name)));
+  warn(known ? unsupported(child, { known, parent: rule }) : problemAt(child, rule.nestingCode, misplaced(child.name, parent.name)));
   return null;
 }
 
-function unsupported(child: TwimlElement, rule: ElementRule): TwimlProblem {
-  return problemAt(child, 12200, rule.support === 'not-yet' ? `<${child.name}> is not supported yet and was skipped` : `<${child.name}> is not supported here and was skipped`);
+/** What is not planned counts as what may not stand there. */
+function unsupported(child: TwimlElement, { known, parent }: { known: ElementRule; parent: ElementRule }): TwimlProblem {
+  if (known.support === 'not-yet') return problemAt(child, 12200, `<${child.name}> is not supported yet and was skipped`);
+  return problemAt(child, parent.nestingCode, `<${child.name}> is not supported here and was skipped`);
 }
 
 function misplaced(name: string, parentName: string): string {

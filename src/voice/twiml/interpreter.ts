@@ -18,8 +18,10 @@ import { redirect } from './verbs/redirect.ts';
 import { refer } from './verbs/refer.ts';
 import { reject } from './verbs/reject.ts';
 import { say } from './verbs/say.ts';
+import { start } from './verbs/start.ts';
+import { stop } from './verbs/stop.ts';
 
-const VERBS: Readonly<Record<string, Verb>> = { Connect: connect, Dial: dial, Enqueue: enqueue, Gather: gather, Hangup: hangup, Leave: leave, Pause: pause, Play: play, Record: record, Redirect: redirect, Refer: refer, Reject: reject, Say: say };
+const VERBS: Readonly<Record<string, Verb>> = { Connect: connect, Dial: dial, Enqueue: enqueue, Gather: gather, Hangup: hangup, Leave: leave, Pause: pause, Play: play, Record: record, Redirect: redirect, Refer: refer, Reject: reject, Say: say, Start: start, Stop: stop };
 
 /** Everything of a verb's context but what belongs to the document that runs. */
 export type RunContext = Omit<VerbContext, 'documentUrl' | 'report'> & { report: (problem: Parameters<VerbContext['report']>[0], loaded: LoadedDocument | null) => void };

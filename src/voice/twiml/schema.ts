@@ -145,6 +145,19 @@ const PARTIES = {
   }),
 };
 
+/** `<Stream>` that opens one; `url` is judged against the document's by the verb. */
+function stream(...tracks: string[]): ElementRule {
+  const attributes = {
+    url: works(anyText),
+    name: works(upTo(128)),
+    track: works(oneOf(...tracks), 31941),
+    statusCallback: works(url),
+    statusCallbackMethod: works(method),
+    ...notYet('connectorName'),
+  };
+  return element('works', { attributes, children: { Parameter: element('works', { attributes: { name: works(anyText), value: works(anyText) } }) } });
+}
+
 // ---------------------------------------------------------------------------------- verbs that are heard inside others
 
 const VOICE = {
@@ -163,7 +176,7 @@ const VOICE = {
 export const VERBS: Readonly<Record<string, ElementRule>> = {
   Connect: element('works', {
     attributes: { action: works(url), method: works(method) },
-    children: { Room: room, ...Object.fromEntries(['Stream', 'ConversationRelay', 'VirtualAgent', 'Conversation', 'Autopilot', 'AiSession', 'ConversationRelaySession'].map((noun) => [noun, element('not-yet')])) },
+    children: { Room: room, Stream: stream('inbound_track'), ...Object.fromEntries(['ConversationRelay', 'VirtualAgent', 'Conversation', 'Autopilot', 'AiSession', 'ConversationRelaySession'].map((noun) => [noun, element('not-yet')])) },
   }),
   Say: VOICE.Say,
   Play: VOICE.Play,
@@ -247,8 +260,15 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
   }),
   Leave: element('works'),
   Refer: element('works', { attributes: { action: works(url), method: works(method) }, children: { Sip: element('works', { text: true }) } }),
-  Start: element('not-yet', { attributes: notYet('action', 'method'), nestingCode: 14300 }),
-  Stop: element('not-yet', { nestingCode: 14300 }),
+  Start: element('works', {
+    attributes: notYet('action', 'method'),
+    children: { Stream: stream('inbound_track', 'outbound_track', 'both_tracks'), Recording: element('not-yet'), Siprec: element('refused'), Transcription: element('refused') },
+    nestingCode: 14300,
+  }),
+  Stop: element('works', {
+    children: { Stream: element('works', { attributes: { name: works(anyText) } }), Siprec: element('refused'), Transcription: element('refused') },
+    nestingCode: 14300,
+  }),
   Pay: element('refused'),
   Prompt: element('refused'),
   Sms: element('refused'),

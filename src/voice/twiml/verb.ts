@@ -10,6 +10,7 @@ import type { Recordings } from '../recording/recordings.ts';
 import type { ReferResult } from '../refer-call.ts';
 import type { Speech } from '../speech.ts';
 import type { SpeechRecognizer } from '../speech-recognition.ts';
+import type { CallStreams } from '../streams/call-streams.ts';
 import type { Termination } from '../termination.ts';
 import type { CookieJar } from '../webhook/client.ts';
 import type { TwimlElement } from './document.ts';
@@ -27,6 +28,8 @@ export interface VerbContext {
   /** Null: this server recognises no speech. */
   readonly recognizer: SpeechRecognizer | null;
   readonly prompts: Prompts;
+  /** The media streams of this call. */
+  readonly streams: CallStreams;
   readonly recordings: Recordings;
   readonly gatherings: Gatherings;
   readonly dialler: Dialler;

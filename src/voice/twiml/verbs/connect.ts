@@ -1,9 +1,13 @@
 import type { RoomDisconnectReason, RoomStay } from '../../contract.ts';
 import { textOf, type TwimlElement } from '../document.ts';
+import { streamsIn } from '../stream-noun.ts';
 import { NEXT_VERB, methodOf, type Verb, type VerbContext, type VerbOutcome } from '../verb.ts';
+import { connectStream } from './connect-stream.ts';
 
-/** `<Connect><Room>` (contract §3.2, §3.3). Other nouns were taken out with a warning before; then the verb ends at once. */
+/** `<Connect><Room>` (contract §3.2, §3.3) and `<Connect><Stream>`. Other nouns were taken out with a warning before; then the verb ends at once. */
 export const connect: Verb = async (element, context) => {
+  const [stream] = streamsIn(element);
+  if (stream) return await connectStream(stream, { element, context });
   const room = element.children.find((child): child is TwimlElement => typeof child !== 'string' && child.name === 'Room');
   if (!room) return NEXT_VERB;
   const stay = await stayIn(room, context);
