@@ -83,12 +83,14 @@ describe('<Refer>', () => {
     expect(world.calls.notifications.map(({ errorCode, log }) => [errorCode, log])).toContainEqual([13802, 0]);
   });
 
-  it('lets go when the phone hangs up', async () => {
+  it('tells its action when the phone hangs up first', async () => {
     const phone = await call(TO_BOB);
     phone.referred?.watcher.answered(202);
+    phone.referred?.watcher.notified({ statusCode: 180, final: false });
     phone.remoteEnds('remote-bye');
     await settle();
     expect(world.app.asked).toHaveLength(1);
+    expect(world.told.find(({ url }) => url === 'http://app.test/done')?.params).toMatchObject({ ReferCallStatus: 'canceled', ReferSipResponseCode: '202', NotifySipResponseCode: '180', CallStatus: 'completed' });
     expect(world.record().status).toBe('completed');
   });
 

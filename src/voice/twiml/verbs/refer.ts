@@ -1,6 +1,9 @@
 import { SipError } from '../../../sip/errors.ts';
+import { isFinal } from '../../call-state.ts';
 import type { ReferResult } from '../../refer-call.ts';
-import { textOf } from '../document.ts';
+import { resolveUrl } from '../../webhook/client.ts';
+import { callParameters } from '../../webhook/parameters.ts';
+import { textOf, type TwimlElement } from '../document.ts';
 import { NEXT_VERB, methodOf, type Verb, type VerbContext, type VerbOutcome } from '../verb.ts';
 
 /** How long the phone may take to tell how the new call went. */
@@ -8,7 +11,7 @@ const WAIT_MS = 120_000;
 
 /**
  * `<Refer><Sip>uri</Sip></Refer>`: asks the phone to call somebody else and waits for what comes of it (contract §3.4,
- * RFC 3515). `action` hears of it; without one the next verb runs, and when there is none the call ends.
+ * RFC 3515). `action` hears of it, also when the phone hangs up first; without one the next verb runs, and when there is none the call ends.
  */
 export const refer: Verb = async (element, context) => {
   const noun = element.children.find((child) => typeof child !== 'string' && child.name === 'Sip');
@@ -20,7 +23,11 @@ export const refer: Verb = async (element, context) => {
   try {
     const result = await waited(uri, context);
     const action = element.attributes['action']?.trim();
-    if (context.signal.aborted || action === undefined) return NEXT_VERB;
+    if (action === undefined) return NEXT_VERB;
+    if (context.signal.aborted) {
+      if (isFinal(context.call.status)) tellHangup(element, { context, action, result });
+      return NEXT_VERB;
+    }
     return { next: 'document', reference: action, method: methodOf(element), parameters: parametersOf(result) };
   } catch (error) {
     if (error instanceof SipError) return skip(context, badUri(uri));
@@ -47,9 +54,16 @@ async function waited(uri: string, { refer: send, clock }: VerbContext): Promise
   }
 }
 
-function parametersOf(result: ReferResult): [name: string, value: string][] {
+/** The phone hung up before it told how the new call went: `action` learns of it, and what it answers is for nobody. */
+function tellHangup(element: TwimlElement, { context, action, result }: { context: VerbContext; action: string; result: ReferResult }): void {
+  const url = resolveUrl(context.documentUrl, action);
+  if (url === null) return;
+  const parameters = [...callParameters(context.call), ...parametersOf(result, 'canceled')];
+  context.gatherings.callbacks.send({ accountSid: context.call.accountSid, url, method: methodOf(element), parameters });
+}
+
+function parametersOf(result: ReferResult, status: string | null = statusOf(result)): [name: string, value: string][] {
   const { referStatusCode, notifyStatusCode } = result;
-  const status = statusOf(result);
   const parameters: [string, string][] = status === null ? [] : [['ReferCallStatus', status]];
   if (referStatusCode !== null) parameters.push(['ReferSipResponseCode', String(referStatusCode)]);
   if (notifyStatusCode !== null) parameters.push(['NotifySipResponseCode', String(notifyStatusCode)]);
