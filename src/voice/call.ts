@@ -364,7 +364,8 @@ export class Call {
   #detectMachine(detection: MachineDetection, phone: PhoneMedia): void {
     const { clock, callbacks } = this.#deps;
     const detecting = detectAnsweredBy(phone, detection, { clock, log: this.#log, signal: this.#gone.signal });
-    if (detection.asynchronous) this.#start(this.#plan.source);
+    const { source, attend } = this.#plan;
+    if (detection.asynchronous) this.#start(source, attend);
     void detecting.then((detected) => {
       if (!detected || !this.live) return;
       this.record.answeredBy = detected.answeredBy;
@@ -372,7 +373,7 @@ export class Call {
       this.#reached('answered by');
       const target = detection.asynchronous?.callback;
       if (target) callbacks.send({ accountSid: this.record.accountSid, ...target, parameters: machineParameters(this.record, detected) });
-      if (!detection.asynchronous && !this.#run) this.#start(this.#plan.source);
+      if (!detection.asynchronous && !this.#run) this.#start(source, attend);
     });
   }
 

@@ -165,6 +165,18 @@ describe('<Dial> of a number', () => {
     expect(told[3]).toMatchObject({ ParentCallSid: parent().sid, Direction: 'outbound-dial', CallDuration: '3' });
   });
 
+  it('listens whether a machine answers while the two talk, and tells amdStatusCallback', async () => {
+    await call('<Dial><Number machineDetection="Enable" machineDetectionSpeechThreshold="1000" amdStatusCallback="/amd">+15557001000</Number></Dial>');
+    callee().answers();
+    await later(0);
+    expect(media(1).room).not.toBeNull();
+    media(1).emit('voiceChanged', true);
+    await later(1100);
+    expect(world.told.find(({ url }) => url === 'http://app.test/amd')?.params).toEqual({ CallSid: children()[0]?.sid, AccountSid: world.accountSid, AnsweredBy: 'machine_start', MachineDetectionDuration: expect.stringMatching(/^100\d$/) });
+    expect(children()[0]?.answeredBy).toBe('machine_start');
+    expect(media(1).room).not.toBeNull();
+  });
+
   it('sends keys to the called phone', async () => {
     await call('<Dial><Number sendDigits="w12">+15557001000</Number></Dial>');
     callee().answers();

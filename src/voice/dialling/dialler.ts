@@ -1,3 +1,4 @@
+import type { MachineDetection } from '../machine-detection.ts';
 import type { PhoneMedia } from '../../media/protocol.ts';
 import type { StatusCallback } from '../call-callbacks.ts';
 import type { CallRecord, DirectoryRepository } from '../model.ts';
@@ -35,6 +36,8 @@ export interface ChildOptions {
   authToken: string;
   ringTimeoutMs: number;
   statusCallback: StatusCallback | null;
+  /** Listened for beside the call; null: not at all. */
+  machineDetection: MachineDetection | null;
   /** What it does from its answer on; the verb that placed it holds it there. */
   attend: (context: ChildContext) => Promise<Termination | null>;
   /** Once, after everything of it was closed and saved. */

@@ -133,7 +133,15 @@ function party(methodCode: number, rule: Partial<ElementRule> = {}): ElementRule
   return element('works', { text: true, ...rule, attributes: { ...attributes, ...rule.attributes } });
 }
 
-const machineDetection = notYet('machineDetection', 'machineDetectionTimeout', 'machineDetectionSpeechThreshold', 'machineDetectionSpeechEndThreshold', 'machineDetectionSilenceTimeout', 'amdStatusCallback', 'amdStatusCallbackMethod');
+const machineDetection = {
+  machineDetection: works(oneOf('Enable', 'DetectMessageEnd')),
+  machineDetectionTimeout: works(integer(3, 59)),
+  machineDetectionSpeechThreshold: works(integer(1000, 6000)),
+  machineDetectionSpeechEndThreshold: works(integer(500, 5000)),
+  machineDetectionSilenceTimeout: works(integer(2000, 10_000)),
+  amdStatusCallback: works(url),
+  amdStatusCallbackMethod: works(method),
+};
 
 const PARTIES = {
   // Trunks of a customer's own carrier are no part of this server.

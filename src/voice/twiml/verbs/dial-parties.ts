@@ -11,6 +11,7 @@ import type { DocumentSource } from '../document-loader.ts';
 import type { TwimlElement } from '../document.ts';
 import { methodOf, type VerbContext } from '../verb.ts';
 import { DialRecorder } from './dial-recording.ts';
+import { machineDetectionOf } from './dial-machine.ts';
 import { timeLimitMs, type DialCallStatus, type DialResult } from './dial-noun.ts';
 import { startRingback } from './ringback.ts';
 
@@ -85,6 +86,7 @@ function dialOne(target: Target, { dial, context, callerId, ended }: One): Party
     authToken,
     ringTimeoutMs: Number(dial.attributes['timeout'] ?? DEFAULT_RING_TIMEOUT_S) * 1000,
     statusCallback: statusCallbackOf(target.noun, context),
+    machineDetection: target.sendDigits === null ? machineDetectionOf(target.noun, context) : null,
     whisper: whisperOf(target.noun, context),
     ended,
   });
