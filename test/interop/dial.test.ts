@@ -4,6 +4,7 @@ import { startPhone, type Phone } from '../peers/baresip.ts';
 import { Cast } from '../peers/cast.ts';
 import { startSipp } from '../peers/sipp.ts';
 import { Stage } from '../peers/stage.ts';
+import { tonesIn } from '../peers/tones.ts';
 import { waitUntil } from '../peers/wait.ts';
 
 // <Dial>: a caller (baresip) is brought together with real phones: one behind the carrier, one called as <Sip>, and sipp
@@ -58,12 +59,20 @@ async function call(attributes: Parameters<InstanceType<typeof VoiceResponse>['d
   return (await stage.app.waitFor({ path: '/voice' }, { nth: asked + 1 })).params['CallSid'] ?? '';
 }
 
+/** One channel of a stereo WAV file: 0 is left. */
+function channelOf(wav: Buffer, channel: 0 | 1): { sampleRateHz: number; samples: Int16Array } {
+  const data = wav.subarray(wav.indexOf('data') + 8);
+  const samples = new Int16Array(Math.floor(data.length / 4));
+  for (let at = 0; at < samples.length; at++) samples[at] = data.readInt16LE(at * 4 + channel * 2);
+  return { sampleRateHz: wav.readUInt32LE(24), samples };
+}
+
 const childrenOf = (parentCallSid: string): ReturnType<typeof stage.server.client.calls.list> => stage.server.client.calls.list({ parentCallSid });
 const action = (sid: string): ReturnType<typeof stage.app.waitFor> => stage.app.waitFor({ path: '/action', params: { CallSid: sid } }, { timeoutMs: 15_000 });
 
 it('caller and number hear each other; when the called phone hangs up the action is asked', async () => {
   const established = behindCarrier.count('CALL_ESTABLISHED');
-  const sid = await call({ action: '/action' }, (dial) => dial.number({ statusCallback: '/child', statusCallbackEvent: [...EVENTS] }, CALLED_NUMBER));
+  const sid = await call({ action: '/action', record: 'record-from-answer-dual' }, (dial) => dial.number({ statusCallback: '/child', statusCallbackEvent: [...EVENTS] }, CALLED_NUMBER));
   await behindCarrier.waitEstablished({ nth: established + 1 });
   const [child] = await childrenOf(sid);
   expect(child).toMatchObject({ parentCallSid: sid, direction: 'outbound-dial', to: CALLED_NUMBER, from: '+15557080', status: 'in-progress' });
@@ -76,6 +85,14 @@ it('caller and number hear each other; when the called phone hangs up the action
   expect(request.valid).toBe(true);
   expect(request.params).toMatchObject({ DialCallStatus: 'completed', DialCallSid: child!.sid, DialBridged: 'true', CallStatus: 'in-progress' });
   expect(Number(request.params['DialCallDuration'])).toBeGreaterThanOrEqual(1);
+  const [recording] = await stage.server.client.recordings.list({ callSid: sid });
+  expect(recording).toMatchObject({ channels: 2, source: 'DialVerb', status: 'completed' });
+  expect(request.params['RecordingUrl']).toMatch(new RegExp(`/Recordings/${recording!.sid}$`));
+  const signIn = `Basic ${Buffer.from(`${stage.server.accountSid}:${stage.server.authToken}`).toString('base64')}`;
+  const file = await fetch(`${stage.server.httpUrl}/2010-04-01/Accounts/${stage.server.accountSid}/Recordings/${recording!.sid}.wav?RequestedChannels=2`, { headers: { authorization: signIn } });
+  const wav = Buffer.from(await file.arrayBuffer());
+  expect(tonesIn(channelOf(wav, 0), [CALLER_HZ])[CALLER_HZ]!.share).toBeGreaterThan(0.8);
+  expect(tonesIn(channelOf(wav, 1), [CARRIER_HZ])[CARRIER_HZ]!.share).toBeGreaterThan(0.7);
   await stage.app.waitFor({ path: '/child', params: { CallStatus: 'completed', CallSid: child!.sid } });
   const told = stage.app.matching({ path: '/child', params: { CallSid: child!.sid } }).map(({ params }) => params).sort((a, b) => Number(a['SequenceNumber']) - Number(b['SequenceNumber']));
   expect(told.map((params) => params['CallStatus'])).toEqual(['initiated', 'ringing', 'in-progress', 'completed']);
