@@ -18,7 +18,7 @@ export interface WebhookRequest {
   at: number;
 }
 
-export type WebhookAnswer = string | { toString(): string } | { status: number; contentType?: string; body?: string | Buffer };
+export type WebhookAnswer = string | { toString(): string } | { status: number; contentType?: string; headers?: Record<string, string>; body?: string | Buffer };
 type Handler = (request: WebhookRequest) => WebhookAnswer | Promise<WebhookAnswer>;
 
 export class WebhookApp {
@@ -73,7 +73,7 @@ export class WebhookApp {
     }
     const answer = await handler(record);
     if (typeof answer === 'object' && 'status' in answer) {
-      response.writeHead(answer.status, answer.contentType === undefined ? {} : { 'content-type': answer.contentType }).end(answer.body);
+      response.writeHead(answer.status, { ...answer.headers, ...(answer.contentType === undefined ? {} : { 'content-type': answer.contentType }) }).end(answer.body);
       return;
     }
     response.writeHead(200, { 'content-type': 'text/xml' }).end(String(answer));

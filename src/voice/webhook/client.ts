@@ -221,7 +221,8 @@ function redirected(attempt: Attempt, answer: RawAnswer): Attempt | null {
 
 async function readAnswer(response: Dispatcher.ResponseData, { maxBodyBytes = DEFAULT_MAX_BODY_BYTES, skipAudio = false }: WebhookRequest): Promise<RawAnswer> {
   const skipped = skipAudio && /^audio\//i.test(String(response.headers['content-type'] ?? ''));
-  if (skipped) response.body.destroy();
+  // The stream tells of its end as an error; unheard it would be the server's.
+  if (skipped) response.body.on('error', () => undefined).destroy();
   const body = skipped ? Buffer.alloc(0) : await readBody(response.body, maxBodyBytes);
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
