@@ -110,6 +110,26 @@ describe('recordings of a call', () => {
   });
 });
 
+describe('recordings of a conference', () => {
+  it('are listed, paused and stopped below it, and as documented', async () => {
+    const conferenceSid = newSid('CF');
+    world.store.conferences.saveConference({ sid: conferenceSid, accountSid: world.account.sid, friendlyName: 'Standup', status: 'in-progress', region: 'us1', createdAtMs: 1, updatedAtMs: 1, endedAtMs: null, reasonEnded: null, callSidEnding: null });
+    const phone = new FakePhone();
+    const live = await world.voiceRecordings.recordings.start({
+      accountSid: world.account.sid, callSid: null, conferenceSid, source: 'Conference', channels: 1, track: 'both', callback: null,
+      begin: (path) => phone.record({ path, source: 'both', channels: 1, maxDurationMs: 1, silenceTimeoutMs: 0, trimSilence: false }),
+    });
+    const recordings = world.client.conferences(conferenceSid).recordings;
+    expect((await recordings.list()).map(({ sid }) => sid)).toEqual([live.record.sid]);
+    expect((await recordings('Twilio.CURRENT').update({ status: 'paused', pauseBehavior: 'skip' })).status).toBe('paused');
+    expect((await recordings(live.record.sid).update({ status: 'stopped' })).status).toBe('stopped');
+    await live.done;
+    const one = await world.raw(`${account}/Conferences/${conferenceSid}/Recordings/${live.record.sid}.json`);
+    expect(problemsOf('api', 'api.v2010.account.conference.conference_recording', one.body as object)).toEqual([]);
+    expect(await recordings(live.record.sid).remove()).toBe(true);
+  });
+});
+
 describe('recordings of an account', () => {
   it('are listed by call and by date, and as documented', async () => {
     const { call, sid } = await recorded();
