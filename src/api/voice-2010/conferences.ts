@@ -27,7 +27,7 @@ export function addConferences(endpoints: Endpoints, deps: Deps & Pick<ApiDeps, 
     },
   });
   endpoints.add(`${PATH}/:conferenceSid`, {
-    GET: async (request) => ({ status: 200, body: conferenceBody(await conferenceOf(request, deps)) }),
+    GET: async (request) => ({ status: 200, body: conferenceBody(await recordOf(request, deps)) }),
     POST: (request) => update(request, deps),
   });
   addRecordingsOf(endpoints, { path: `${PATH}/:conferenceSid`, owner: async (request) => ({ conferenceSid: (await recordOf(request, deps)).sid }) }, deps.voiceRecordings);
@@ -41,8 +41,7 @@ export function liveConference({ account, path, part }: ApiRequest, { gatherings
   return conference;
 }
 
-/** One that is live or over. Throws 404/20404. */
-export async function conferenceOf({ account, path, part }: ApiRequest, { conferenceRepository }: Pick<ApiDeps, 'conferenceRepository'>): Promise<ConferenceRecord> {
+async function recordOf({ account, path, part }: ApiRequest, { conferenceRepository }: Deps): Promise<ConferenceRecord> {
   const sid = parseSid('CF', part('conferenceSid'));
   const record = sid && (await conferenceRepository.findConference(account.sid, sid));
   if (!record) throw notFound(path);
@@ -52,7 +51,7 @@ export async function conferenceOf({ account, path, part }: ApiRequest, { confer
 /** Status=completed ends it; AnnounceUrl is heard by all. Throws 20001 for an announcement that nobody can hear. */
 async function update(request: ApiRequest, deps: Deps): Promise<Answer> {
   const { form, account } = request;
-  const record = await conferenceOf(request, deps);
+  const record = await recordOf(request, deps);
   const status = form.oneOf('Status', ['completed']);
   const announcement = announcementOf(form);
   const live = deps.gatherings.conferences.live(account.sid, record.sid);

@@ -11,16 +11,15 @@ import { notFound } from '../errors.ts';
 import { given } from '../form.ts';
 import { listAnswer, pageRequest } from '../paging.ts';
 import { callOf, dateRange } from './calls.ts';
-import { conferenceOf } from './conferences.ts';
 import { accountPath, API_VERSION, callPath } from './resource.ts';
 
 type Deps = Pick<ApiDeps, 'calls' | 'callRepository'> & VoiceRecordings;
 
 /** Whose recordings a path is about: a call or a conference of the account. */
-type RecordingOwner = { callSid: CallSid } | { conferenceSid: string };
+export type RecordingOwner = { callSid: CallSid } | { conferenceSid: string };
 
-/** Recordings of an account, of a call, of a conference (contract §5.4), and their sound. */
-export function addVoiceRecordings(endpoints: Endpoints, apiDeps: Pick<ApiDeps, 'calls' | 'callRepository' | 'conferenceRepository' | 'voiceRecordings'>): void {
+/** Recordings of an account and of a call (contract §5.4), and their sound. */
+export function addVoiceRecordings(endpoints: Endpoints, apiDeps: Pick<ApiDeps, 'calls' | 'callRepository' | 'voiceRecordings'>): void {
   const deps: Deps = { ...apiDeps, ...apiDeps.voiceRecordings };
   endpoints.add('/2010-04-01/Accounts/:accountSid/Recordings', { GET: (request) => list(request, deps, accountFilter(request)) });
   endpoints.add(
@@ -34,12 +33,10 @@ export function addVoiceRecordings(endpoints: Endpoints, apiDeps: Pick<ApiDeps, 
   );
   const owner = async (request: ApiRequest): Promise<RecordingOwner> => ({ callSid: (await callOf(request, deps)).sid });
   addRecordingsOf(endpoints, { path: '/2010-04-01/Accounts/:accountSid/Calls/:callSid', owner, start: (request) => startOfCall(request, deps) }, deps);
-  const conference = async (request: ApiRequest): Promise<RecordingOwner> => ({ conferenceSid: (await conferenceOf(request, apiDeps)).sid });
-  addRecordingsOf(endpoints, { path: '/2010-04-01/Accounts/:accountSid/Conferences/:conferenceSid', owner: conference }, deps);
 }
 
 /** `…/Recordings` below a call or a conference. Without `start` nothing can be begun there. */
-function addRecordingsOf(endpoints: Endpoints, { path, owner, start }: { path: string; owner: (request: ApiRequest) => Promise<RecordingOwner>; start?: (request: ApiRequest) => Promise<Answer> }, deps: Pick<Deps, 'recordings' | 'recordingRepository'>): void {
+export function addRecordingsOf(endpoints: Endpoints, { path, owner, start }: { path: string; owner: (request: ApiRequest) => Promise<RecordingOwner>; start?: (request: ApiRequest) => Promise<Answer> }, deps: Pick<Deps, 'recordings' | 'recordingRepository'>): void {
   endpoints.add(`${path}/Recordings`, {
     GET: async (request) => list(request, deps, given<RecordingFilter>({ accountSid: request.account.sid, ...(await owner(request)), ...createdRange(request) })),
     ...(start ? { POST: start } : {}),
