@@ -204,7 +204,7 @@ export const settings = {
       .transform((value) => (value ?? 'MD5').toUpperCase().split(',').map((name) => (name === 'SHA-256' ? name : 'MD5'))),
   }),
   clientRoomCreation: setting({ env: 'PARTYLINE_CLIENT_ROOM_CREATION', about: 'Whether a browser that connects to a room that is not there creates it', defaultText: 'on', schema: onOff(true) }),
-  publicRecordings: setting({ env: 'PARTYLINE_PUBLIC_RECORDINGS', about: 'Whether whoever knows the address of a recording may download it, as from Twilio; off: with credentials of the account only', defaultText: 'off', schema: onOff(false) }),
+  publicRecordings: setting({ env: 'PARTYLINE_PUBLIC_RECORDINGS', about: 'Whether whoever knows the address of a recording may download it, as from Twilio (`<Play>` of a RecordingUrl needs it); off: with credentials of the account only', defaultText: 'on', schema: onOff(true) }),
   logLevel: setting({
     env: 'PARTYLINE_LOG_LEVEL',
     about: 'error, warn, info or debug',
