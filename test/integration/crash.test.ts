@@ -1,7 +1,9 @@
+import { existsSync, statSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Cast } from '../peers/cast.ts';
 import { temporaryFolder } from '../peers/child.ts';
 import { startServer, type Server } from '../peers/server.ts';
+import { waitUntil } from '../peers/wait.ts';
 import { WebhookApp } from '../peers/webhook-app.ts';
 import { SimulatedPhone } from '../../src/testing/simulated-phone.ts';
 import { prepareDatabase } from '../prepared-database.ts';
@@ -52,6 +54,9 @@ it('tells the end of calls that were live to those who were told their beginning
   await finished.ended();
   for (const { sid } of [told, notTold]) await app.waitFor({ path: '/call', params: { CallSid: sid, CallStatus: 'in-progress' } });
   const rung = (await app.waitFor({ path: '/voice' })).params['CallSid'] ?? '';
+  const recording = await first.client.calls(told.sid).recordings.create({ recordingStatusCallback: `${app.url}/recording` });
+  const file = `${dataDir}/recordings/${first.accountSid}/${recording.sid}.wav`;
+  await waitUntil(() => existsSync(file) && statSync(file).size > BYTES_OF_2_S, { what: 'two seconds of a recording' });
   // Read before the kill: what a read has shown must be there for ever.
   const before = await first.client.calls.list();
   expect(before.map(({ status }) => status).sort()).toEqual(['completed', 'in-progress', 'in-progress', 'ringing']);
@@ -66,11 +71,17 @@ it('tells the end of calls that were live to those who were told their beginning
   expect(end).toMatchObject({ valid: true, params: { SequenceNumber: String(toldBefore), CallbackSource: 'call-progress-events' } });
   expect(Number(end.params['CallDuration'])).toBeGreaterThanOrEqual(1);
   await app.waitFor({ path: '/number', params: { CallSid: rung, CallStatus: 'failed' } });
-  expect(app.requests.slice(counted)).toHaveLength(2);
+  const recorded = await app.waitFor({ path: '/recording', params: { RecordingSid: recording.sid, RecordingStatus: 'completed' } });
+  expect(Number(recorded.params['RecordingDuration'])).toBeGreaterThanOrEqual(2);
+  expect((await second.client.recordings.list()).map(({ sid, status }) => [sid, status])).toEqual([[recording.sid, 'completed']]);
+  expect(app.requests.slice(counted)).toHaveLength(3);
   const after = await second.client.calls.list();
   expect(after.map(({ sid }) => sid)).toEqual(before.map(({ sid }) => sid));
   expect(after.map(({ status }) => status).sort()).toEqual(['completed', 'failed', 'failed', 'failed']);
   ringing.hangup();
 });
+
+/** 8000 samples of 16 bits a second, and the header. */
+const BYTES_OF_2_S = 32_044;
 
 const inProgress = (server: Server): Promise<unknown[]> => server.client.video.v1.rooms.list();
