@@ -15,6 +15,7 @@ import { checkPorts } from './port-check.ts';
 import { createRooms } from './rooms/rooms.ts';
 import { createLog } from './server-log.ts';
 import { makeAccessToken } from './signaling/access-token.ts';
+import { refuseUpgrade } from './signaling/refuse-upgrade.ts';
 import { createSignaling, type TokenKeys } from './signaling/signaling.ts';
 import { createSipUserAgent } from './sip/user-agent.ts';
 import { openStore, type Store } from './store/store.ts';
@@ -145,7 +146,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   const signaling = createSignaling({ clock, log: log.child({ part: 'signaling' }), rooms, keys: tokenKeys(store) });
   closers.set('signaling', () => signaling.stop());
   app.server.on('upgrade', (request, socket, head) => {
-    if (!signaling.handleUpgrade(request, socket, head)) socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+    if (!signaling.handleUpgrade(request, socket, head)) refuseUpgrade(socket, '404 Not Found');
   });
 
   const httpUrl = await listen(app, config);

@@ -7,6 +7,7 @@ import type { Rooms } from '../rooms/contract.ts';
 import type { TokenKeys } from './access-token.ts';
 import { SignalingConnection } from './connection.ts';
 import { Lobby } from './lobby.ts';
+import { refuseUpgrade } from './refuse-upgrade.ts';
 import { telemetryOpened } from './telemetry.ts';
 
 export type { TokenKeys } from './access-token.ts';
@@ -59,7 +60,7 @@ class WebSocketSignaling implements Signaling {
     if (path !== '/signaling' && path !== '/v1/VideoEvents') return false;
     const address = request.socket.remoteAddress ?? '';
     if (this.#stopping || this.#isFull(address)) {
-      socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      refuseUpgrade(socket, '503 Service Unavailable');
       return true;
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#opened(webSocket, path, address));
