@@ -125,7 +125,7 @@ export const settings = {
   }),
   databaseUrl: setting({
     env: 'DATABASE_URL',
-    about: 'PostgreSQL to use instead of the embedded database',
+    about: 'PostgreSQL to use instead of the embedded database, one server for each database',
     defaultText: 'embedded database in the data folder',
     secret: true,
     schema: text((value) => isUrl(value, ['postgres:', 'postgresql:']), 'must be a postgres:// URL'),

@@ -56,16 +56,33 @@ async function openEmbedded(dataDir: string): Promise<OpenDatabase> {
 }
 
 async function openServer(databaseUrl: string): Promise<OpenDatabase> {
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 4, connectionTimeoutMillis: 5000 });
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 5, connectionTimeoutMillis: 5000 });
   // A lost idle connection is replaced by the pool with the next query.
   pool.on('error', () => undefined);
   try {
-    await pool.query('SELECT 1');
+    const lock = await lockServer(pool);
+    const close = async (): Promise<void> => {
+      lock.release(true);
+      await pool.end();
+    };
+    return { db: drizzlePg(pool) as unknown as Database, close };
   } catch (error) {
     await pool.end();
-    throw new StartupError(`The database of DATABASE_URL cannot be reached: ${messageOf(error)}`);
+    throw error instanceof StartupError ? error : new StartupError(`The database of DATABASE_URL cannot be reached: ${messageOf(error)}`);
   }
-  return { db: drizzlePg(pool) as unknown as Database, close: () => pool.end() };
+}
+
+/** Any number that other applications are not likely to take for theirs. */
+const LOCK_KEY = 5060_7882;
+
+/** One server for one database: a second would take the calls of the first for leftovers of a crash. Held by a connection of its own. */
+async function lockServer(pool: pg.Pool): Promise<pg.PoolClient> {
+  const client = await pool.connect();
+  client.on('error', () => undefined);
+  const { rows } = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [LOCK_KEY]);
+  if (rows[0]?.taken === true) return client;
+  client.release();
+  throw new StartupError('Another Partyline uses the database of DATABASE_URL: stop it, or give this one a database of its own');
 }
 
 async function migrate(db: Database): Promise<void> {
