@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CallSid } from '../../base/sid.ts';
+import { MediaError } from '../../media/protocol.ts';
 import type { FakePhone } from '../../testing/fake-media.ts';
-import type { FakeIncomingCall } from '../testing/fake-sip.ts';
+import { FakeIncomingCall } from '../testing/fake-sip.ts';
 import { fakeWorld, settle, type FakeWorld } from '../testing/fake-world.ts';
 import type { Conference } from './conference.ts';
 
@@ -246,5 +247,43 @@ describe('<Dial><Conference>', () => {
     await call();
     expect(first.media.voice).toMatchObject({ held: true });
     expect(first.media.played).toMatchObject([{ source: { path: '/hold-music.wav' } }]);
+  });
+
+  it('a caller who hangs up while it is answered leaves no conference behind', async () => {
+    world.app.on('/voice', '<Response><Dial><Conference>Standup</Conference></Dial></Response>');
+    const caller = new FakeIncomingCall();
+    caller.acknowledges = false;
+    world.arrive(caller);
+    await settle();
+    expect(caller.said).toEqual(['180', '200']);
+    caller.remoteEnds('remote-bye');
+    await settle();
+    expect(record()).toMatchObject({ status: 'completed' });
+    expect(world.gatherings.conferences.live(world.accountSid, record().sid)).toBeNull();
+    expect(world.media.rooms.map(({ closed }) => closed)).toEqual([1]);
+  });
+
+  it('one who is being answered while the last one goes comes into the next conference', async () => {
+    const first = await call();
+    const over = record().sid;
+    const second = new FakeIncomingCall();
+    second.acknowledges = false;
+    world.arrive(second);
+    await settle();
+    await hangUp(first.phone);
+    second.acknowledge();
+    await settle();
+    expect(codes()).toEqual([]);
+    expect(record().sid).not.toBe(over);
+    expect(conference().members).toHaveLength(1);
+  });
+
+  it('a mixer that cannot be opened is asked for again by the next who comes', async () => {
+    const createRoom = vi.spyOn(world.media, 'createRoom').mockRejectedValueOnce(new MediaError('no-port', 'none'));
+    world.gatherings.conferences.open(world.accountSid, 'Standup');
+    const standup = conference();
+    await expect(standup.media()).rejects.toThrow('none');
+    await expect(standup.media()).resolves.toBe(world.media.rooms[0]);
+    expect(createRoom).toHaveBeenCalledTimes(2);
   });
 });

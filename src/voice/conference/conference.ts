@@ -97,8 +97,12 @@ export class Conference {
 
   /** The mixer, opened with the first who needs it; so that a call can be answered beside it. Rejects with MediaError. */
   media(): Promise<RoomMedia> {
-    this.#room ??= this.#openRoom();
-    return this.#room;
+    if (this.#room) return this.#room;
+    const room = this.#openRoom();
+    this.#room = room;
+    // A worker that is short of memory today need not be so for the next who comes.
+    room.catch(() => void (this.#room === room && (this.#room = null)));
+    return room;
   }
 
   /** Takes a call in until it leaves, is removed, or the conference is over; its phone is its own again then. */

@@ -1,4 +1,5 @@
 import { isSid, parseSid } from '../../../base/sid.ts';
+import type { PhoneMedia } from '../../../media/protocol.ts';
 import { isFinal } from '../../call-state.ts';
 import type { Conference, ConferenceRecording } from '../../conference/conference.ts';
 import { CONFERENCE_EVENTS, type ConferenceCallback } from '../../conference/conference-callbacks.ts';
@@ -8,7 +9,7 @@ import { waitSoundOf } from '../../waiting.ts';
 import { resolveUrl } from '../../webhook/client.ts';
 import { textOf, type TwimlElement } from '../document.ts';
 import type { VerbContext } from '../verb.ts';
-import { timeLimitMs, type DialNoun } from './dial-noun.ts';
+import { timeLimitMs, type DialNoun, type DialResult } from './dial-noun.ts';
 
 const MAX_NAME_CHARS = 128;
 
@@ -18,9 +19,27 @@ const MAX_NAME_CHARS = 128;
  * it never got in, and a notification says why.
  */
 export const dialConference: DialNoun = async (noun, dial, context) => {
-  const conference = conferenceOf(noun, context);
-  if (!conference) return { status: 'failed', parameters: [] };
-  const phone = await context.answer(context.answered ? null : await conference.media());
+  const opened = conferenceOf(noun, context);
+  if (!opened) return { status: 'failed', parameters: [] };
+  try {
+    const phone = await context.answer(context.answered ? null : await opened.media());
+    // It may be over since, by those who were in it: then the name stands for the next one.
+    const conference = opened.record.status === 'completed' ? conferenceOf(noun, context) : opened;
+    if (!conference || context.signal.aborted) return { status: 'failed', parameters: [] };
+    return await stayIn(conference, { noun, dial, context, phone });
+  } finally {
+    context.gatherings.conferences.endIfUnused(opened);
+  }
+};
+
+interface Joining {
+  noun: TwimlElement;
+  dial: TwimlElement;
+  context: VerbContext;
+  phone: PhoneMedia;
+}
+
+async function stayIn(conference: Conference, { noun, dial, context, phone }: Joining): Promise<DialResult> {
   const limit = new AbortController();
   const timer = context.clock.after(timeLimitMs(dial), () => limit.abort());
   const starred = dial.attributes['hangupOnStar']?.toLowerCase() === 'true';
@@ -34,7 +53,7 @@ export const dialConference: DialNoun = async (noun, dial, context) => {
     timer.cancel();
     context.gatherings.conferences.endIfUnused(conference);
   }
-};
+}
 
 function conferenceOf(noun: TwimlElement, context: VerbContext): Conference | null {
   const name = textOf(noun).trim();
