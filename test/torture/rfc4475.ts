@@ -90,7 +90,7 @@ Content-Length: @len@
 ${SDP}`,
   },
   {
-    section: '3.1.1.4', name: 'escnull', what: 'escaped NULs in users; we are no registrar', expected: '405',
+    section: '3.1.1.4', name: 'escnull', what: 'escaped NULs in users, of a domain that is not ours', expected: '403',
     text: `REGISTER sip:example.com SIP/2.0
 To: sip:null-%00-null@example.com
 From: sip:null-%00-null@example.com;tag=839923423
@@ -152,7 +152,7 @@ l: @len@
 ${SDP}`,
   },
   {
-    section: '3.1.1.8', name: 'dblreq', what: 'a second request behind the first in one datagram is no request', expected: '405',
+    section: '3.1.1.8', name: 'dblreq', what: 'a second request behind the first in one datagram is no request', expected: '403',
     text: `REGISTER sip:example.com SIP/2.0
 To: sip:j.user@example.com
 From: sip:j.user@example.com;tag=43251j3j324
@@ -593,7 +593,7 @@ Content-Length: 0
 `,
   },
   {
-    section: '3.3.4', name: 'unksm2', what: 'unknown schemes in To, From and Contact', expected: '405',
+    section: '3.3.4', name: 'unksm2', what: 'unknown schemes in To, From and Contact', expected: '403',
     text: `REGISTER sip:example.com SIP/2.0
 To: isbn:2983792873
 From: <http://www.example.com>;tag=3234233
@@ -640,7 +640,7 @@ Content-Length: @len@
 `,
   },
   {
-    section: '3.3.7', name: 'regaut01', what: 'an unknown way to authenticate', expected: '405',
+    section: '3.3.7', name: 'regaut01', what: 'an unknown way to authenticate', expected: '403',
     text: `REGISTER sip:example.com SIP/2.0
 To: sip:j.user@example.com
 From: sip:j.user@example.com;tag=87321hj23128
@@ -719,7 +719,7 @@ Content-Length: 0
 `,
   },
   {
-    section: '3.3.12', name: 'cparam01', what: 'unknown parameters of Contact', expected: '405',
+    section: '3.3.12', name: 'cparam01', what: 'unknown parameters of Contact', expected: '403',
     text: `REGISTER sip:example.com SIP/2.0
 Via: SIP/2.0/UDP saturn.example.com:5060;branch=z9hG4bKkdjuw
 Max-Forwards: 70
@@ -733,7 +733,7 @@ l: 0
 `,
   },
   {
-    section: '3.3.13', name: 'cparam02', what: 'unknown parameters of its URI', expected: '405',
+    section: '3.3.13', name: 'cparam02', what: 'unknown parameters of its URI', expected: '403',
     text: `REGISTER sip:example.com SIP/2.0
 Via: SIP/2.0/UDP saturn.example.com:5060;branch=z9hG4bKkdjuw
 Max-Forwards: 70
@@ -747,7 +747,7 @@ l: 0
 `,
   },
   {
-    section: '3.3.14', name: 'regescrt', what: 'an escaped Route in a Contact', expected: '405',
+    section: '3.3.14', name: 'regescrt', what: 'an escaped Route in a Contact', expected: '403',
     text: `REGISTER sip:example.com SIP/2.0
 To: sip:user@example.com
 From: sip:user@example.com;tag=8

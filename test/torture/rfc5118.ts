@@ -36,16 +36,16 @@ Content-Length: @len@
 
 ${sdp}`;
 
-/** The messages of RFC 5118, torture for IPv6, in the same form. We are no registrar: a sound REGISTER gets 405. */
+/** The messages of RFC 5118, torture for IPv6, in the same form. None of its domains is ours: a sound REGISTER gets 403. */
 export const RFC_5118: TortureMessage[] = [
-  { section: '4.1', name: 'ipv6-good', what: 'a Request-URI that is an IPv6 reference', expected: '405', text: register('sip:[2001:db8::10]', 'SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111', 'sip:caller@[2001:db8::1]') },
+  { section: '4.1', name: 'ipv6-good', what: 'a Request-URI that is an IPv6 reference', expected: '403', text: register('sip:[2001:db8::10]', 'SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111', 'sip:caller@[2001:db8::1]') },
   { section: '4.2', name: 'ipv6-bad', what: 'an IPv6 address without brackets', expected: '400', text: register('sip:2001:db8::10', 'SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111', 'sip:caller@[2001:db8::1]') },
-  { section: '4.3', name: 'port-ambiguous', what: 'a port that became part of the address', expected: '405', text: register('sip:[2001:db8::10:5070]', 'SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111', 'sip:caller@[2001:db8::1]') },
-  { section: '4.4', name: 'port-unambiguous', what: 'a port behind the brackets', expected: '405', text: register('sip:[2001:db8::10]:5070', 'SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111', 'sip:caller@[2001:db8::1]') },
+  { section: '4.3', name: 'port-ambiguous', what: 'a port that became part of the address', expected: '403', text: register('sip:[2001:db8::10:5070]', 'SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111', 'sip:caller@[2001:db8::1]') },
+  { section: '4.4', name: 'port-unambiguous', what: 'a port behind the brackets', expected: '403', text: register('sip:[2001:db8::10]:5070', 'SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111', 'sip:caller@[2001:db8::1]') },
   { section: '4.5', name: 'via-received-param-with-delim', what: 'received in brackets', expected: '481', text: bye('[2001:db8::9:255]') },
   { section: '4.5', name: 'via-received-param-no-delim', what: 'received without them', expected: '481', text: bye('2001:db8::9:255') },
   { section: '4.6', name: 'ipv6-in-sdp', what: 'IPv6 in a body, which is not ours to read', expected: 'call', text: invite('v=0\no=assistant 971731711378798081 0 IN IP6 2001:db8::20\ns=-\nc=IN IP6 2001:db8::20\nt=3338481189 3370017201\nm=audio 6000 RTP/AVP 2\n') },
   { section: '4.7', name: 'mult-ip-in-header', what: 'Vias of both families', expected: '481', text: bye('[2001:db8::9:255]').replace('Call-ID', 'Via: SIP/2.0/TCP [2001:db8::9:1];branch=z9hG4bKas3\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK2\nCall-ID') },
   { section: '4.9', name: 'ipv4-mapped-ipv6', what: 'IPv4 mapped into IPv6', expected: 'call', text: invite('v=0\no=bob 280744730 28977631 IN IP6 ::ffff:192.0.2.2\ns=-\nc=IN IP6 ::ffff:192.0.2.2\nt=0 0\nm=audio 6000 RTP/AVP 0\n').replaceAll('[2001:db8::20]', '[::ffff:192.0.2.2]:5060') },
-  { section: '4.10', name: 'ipv6-bug-abnf-3-colons', what: 'three colons, which the old grammar let pass', expected: '405', text: register('sip:[2001:db8:::192.0.2.1]', 'SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111', 'sip:caller@[2001:db8:::192.0.2.1]') },
+  { section: '4.10', name: 'ipv6-bug-abnf-3-colons', what: 'three colons, which the old grammar let pass', expected: '403', text: register('sip:[2001:db8:::192.0.2.1]', 'SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111', 'sip:caller@[2001:db8:::192.0.2.1]') },
 ];
