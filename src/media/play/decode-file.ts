@@ -8,6 +8,8 @@ import { AudioFileError, decodeWav, looksLikeWav } from './wav.ts';
 
 /** Longer files are not prompts: 4 hours of G.711. */
 const MAX_FILE_BYTES = 128 * 1024 * 1024;
+/** And not what becomes longer: a low rate makes much of little. */
+const MAX_SECONDS = 4 * 3600;
 
 type Kind = 'wav' | 'mulaw' | 'mp3' | 'aiff' | 'gsm';
 
@@ -34,6 +36,11 @@ export async function decodeFile(path: string, contentType: string): Promise<Int
   if (kind === 'gsm') return decodeGsm(file);
   if (kind === 'mulaw') return looksLikeAu(file) ? decodeAu(file) : Int16Array.from(file, (code) => pcmu.toPcm[code] as number);
   const { samples, rateHz } = kind === 'wav' ? decodeWav(file) : decodeAiff(file);
+  return atTelephoneRate(samples, rateHz);
+}
+
+function atTelephoneRate(samples: Float32Array, rateHz: number): Int16Array {
+  if (samples.length / rateHz > MAX_SECONDS) throw new AudioFileError('broken', `the audio file lasts longer than ${MAX_SECONDS / 3600} hours`);
   return toTelephoneRate(samples, rateHz);
 }
 
@@ -71,5 +78,5 @@ function decodeAu(file: Buffer): Int16Array {
   const rateHz = file.readUInt32BE(16);
   if (encoding !== AU_MULAW || file.readUInt32BE(20) !== 1) throw new AudioFileError('type', `.au audio of encoding ${encoding} is not supported`);
   if (start < 24 || start > file.length || rateHz < 1000 || rateHz > 768_000) throw new AudioFileError('broken', 'the header of the .au file makes no sense');
-  return toTelephoneRate(Float32Array.from(file.subarray(start), (code) => pcmu.toPcm[code] as number), rateHz);
+  return atTelephoneRate(Float32Array.from(file.subarray(start), (code) => pcmu.toPcm[code] as number), rateHz);
 }

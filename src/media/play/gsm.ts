@@ -6,6 +6,8 @@ import { AudioFileError } from './wav.ts';
  */
 const GSM_FRAME_BYTES = 33;
 const FRAME_SAMPLES = 160;
+/** Longer files are not prompts. */
+const MAX_FRAMES = 4 * 3600 * 50;
 const SUBFRAMES = 4;
 const SUBFRAME_SAMPLES = 40;
 const PULSES = 13;
@@ -27,6 +29,7 @@ const PARTS: readonly [until: number, quartersOfLast: number][] = [[13, 3], [27,
 /** Samples at 8 kHz. What is no whole frame at the end is left out. Throws AudioFileError. */
 export function decodeGsm(file: Buffer): Int16Array {
   const frames = Math.floor(file.length / GSM_FRAME_BYTES);
+  if (frames > MAX_FRAMES) throw new AudioFileError('broken', 'the GSM file lasts longer than 4 hours');
   const out = new Int16Array(frames * FRAME_SAMPLES);
   const decoder = new GsmDecoder();
   for (let n = 0; n < frames; n++) decoder.frame(file.subarray(n * GSM_FRAME_BYTES, (n + 1) * GSM_FRAME_BYTES), out.subarray(n * FRAME_SAMPLES, (n + 1) * FRAME_SAMPLES));

@@ -7,8 +7,13 @@ const MAX_QUEUE_MS = 600_000;
 /** Most marks that may wait with it. */
 const MAX_MARKS = 1000;
 
-interface Piece {
+/** Audio is kept in blocks of this size, whatever the size of the pieces it comes in: one second. */
+const BLOCK_SAMPLES = 8000;
+
+interface Block {
   codes: Buffer;
+  /** Samples written and read. */
+  filled: number;
   at: number;
 }
 
@@ -25,7 +30,7 @@ interface Mark {
  */
 export class StreamPlayback implements PcmSource {
   readonly #markReached: (name: string) => void;
-  #pieces: Piece[] = [];
+  readonly #blocks: Block[] = [];
   #marks: Mark[] = [];
   #queuedSamples = 0;
   #readSamples = 0;
@@ -42,9 +47,18 @@ export class StreamPlayback implements PcmSource {
   push(codes: Buffer): boolean {
     if (codes.length === 0) return true;
     if (this.#queuedSamples - this.#readSamples + codes.length > MAX_QUEUE_MS * SAMPLES_PER_MS) return false;
-    this.#pieces.push({ codes, at: 0 });
+    for (let from = 0; from < codes.length; ) from += this.#append(codes, from);
     this.#queuedSamples += codes.length;
     return true;
+  }
+
+  /** As much as the last block has room for. */
+  #append(codes: Buffer, from: number): number {
+    let last = this.#blocks.at(-1);
+    if (!last || last.filled === BLOCK_SAMPLES) this.#blocks.push((last = { codes: Buffer.allocUnsafe(BLOCK_SAMPLES), filled: 0, at: 0 }));
+    const copied = codes.copy(last.codes, last.filled, from);
+    last.filled += copied;
+    return copied;
   }
 
   /** Told at once when nothing is waiting to be heard. False when too many marks wait: it is dropped. */
@@ -57,7 +71,7 @@ export class StreamPlayback implements PcmSource {
 
   /** Nothing more is heard of what waits; its marks are told at once. */
   clear(): void {
-    this.#pieces = [];
+    this.#blocks.length = 0;
     this.#readSamples = this.#queuedSamples;
     this.#tellMarks();
   }
@@ -65,13 +79,13 @@ export class StreamPlayback implements PcmSource {
   read(out: Int16Array): number {
     let filled = 0;
     while (filled < out.length) {
-      const piece = this.#pieces[0];
-      if (!piece) break;
-      const n = Math.min(out.length - filled, piece.codes.length - piece.at);
-      for (let i = 0; i < n; i++) out[filled + i] = pcmu.toPcm[piece.codes[piece.at + i] as number] as number;
-      piece.at += n;
+      const block = this.#blocks[0];
+      if (!block) break;
+      const n = Math.min(out.length - filled, block.filled - block.at);
+      for (let i = 0; i < n; i++) out[filled + i] = pcmu.toPcm[block.codes[block.at + i] as number] as number;
+      block.at += n;
       filled += n;
-      if (piece.at === piece.codes.length) this.#pieces.shift();
+      if (block.at === block.filled) this.#blocks.shift();
     }
     out.fill(0, filled);
     this.#readSamples += filled;

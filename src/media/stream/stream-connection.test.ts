@@ -169,6 +169,41 @@ describe('an other side that misbehaves', () => {
     expect(events.filter(({ type }) => type === 'streamWarned').length).toBeLessThanOrEqual(1);
   });
 
+  it('pings without end: few are answered, and the stream goes on', async () => {
+    open();
+    await until(() => received.length > 3);
+    let pongs = 0;
+    peer?.on('pong', () => pongs++);
+    for (let n = 0; n < 20_000; n++) peer?.ping();
+    say({ event: 'mark', mark: { name: 'after' } });
+    await until(() => received.some(({ mark }) => mark?.name === 'after'));
+    expect(pongs).toBeGreaterThan(0);
+    expect(pongs).toBeLessThan(10_000);
+    expect(ended()).toBeUndefined();
+  });
+
+  it('closes with control characters in its words: they go no further', async () => {
+    open();
+    await until(() => received.length > 3);
+    peer?.close(4001, 'bad\0\r\nwords');
+    await until(ended);
+    expect(ended()).toMatchObject({ detail: '4001 bad words' });
+  });
+
+  it('asks for marks without end and does not read: it is given up', { timeout: 20_000 }, async () => {
+    open();
+    await until(() => received.length > 3);
+    peer?.pause();
+    say({ event: 'media', media: { payload: Buffer.alloc(40_000, 0x80).toString('base64') } });
+    const name = 'm'.repeat(250);
+    for (let n = 0; n < 60_000; n++) {
+      say({ event: 'clear' });
+      say({ event: 'mark', mark: { name } });
+    }
+    // Long before the 10 s after which an other side that misses audio is given up.
+    await vi.waitFor(() => expect(ended()).toMatchObject({ reason: 'lost' }), { timeout: 9000, interval: 50 });
+  });
+
   it('sends binary: a warning', async () => {
     open();
     await until(() => peer);

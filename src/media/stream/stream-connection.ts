@@ -13,6 +13,8 @@ const CLOSE_GRACE_MS = 2000;
 /** What is worked off between two ticks; then the socket is not read until the next. */
 const MAX_MESSAGES_PER_TICK = 200;
 const MAX_BYTES_PER_TICK = 256 * 1024;
+/** What may wait unsent in all, marks and pongs included; audio is left out long before. */
+const MAX_UNSENT_BYTES = 1024 * 1024;
 const NORMAL = 1000;
 
 export interface StreamConnectionEvents {
@@ -81,6 +83,8 @@ export class StreamConnection implements PhoneTap {
     const socket = this.#socket;
     socket.on('open', () => this.#opened());
     socket.on('message', (data, isBinary) => this.#messageReceived(data, isBinary));
+    socket.on('ping', (data) => this.#pinged(data));
+    socket.on('pong', (data) => this.#worked(data.length));
     socket.on('unexpected-response', (_request, response) => {
       response.destroy();
       this.#end('refused', `the server answered HTTP ${response.statusCode ?? 0} instead of 101`);
@@ -97,7 +101,17 @@ export class StreamConnection implements PhoneTap {
   }
 
   #send(text: string): void {
-    if (this.#isOpen) this.#socket.send(text);
+    if (!this.#isOpen) return;
+    if (this.#socket.bufferedAmount <= MAX_UNSENT_BYTES) this.#socket.send(text);
+    // Later: the phone may be in the midst of reading what is to be heard.
+    else queueMicrotask(() => this.#end('lost', 'the other side does not read'));
+  }
+
+  /** Of many pings the last ones need no answer (RFC 6455 §5.5.3): beyond what one tick may cost there is none. */
+  #pinged(data: Buffer): void {
+    if (this.#over) return;
+    if (this.#messages < MAX_MESSAGES_PER_TICK && this.#isOpen && this.#socket.bufferedAmount <= MAX_UNSENT_BYTES) this.#socket.pong(data);
+    this.#worked(data.length);
   }
 
   #messageReceived(data: RawData, isBinary: boolean): void {
@@ -105,7 +119,13 @@ export class StreamConnection implements PhoneTap {
     const bytes = Buffer.isBuffer(data) ? data : Buffer.alloc(0);
     if (isBinary) this.#session.binaryReceived();
     else this.#session.textReceived(bytes.toString('utf8'));
-    this.#bytes += bytes.length;
+    this.#worked(bytes.length);
+  }
+
+  /** The socket rests until the next tick when this one has cost enough. */
+  #worked(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#over || this.#socket.isPaused) return;
     if (++this.#messages >= MAX_MESSAGES_PER_TICK || this.#bytes >= MAX_BYTES_PER_TICK) this.#socket.pause();
   }
 
@@ -130,7 +150,8 @@ export class StreamConnection implements PhoneTap {
 
   #closed(code: number, reason: string): void {
     this.#closing?.cancel();
-    this.#end('remote-closed', reason === '' ? String(code) : `${code} ${reason}`);
+    const words = reason.replace(/\p{Cc}+/gu, ' ');
+    this.#end('remote-closed', words === '' ? String(code) : `${code} ${words}`);
   }
 
   #goodbye(reason: StreamEndReason): void {
@@ -165,6 +186,7 @@ function socketOptions({ headers, addresses }: StreamOptions): ClientOptions {
     maxPayload: MAX_MESSAGE_BYTES,
     perMessageDeflate: false,
     followRedirects: false,
+    autoPong: false,
     ...(headers ? { headers } : {}),
     ...(addresses ? { lookup: pinned(addresses) } : {}),
   };

@@ -173,6 +173,17 @@ describe('what the other side writes', () => {
     expect(heard(session)).toBe(0);
   });
 
+  it('costs the same in pieces of one sample as in large ones', () => {
+    const { session } = open();
+    const one = Buffer.from([0x80]);
+    for (let n = 0; n < 2_000_000; n++) session.playback.push(one);
+    const out = new Int16Array(160);
+    const startedMs = performance.now();
+    for (let n = 0; n < 500; n++) session.playback.read(out);
+    expect(performance.now() - startedMs).toBeLessThan(500);
+    expect([out[0], out[159]]).toEqual([32_124, 32_124]);
+  });
+
   it('may wait for 10 minutes of audio and no more', () => {
     const { session, media, warnings } = open();
     for (let n = 0; n < 150; n++) media(32_000);
