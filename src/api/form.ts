@@ -9,7 +9,9 @@ export class Form {
   readonly #values = new Map<string, string[]>();
 
   constructor(pairs: Iterable<[string, string]>) {
-    for (const [name, value] of pairs) {
+    for (const [name, raw] of pairs) {
+      // No text of the database may hold it.
+      const value = raw.replaceAll('\0', '\ufffd');
       const kept = this.#values.get(name);
       if (kept) kept.push(value);
       else this.#values.set(name, [value]);

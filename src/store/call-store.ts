@@ -6,6 +6,7 @@ import type { CallEventRecord, CallFilter, CallRecord, CallRepository, Notificat
 import type { Database } from './database.ts';
 import { readPage, recordOf } from './page.ts';
 import { callEvents, calls, notifications } from './schema.ts';
+import { storable } from './storable.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** Calls, their debugger entries and their webhook exchanges in the database. */
@@ -19,7 +20,7 @@ export class CallStore implements CallRepository {
   }
 
   saveCall(record: CallRecord): void {
-    const row = { ...record };
+    const row = storable(record);
     this.#queue.push(record.sid, (db) => db.insert(calls).values(row).onConflictDoUpdate({ target: calls.sid, set: row }));
   }
 
@@ -28,12 +29,12 @@ export class CallStore implements CallRepository {
   }
 
   saveNotification(record: NotificationRecord): void {
-    const row = { ...record };
+    const row = storable(record);
     this.#queue.push(record.sid, (db) => db.insert(notifications).values(row).onConflictDoNothing());
   }
 
   saveEvent(record: CallEventRecord): void {
-    const row = { ...record };
+    const row = storable(record);
     this.#queue.push(randomUUID(), (db) => db.insert(callEvents).values(row));
   }
 

@@ -5,6 +5,7 @@ import type { ConferenceFilter, ConferenceRecord, ConferenceRepository } from '.
 import type { Database } from './database.ts';
 import { readPage, recordOf } from './page.ts';
 import { conferences } from './schema.ts';
+import { storable } from './storable.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** Conferences in the database, live ones and those that are over. */
@@ -18,7 +19,7 @@ export class ConferenceStore implements ConferenceRepository {
   }
 
   saveConference(record: ConferenceRecord): void {
-    const row = { ...record };
+    const row = storable(record);
     this.#queue.push(record.sid, (db) => db.insert(conferences).values(row).onConflictDoUpdate({ target: conferences.sid, set: row }));
   }
 

@@ -4,6 +4,7 @@ import type { AccountRecord, ApplicationRecord, CallerIdRecord, KeyDirectory, Ke
 import type { Database } from './database.ts';
 import { directory } from './schema.ts';
 import { Shelf } from './shelf.ts';
+import { storable } from './storable.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** Accounts, keys, numbers, applications and verified caller ids: read whole at start, answered from memory, written through. */
@@ -120,7 +121,7 @@ export class DirectoryStore implements KeyDirectory {
   }
 
   #write(kind: string, record: { sid: string }): Promise<void> {
-    const row = { sid: record.sid, kind, record: { ...record } };
+    const row = { sid: record.sid, kind, record: storable({ ...record }) };
     this.#queue.push(record.sid, (db) => db.insert(directory).values(row).onConflictDoUpdate({ target: directory.sid, set: { record: row.record } }));
     return this.#queue.settled();
   }

@@ -4,6 +4,7 @@ import type { QueueRecord, QueueRepository } from '../voice/queue/model.ts';
 import type { Database } from './database.ts';
 import { recordOf } from './page.ts';
 import { queues } from './schema.ts';
+import { storable } from './storable.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** Call queues in the database; what was there at the start is handed out once. */
@@ -26,7 +27,7 @@ export class QueueStore implements QueueRepository {
   }
 
   saveQueue(record: QueueRecord): void {
-    const row = { ...record };
+    const row = storable(record);
     this.#queue.push(record.sid, (db) => db.insert(queues).values(row).onConflictDoUpdate({ target: queues.sid, set: row }));
   }
 

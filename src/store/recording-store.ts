@@ -5,6 +5,7 @@ import type { RecordingFilter, RecordingRecord, RecordingRepository } from '../v
 import type { Database } from './database.ts';
 import { readPage, recordOf } from './page.ts';
 import { recordings } from './schema.ts';
+import { storable } from './storable.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** What is known of recordings; their sound lies in files. */
@@ -18,7 +19,7 @@ export class RecordingStore implements RecordingRepository {
   }
 
   saveRecording(record: RecordingRecord): void {
-    const row = { ...record };
+    const row = storable(record);
     this.#queue.push(record.sid, (db) => db.insert(recordings).values(row).onConflictDoUpdate({ target: recordings.sid, set: row }));
   }
 

@@ -5,6 +5,7 @@ import type { ParticipantFilter, ParticipantRecord, RoomFilter, RoomRecord, Room
 import type { Database } from './database.ts';
 import { readPage, recordOf } from './page.ts';
 import { participants, rooms, tracks } from './schema.ts';
+import { storable } from './storable.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** Rooms, participants and tracks in the database. */
@@ -18,17 +19,17 @@ export class RoomStore implements RoomRepository {
   }
 
   saveRoom(record: RoomRecord): void {
-    const row = { ...record };
+    const row = storable(record);
     this.#queue.push(record.sid, (db) => db.insert(rooms).values(row).onConflictDoUpdate({ target: rooms.sid, set: row }));
   }
 
   saveParticipant(record: ParticipantRecord): void {
-    const row = { ...record };
+    const row = storable(record);
     this.#queue.push(record.sid, (db) => db.insert(participants).values(row).onConflictDoUpdate({ target: participants.sid, set: row }));
   }
 
   saveTrack(record: TrackRecord): void {
-    const row = { ...record };
+    const row = storable(record);
     this.#queue.push(record.sid, (db) => db.insert(tracks).values(row).onConflictDoUpdate({ target: tracks.sid, set: row }));
   }
 

@@ -4,6 +4,7 @@ import type { SipCredentialListRecord, SipDirectory, SipDomainRecord, SipIpAclRe
 import type { Database } from './database.ts';
 import { directory } from './schema.ts';
 import { Shelf, type ShelfWriter } from './shelf.ts';
+import { storable } from './storable.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** SIP domains and their lists, as documents beside those of the directory: a list and what stands in it are one document. */
@@ -88,7 +89,7 @@ export class SipStore implements SipDirectory {
 function writerOf(queue: WriteQueue): ShelfWriter {
   return {
     write: (kind, record) => {
-      const row = { sid: record.sid, kind, record: { ...record } };
+      const row = { sid: record.sid, kind, record: storable({ ...record }) };
       queue.push(record.sid, (db) => db.insert(directory).values(row).onConflictDoUpdate({ target: directory.sid, set: { record: row.record } }));
       return queue.settled();
     },

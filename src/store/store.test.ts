@@ -55,6 +55,15 @@ function number(over: Partial<PhoneNumberRecord> = {}): PhoneNumberRecord {
   };
 }
 
+it('keeps what strangers wrote with characters that no text of PostgreSQL may have', async () => {
+  const record = call({ from: 'sip:a\0b@phone.test', forwardedFrom: '\0' });
+  store.calls.saveCall(record);
+  store.calls.saveEvent({ callSid: record.sid, atMs: 1, request: { method: 'POST', url: 'http://app.test', parameters: { 'SipHeader_X-\0': 'a\0b\ud800c' } }, response: { responseCode: 200, contentType: null, responseBody: '', requestDurationMs: 1, validTwiml: true } });
+  expect(await store.calls.findCall(account, record.sid)).toMatchObject({ from: 'sip:a\ufffdb@phone.test', forwardedFrom: '\ufffd' });
+  const events = await store.calls.listEvents(record.sid, { pageSize: 10 });
+  expect(events.items[0]?.request.parameters).toEqual({ 'SipHeader_X-\ufffd': 'a\ufffdb\ufffdc' });
+});
+
 describe('the store', () => {
   it('gives back what was saved, at once and after a restart', async () => {
     const made = room({ uniqueName: 'Réunion', videoCodecs: ['H264', 'VP8'] });
@@ -178,7 +187,7 @@ describe('the store', () => {
 
   it('loses only the row that the database cannot take', async () => {
     const good = call();
-    const bad = call({ to: 'a NUL \u0000 inside' });
+    const bad = call({ createdAtMs: Number.NaN });
     store.calls.saveCall(bad);
     store.calls.saveCall(good);
     expect(await store.calls.findCall(account, good.sid)).toEqual(good);

@@ -141,5 +141,5 @@ function offerProblem(sip: IncomingSipCall): string | null {
 /** The number a call was diverted from (Diversion, RFC 5806), as it is written there. */
 function forwardedFrom(sip: IncomingSipCall): string | null {
   const diversion = sip.header('Diversion')[0];
-  return /sips?:([^@;>]{1,64})@/.exec(diversion ?? '')?.[1] ?? null;
+  return /sips?:([^@;>\p{Cc}]{1,64})@/u.exec(diversion ?? '')?.[1] ?? null;
 }

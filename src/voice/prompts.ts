@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
@@ -104,8 +104,13 @@ async function readKept(base: string): Promise<Kept | null> {
 async function write(base: string, { answer, contentType, dir, at }: { answer: WebhookAnswer & { ok: true }; contentType: string; dir: string; at: number }): Promise<void> {
   await mkdir(dir, { recursive: true });
   const part = `${base}.${process.pid}.${Math.round(at * 1000)}.part`;
-  await writeFile(part, answer.body);
-  await rename(part, `${base}.audio`);
+  try {
+    await writeFile(part, answer.body);
+    await rename(part, `${base}.audio`);
+  } catch (error) {
+    await rm(part, { force: true }).catch(() => undefined);
+    throw error;
+  }
   const kept: Kept = { contentType, etag: answer.headers['etag'] ?? null, lastModified: answer.headers['last-modified'] ?? null };
   await writeFile(`${base}.json`, JSON.stringify(kept));
 }

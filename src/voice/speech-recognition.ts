@@ -115,7 +115,7 @@ class CommandRecognizer implements SpeechRecognizer {
         if (output.length > MAX_OUTPUT_BYTES) child.kill('SIGKILL');
       });
       child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(0, MAX_COMPLAINT_CHARS)));
-      child.once('error', (error) => reject(new RecognitionError(`the recognizer cannot be run (${error.message})`)));
+      child.on('error', (error) => reject(new RecognitionError(`the recognizer cannot be run (${error.message})`)));
       // Whatever it started goes with it: its pipes would stay open.
       child.once('exit', () => killGroup(child.pid));
       child.once('close', (code, killedBy) => {

@@ -239,3 +239,16 @@ describe('prompt files', () => {
     await expect(decodeFile(join(folder, 'none.wav'), 'audio/wav')).rejects.toThrow(AudioFileError);
   });
 });
+
+describe('what would last for days', () => {
+  const codes = Buffer.alloc(15_000_000, 0x55);
+
+  it.each([
+    ['WAV at 1000 Hz', riff(fmt({ tag: 7, bits: 8, rateHz: 1000 }), chunk('data', codes)), 'audio/wav'],
+    ['GSM', Buffer.alloc(33 * 720_001, 0xd5), 'audio/gsm'],
+  ])('is refused before it is made: %s', async (_what, file, contentType) => {
+    const before = process.memoryUsage().arrayBuffers;
+    await expect(decode(file, contentType)).rejects.toThrow(/longer than 4 hours/);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(150_000_000);
+  });
+});

@@ -80,11 +80,12 @@ export function parseNumber(text: string, max: number): number | null {
   return n <= max ? n : null;
 }
 
-/** Percent-decoding that leaves what is not decodable as it is. */
+/** Percent-decoding that leaves as it is what is not decodable, and what would bring control characters to light. */
 export function percentDecode(text: string): string {
   if (!text.includes('%')) return text;
   try {
-    return decodeURIComponent(text);
+    const decoded = decodeURIComponent(text);
+    return /\p{Cc}/u.test(decoded) ? text : decoded;
   } catch {
     return text;
   }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SipError } from '../errors.ts';
 import { buildResponse } from './build.ts';
 import { parseCSeq } from './cseq.ts';
+import { percentDecode } from './grammar.ts';
 import { Headers } from './headers.ts';
 import { NO_BODY, type SipRequest } from './message.ts';
 import { parseNameAddr, printNameAddr } from './name-addr.ts';
@@ -128,5 +129,18 @@ describe('a stream', () => {
     const parser = new StreamParser();
     expect(parser.push(Buffer.from(text)).map((item) => item.kind)).toEqual(['broken']);
     expect(parser.push(Buffer.from(one))).toEqual([]);
+  });
+});
+
+describe('percent-decoding', () => {
+  it.each([
+    ['%41lice', 'Alice'],
+    ['a%20b', 'a b'],
+    ['50%', '50%'],
+    ['a%00b', 'a%00b'],
+    ['a%0D%0AVia: x', 'a%0D%0AVia: x'],
+    ['%C2%85', '%C2%85'],
+  ])('%s is %s', (text, plain) => {
+    expect(percentDecode(text)).toBe(plain);
   });
 });

@@ -84,6 +84,8 @@ class ConvertedMedia implements RecordingMedia {
     try {
       await run(this.#command, ['-nostdin', '-v', 'error', '-y', '-i', from, ...options, part]);
       await rename(part, to);
+      // The recording was deleted meanwhile: nothing of it stays.
+      if ((await bytesOf(from)) === null) await rm(to, { force: true });
     } catch (error) {
       await rm(part, { force: true });
       throw this.#refusal(error);
