@@ -286,4 +286,21 @@ describe('<Dial><Conference>', () => {
     await expect(standup.media()).resolves.toBe(world.media.rooms[0]);
     expect(createRoom).toHaveBeenCalledTimes(2);
   });
+
+  it('an announcement to one who is removed ends before the next verb', async () => {
+    world.app.on('/announce', '<Response><Say>Five minutes left</Say></Response>');
+    world.app.on('/next', '<Response><Play>/own.wav</Play><Pause length="600"/></Response>');
+    await call();
+    const second = await call();
+    second.media.playsOn = true;
+    const announced = conference().announce({ url: 'http://app.test/announce', method: 'POST', callSid: second.sid });
+    await settle();
+    const play = vi.spyOn(second.media, 'play');
+    const heard = second.media.played.length;
+    conference().remove(second.sid);
+    await settle();
+    await announced;
+    expect(second.media.played.slice(heard)).toMatchObject([{ source: { path: '/prompts/own.wav' } }]);
+    expect(play).toHaveBeenCalledTimes(1);
+  });
 });

@@ -4,7 +4,7 @@ import { newSid, type TrackSid } from '../../base/sid.ts';
 import type { PhoneMedia, RoomMedia, RoomVoice } from '../../media/protocol.ts';
 import type { HoldMusic } from '../hold-music.ts';
 import type { HttpMethod } from '../model.ts';
-import type { NestingRule } from '../twiml/nesting.ts';
+import type { NestingRule, RunEnd } from '../twiml/nesting.ts';
 import { keepWaiting, type GatheredCall, type WaitSound } from '../waiting.ts';
 import type { LeaveReason } from './conference-state.ts';
 
@@ -49,6 +49,9 @@ export class Presence {
   /** Counts what was begun or stopped, so that nothing outdated is begun again. */
   #changes = 0;
   #playing: { controller: AbortController; done: Promise<void> } | null = null;
+  /** Aborts when it leaves. */
+  readonly #leaving = new AbortController();
+  readonly #announcements = new Set<Promise<unknown>>();
 
   constructor(options: PresenceOptions, deps: PresenceDeps) {
     this.options = options;
@@ -97,18 +100,32 @@ export class Presence {
     this.#play(null);
     const changes = this.#changes;
     await this.#silent();
-    const { signal, context } = this.options;
-    const end = await context.nested({ kind: 'url', url, method }, { signal, rule: HEARD_VERBS, parameters: this.#deps.parameters });
+    const end = await this.#announcement(url, method);
     if (before && changes === this.#changes) this.#play(before);
     return end.kind === 'failed' ? 'The announcement could not be had' : null;
+  }
+
+  /** Goes no longer than the stay: what the phone hears after it is its call's own business. */
+  async #announcement(url: string, method: HttpMethod): Promise<RunEnd> {
+    const { signal, context } = this.options;
+    const heard = context.nested({ kind: 'url', url, method }, { signal: AbortSignal.any([signal, this.#leaving.signal]), rule: HEARD_VERBS, parameters: this.#deps.parameters });
+    const over = heard.catch(() => undefined);
+    this.#announcements.add(over);
+    try {
+      return await heard;
+    } finally {
+      this.#announcements.delete(over);
+    }
   }
 
   leave(reason: LeaveReason): void {
     if (this.#over) return;
     this.#over = true;
     this.#play(null);
+    this.#leaving.abort();
     this.#do(async () => {
       await this.#silent();
+      await Promise.all(this.#announcements);
       if (this.#talking) await this.options.phone.leaveRoom();
     });
     void this.#work.then(() => this.#resolveGone(reason));
