@@ -1,4 +1,5 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { MediaError } from '../../media/protocol.ts';
 import type { FakePhone } from '../../testing/fake-media.ts';
 import type { FakeIncomingCall } from '../testing/fake-sip.ts';
 import { fakeWorld, settle, type FakeWorld } from '../testing/fake-world.ts';
@@ -179,5 +180,73 @@ describe('<Dial><Queue>', () => {
     world.clock.advance(5000);
     await settle();
     expect(media(1).room).toBe(world.media.rooms[0]);
+  });
+
+  it('a caller who hangs up while it is whispered to was not bridged', async () => {
+    world.app.on('/whisper', '<Response><Pause length="20"/></Response>');
+    const caller = await call('<Enqueue action="/queued">support</Enqueue>');
+    await dial('url="/whisper"');
+    caller.emit('ended', { cause: 'remote-bye' });
+    await settle();
+    expect(world.told.filter(({ url }) => url === 'http://app.test/queued')).toMatchObject([{ params: { QueueResult: 'hangup' } }]);
+  });
+
+  it('counts timeLimit from the moment the two talk', async () => {
+    world.app.on('/whisper', '<Response><Pause length="20"/></Response>');
+    await call('<Enqueue>support</Enqueue>');
+    await dial('url="/whisper"', 'action="/after" timeLimit="10"');
+    await world.clock.advanceAsync(20_000);
+    await settle();
+    expect(media(0).room).not.toBeNull();
+    await world.clock.advanceAsync(10_000);
+    await settle();
+    expect(asked('/after')).toMatchObject([{ DequeueResult: 'bridged', DequeuedCallDuration: '10' }]);
+  });
+
+  it('a caller who left while the dialler still heard ringing is not taken', async () => {
+    world.app.on('/wait', '<Response><Pause length="600"/></Response>');
+    world.gatherings.queues.create(world.accountSid, { friendlyName: 'support' });
+    await dial();
+    let silence: () => void = () => undefined;
+    // What the dialler hears takes its time to stop.
+    const agent = media(0);
+    agent.playsOn = true;
+    await world.clock.advanceAsync(31_000);
+    await settle();
+    vi.spyOn(agent, 'play').mockReturnValue(new Promise((resolve) => (silence = () => resolve('stopped'))));
+    await world.live.update(world.accountSid, world.record().sid, { twiml: '<Response><Dial><Queue>support</Queue></Dial></Response>' });
+    await settle();
+    world.app.on('/wait', '<Response><Pause length="1"/><Leave/></Response>');
+    await call('<Enqueue waitUrl="/wait">support</Enqueue>');
+    await world.clock.advanceAsync(1000);
+    await settle();
+    expect(asked('/next').length).toBeGreaterThan(0);
+    silence();
+    await settle();
+    expect(media(1).room).toBeNull();
+    expect(world.media.rooms).toEqual([]);
+  });
+
+  it('whoever hung up as the two were brought together is the one who left', async () => {
+    await call('<Enqueue>support</Enqueue>');
+    await call('<Enqueue>support</Enqueue>');
+    world.app.on('/voice', '<Response><Dial><Queue>support</Queue></Dial></Response>');
+    const agent = world.arrive();
+    const first = media(0);
+    vi.spyOn(first, 'joinRoom').mockImplementation(() => {
+      agent.remoteEnds('remote-bye');
+      return Promise.reject(new MediaError('closed', 'gone'));
+    });
+    await settle();
+    expect(world.gatherings.queues.byName(world.accountSid, 'support')?.waiting.map(({ phone }) => phone)).toEqual([first, media(1)]);
+  });
+
+  it('is not overfilled by those who are answered at the same time', async () => {
+    world.app.on('/voice', '<Response><Enqueue maxQueueSize="1" action="/after">support</Enqueue></Response>');
+    world.arrive();
+    world.arrive();
+    await settle();
+    expect(world.gatherings.queues.byName(world.accountSid, 'support')?.waiting).toHaveLength(1);
+    expect(asked('/after')).toMatchObject([{ QueueResult: 'queue-full' }]);
   });
 });

@@ -19,6 +19,8 @@ export class QueuedCall {
   #handedOver: Promise<HandedOver> = new Promise(() => undefined);
   #resolve: (what: HandedOver) => void = () => undefined;
   #leftQueueAtMs: number | null = null;
+  #left = false;
+  #talking = false;
 
   constructor(context: GatheredCall, phone: PhoneMedia) {
     this.context = context;
@@ -45,8 +47,14 @@ export class QueuedCall {
     this.#silent = sound;
   }
 
-  /** Its own side: it left by itself. */
+  /** Whether it was brought together with who took it. */
+  get talking(): boolean {
+    return this.#talking;
+  }
+
+  /** Its own side: it left by itself; nobody can take it any more. */
   left(): void {
+    this.#left = true;
     this.#leftQueueAtMs ??= this.context.clock.wallMs();
   }
 
@@ -55,12 +63,19 @@ export class QueuedCall {
     return this.#handedOver;
   }
 
-  /** The taker's side; resolves when it hears nothing any more. `finish` must follow. */
-  async take(): Promise<void> {
+  /** The taker's side; resolves when it hears nothing any more, and `finish` must follow. False: it has left meanwhile. */
+  async take(): Promise<boolean> {
+    if (this.#left) return false;
     this.#leftQueueAtMs = this.context.clock.wallMs();
     this.#handedOver = new Promise((resolve) => (this.#resolve = resolve));
     this.#taking.abort();
     await this.#silent;
+    return true;
+  }
+
+  /** The taker's side: now the two talk. */
+  talks(): void {
+    this.#talking = true;
   }
 
   /** The taker's side: its phone is its own again. */

@@ -75,28 +75,45 @@ interface Meeting {
 }
 
 /** Null when the caller left before they talked: the next one is wanted then. */
-async function connect(call: QueuedCall, { noun, dial, queue, context, phone }: Meeting): Promise<DialResult | null> {
-  const limit = new AbortController();
-  const timer = context.clock.after(timeLimitMs(dial), () => limit.abort());
-  const leaving = AbortSignal.any([context.signal, limit.signal]);
+async function connect(call: QueuedCall, meeting: Meeting): Promise<DialResult | null> {
+  const { context, phone } = meeting;
+  if (!(await call.take())) return null;
+  const together = AbortSignal.any([context.signal, call.context.signal]);
   let outcome: 'bridged' | 'returned' = 'returned';
   try {
-    await call.take();
-    const together = AbortSignal.any([leaving, call.context.signal]);
-    await whisper(call, { noun, queue, context, signal: together });
-    if (together.aborted) return leaving.aborted ? { status: 'no-answer', parameters: [['DequeueResult', 'hangup']] } : null;
+    await whisper(call, { ...meeting, signal: together });
+    if (together.aborted) return leftBefore(context);
+    call.talks();
+    const durationS = await talkFor(timeLimitMs(meeting.dial), { context, phones: [phone, call.phone], signal: together });
     outcome = 'bridged';
-    const startedMs = context.clock.nowMs();
-    await talk(context.gatherings.media, [phone, call.phone], together);
-    return { status: 'completed', parameters: [['DequeueResult', 'bridged'], ...dequeued(call), ['DequeuedCallDuration', String(Math.round((context.clock.nowMs() - startedMs) / 1000))]] };
+    return { status: 'completed', parameters: [['DequeueResult', 'bridged'], ...dequeued(call), ['DequeuedCallDuration', String(durationS)]] };
   } catch (error) {
     if (!(error instanceof MediaError)) throw error;
+    // Whoever hung up just now took its media along.
+    if (together.aborted) return leftBefore(context);
     outcome = 'bridged';
     context.report({ errorCode: 12400, message: `The call could not be connected with the caller from the queue: ${messageOf(error)}`, log: 0 });
     return { status: 'failed', parameters: [['DequeueResult', 'error'], ...dequeued(call)] };
   } finally {
-    timer.cancel();
     call.finish(outcome);
+  }
+}
+
+/** What is left to say when one of the two went before they talked. */
+function leftBefore(context: VerbContext): DialResult | null {
+  return context.signal.aborted ? { status: 'no-answer', parameters: [['DequeueResult', 'hangup']] } : null;
+}
+
+/** Whole seconds that they talked; the limit counts from here. */
+async function talkFor(limitMs: number, { context, phones, signal }: { context: VerbContext; phones: [PhoneMedia, PhoneMedia]; signal: AbortSignal }): Promise<number> {
+  const limit = new AbortController();
+  const timer = context.clock.after(limitMs, () => limit.abort());
+  const startedMs = context.clock.nowMs();
+  try {
+    await talk(context.gatherings.media, phones, AbortSignal.any([signal, limit.signal]));
+    return Math.round((context.clock.nowMs() - startedMs) / 1000);
+  } finally {
+    timer.cancel();
   }
 }
 

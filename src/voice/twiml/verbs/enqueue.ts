@@ -22,16 +22,23 @@ type Pairs = [name: string, value: string][];
  * a `<Dial><Queue>` takes the call, `<Leave>`, REST or the caller ends it (contract §3.4).
  */
 export const enqueue: Verb = async (element, context) => {
-  const queue = queueOf(element, context);
-  if (!queue) return afterwards(element, [['QueueResult', 'error']]);
-  if (queue.waiting.length >= largestSize(element, queue)) {
-    context.report({ errorCode: 14207, message: `The queue '${queue.record.friendlyName}' is full: ${queue.waiting.length} calls wait in it`, log: 1 });
-    return afterwards(element, [['QueueResult', 'queue-full'], ['QueueSid', queue.record.sid]]);
-  }
+  const place = placeIn(element, context);
+  if ('next' in place) return place;
   const phone = await context.answer();
   if (context.signal.aborted) return NEXT_VERB;
-  return await stay(element, { queue, call: new QueuedCall(context, phone), context });
+  // While it was answered others may have filled the queue, or REST deleted it.
+  const queue = placeIn(element, context);
+  return 'next' in queue ? queue : await stay(element, { queue, call: new QueuedCall(context, phone), context });
 };
+
+/** The queue, when there is room for one more; else what follows. */
+function placeIn(element: TwimlElement, context: VerbContext): CallQueue | VerbOutcome {
+  const queue = queueOf(element, context);
+  if (!queue) return afterwards(element, [['QueueResult', 'error']]);
+  if (queue.waiting.length < largestSize(element, queue)) return queue;
+  context.report({ errorCode: 14207, message: `The queue '${queue.record.friendlyName}' is full: ${queue.waiting.length} calls wait in it`, log: 1 });
+  return afterwards(element, [['QueueResult', 'queue-full'], ['QueueSid', queue.record.sid]]);
+}
 
 /** The queue of that name, made on demand; null after a notification. */
 function queueOf(element: TwimlElement, context: VerbContext): CallQueue | null {
@@ -81,7 +88,7 @@ async function waitAndTalk(stay: Stay, sound: WaitSound): Promise<QueueResult | 
     call.waitsWith(waiting.catch(() => undefined));
     const end = await waiting;
     if (context.signal.aborted && !taken.aborted) return 'hangup';
-    if (end) {
+    if (end && !taken.aborted) {
       queue.remove(call);
       call.left();
       return end.kind === 'left' ? 'leave' : { termination: end.termination };
@@ -110,14 +117,14 @@ function resultParameters(result: QueueResult, { queue, call }: Stay): Pairs {
 /** The caller hung up, or REST sent the call elsewhere: `action` is told, and what it answers is for nobody (contract §3.1). */
 function leftByItself(element: TwimlElement, stay: Stay): void {
   const { context } = stay;
-  const { taken } = stay.call;
+  const { taken, talking } = stay.call;
   stay.queue.remove(stay.call);
   if (!taken.aborted) stay.call.left();
   const action = element.attributes['action']?.trim();
   const url = action === undefined || action === '' ? null : resolveUrl(context.documentUrl, action);
   if (url === null) return;
   const hungUp = isFinal(context.call.status);
-  const result = hungUp ? (taken.aborted ? 'bridged' : 'hangup') : taken.aborted ? 'redirected-from-bridged' : 'redirected';
+  const result = hungUp ? (talking ? 'bridged' : 'hangup') : talking ? 'redirected-from-bridged' : 'redirected';
   context.gatherings.callbacks.send({
     accountSid: context.call.accountSid,
     url,
