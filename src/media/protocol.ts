@@ -127,6 +127,8 @@ export interface RecordingResult {
 }
 
 export interface MediaRecording extends Emitter<{ ended: [result: RecordingResult] }> {
+  /** Once it is over, which it may be before anybody can listen for `ended`. */
+  readonly result: RecordingResult | null;
   /** Nothing is written until `resume`; `silence` instead writes silence for the pause. */
   pause(mode: 'skip' | 'silence'): Promise<void>;
   resume(): Promise<void>;
@@ -167,6 +169,8 @@ export interface MediaStreamEvents {
 /** A media stream over WebSocket. */
 export interface MediaStream extends Emitter<MediaStreamEvents> {
   readonly streamSid: string;
+  /** Once it is over, which it may be before anybody can listen for `ended`. */
+  readonly ending: MediaStreamEvents['ended'] | null;
   stop(): Promise<void>;
 }
 

@@ -137,11 +137,15 @@ export class FakeRecording extends Emitter<{ ended: [result: RecordingResult] }>
 
 export class FakeStream extends Emitter<MediaStreamEvents> implements MediaStream {
   readonly options: StreamOptions;
-  over = false;
+  ending: MediaStreamEvents['ended'] | null = null;
 
   constructor(options: StreamOptions) {
     super();
     this.options = options;
+  }
+
+  get over(): boolean {
+    return this.ending !== null;
   }
 
   get streamSid(): string {
@@ -154,8 +158,8 @@ export class FakeStream extends Emitter<MediaStreamEvents> implements MediaStrea
   }
 
   end(reason: StreamEndReason, detail = ''): void {
-    if (this.over) return;
-    this.over = true;
+    if (this.ending) return;
+    this.ending = [reason, detail];
     this.emit('ended', reason, detail);
   }
 }

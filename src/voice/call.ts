@@ -61,6 +61,8 @@ export interface CallPlan {
   machineDetection?: MachineDetection;
   /** What an answered call does in place of documents of its own, until it is redirected: a verb of another call holds it. */
   attend?: (context: RunContext) => Promise<Termination | null>;
+  /** Instead of `attend`, when the call is redirected before that began. */
+  overtaken?: () => void;
   /** The whole call is recorded, from the answer on. */
   recording?: CallRecordingOptions;
   /** A call that came in and is still not answered is refused after this time. Default 180 s. */
@@ -191,6 +193,7 @@ export class Call {
 
   /** The current verb is abandoned at once and another document runs (contract §5.3). */
   redirect(source: DocumentSource): void {
+    if (!this.#run) this.#plan.overtaken?.();
     this.#start(source);
   }
 
@@ -245,7 +248,8 @@ export class Call {
     const { phone } = this;
     if (!options || !phone) return;
     this.#recording = recordCall(this.#deps.recordings, { call: this.record, phone, source: 'OutboundAPI', options }).catch((error: unknown) => {
-      this.#journal.problem({ errorCode: 12400, message: `The call could not be recorded: ${messageOf(error)}`, log: 0 });
+      // Who hangs up at once takes its media along.
+      if (this.live) this.#journal.problem({ errorCode: 12400, message: `The call could not be recorded: ${messageOf(error)}`, log: 0 });
       return null;
     });
   }

@@ -104,4 +104,13 @@ describe('<Refer>', () => {
     expect(world.sip.placed[0]?.said).toEqual(['INVITE', 'BYE']);
     expect(world.calls.notifications).toMatchObject([{ callSid: created.sid, errorCode: 13801 }]);
   });
+
+  it('a phone that hangs up with the news told how it went all the same', async () => {
+    const phone = await call(TO_BOB);
+    phone.referred?.watcher.answered(202);
+    phone.referred?.watcher.notified({ statusCode: 200, final: true });
+    phone.remoteEnds('remote-bye');
+    await settle();
+    expect(world.told.find(({ url }) => url === 'http://app.test/done')?.params).toMatchObject({ ReferCallStatus: 'in-progress', NotifySipResponseCode: '200', CallStatus: 'completed' });
+  });
 });

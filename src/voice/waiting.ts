@@ -68,6 +68,19 @@ async function playMusic({ phone, music, signal, context }: WaitOptions): Promis
   }
 }
 
+/** As `work`, or null when the signal aborts first. Leaves no listener behind: a call's signal may outlive thousands of them. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  if (signal.aborted) return null;
+  let leave = (): void => undefined;
+  const left = new Promise<null>((resolve) => (leave = () => resolve(null)));
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await Promise.race([work, left]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
 /** Resolves when the signal aborts. */
 export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

@@ -8,7 +8,7 @@ type StreamEvent = Extract<WorkerEvent, { type: 'streamStarted' | 'streamWarned'
 class RemoteStream extends Emitter<MediaStreamEvents> implements MediaStream {
   readonly streamSid: string;
   readonly #askStop: () => Promise<unknown>;
-  #over = false;
+  #ending: MediaStreamEvents['ended'] | null = null;
 
   constructor(streamSid: string, askStop: () => Promise<unknown>) {
     super();
@@ -16,15 +16,19 @@ class RemoteStream extends Emitter<MediaStreamEvents> implements MediaStream {
     this.#askStop = askStop;
   }
 
+  get ending(): MediaStreamEvents['ended'] | null {
+    return this.#ending;
+  }
+
   async stop(): Promise<void> {
-    if (this.#over) return;
+    if (this.#ending) return;
     // A phone or worker that is gone has ended it already.
     await this.#askStop().catch(() => undefined);
   }
 
   end(reason: StreamEndReason, detail: string): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#ending) return;
+    this.#ending = [reason, detail];
     this.emit('ended', reason, detail);
   }
 }

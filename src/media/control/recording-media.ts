@@ -35,6 +35,10 @@ export class RemoteRecording extends Emitter<{ ended: [result: RecordingResult] 
     return recording;
   }
 
+  get result(): RecordingResult | null {
+    return this.#result;
+  }
+
   async pause(mode: 'skip' | 'silence'): Promise<void> {
     await this.#unlessOver(this.#client.request('pauseRecording', { recordingId: this.#id, mode }));
   }

@@ -435,3 +435,37 @@ describe('REST meets <Dial>', () => {
     expect(parent().status).toBe('in-progress');
   });
 });
+
+describe('what goes wrong in between', () => {
+  it('a called phone that REST takes away while keys are sent to it is not waited for', async () => {
+    await call('<Dial action="/after"><Number sendDigits="wwww1">+15557001000</Number></Dial>');
+    vi.spyOn(media(1), 'sendDigits').mockReturnValue(new Promise(() => undefined));
+    callee().answers();
+    await later(0);
+    world.app.on('/elsewhere', '<Response><Pause length="600"/></Response>');
+    await world.live.update(world.accountSid, children()[0]?.sid as CallRecord['sid'], { url: 'http://app.test/elsewhere' });
+    await later(0);
+    expect(asked('/elsewhere')).toHaveLength(1);
+    expect(asked('/after')).toMatchObject([{ DialBridged: 'false' }]);
+    expect(children()[0]?.status).toBe('in-progress');
+  });
+
+  it('many a <Dial> of one call leaves nothing on the signal that they share', async () => {
+    const add = vi.spyOn(AbortSignal.prototype, 'addEventListener');
+    const remove = vi.spyOn(AbortSignal.prototype, 'removeEventListener');
+    world.app.on('/after', '<Response><Dial action="/after" answerOnBridge="true">+15557001000</Dial></Response>');
+    await call('<Dial action="/after" answerOnBridge="true">+15557001000</Dial>');
+    const left = (): number => add.mock.calls.length - remove.mock.calls.length;
+    const refused = async (n: number): Promise<void> => {
+      callee(n).refuses(486);
+      await later(0);
+    };
+    await refused(0);
+    const before = left();
+    for (let n = 1; n <= 5; n++) await refused(n);
+    const after = left();
+    add.mockRestore();
+    remove.mockRestore();
+    expect(after).toBe(before);
+  });
+});

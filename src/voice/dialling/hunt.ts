@@ -1,5 +1,5 @@
 import { terminated } from '../termination.ts';
-import { aborted } from '../waiting.ts';
+import { orAborted } from '../waiting.ts';
 import type { Party } from './party.ts';
 import type { Target } from './target.ts';
 
@@ -52,7 +52,7 @@ export class Hunt {
     if (signal.aborted) return null;
     const parties = targets.map((target) => dial(target, (party) => (this.#last = party)));
     this.#parties.push(...parties);
-    const winner = await Promise.race([firstReady(parties), aborted(signal).then(() => null)]);
+    const winner = await orAborted(firstReady(parties), signal);
     this.letGo(winner);
     return winner;
   }

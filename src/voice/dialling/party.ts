@@ -8,7 +8,7 @@ import type { ChildCall, ChildContext, ChildOptions, Dialler } from './dialler.t
 /** What the called phone may be told before it is put through; a `<Dial>` there would dial out of a dialled call (13201). */
 const WHISPER_VERBS: NestingRule = { verbs: ['Play', 'Say', 'Pause', 'Gather', 'Hangup', 'Redirect'], code: 12200, codes: { Dial: 13201 } };
 
-export interface PartyOptions extends Omit<ChildOptions, 'attend' | 'ended'> {
+export interface PartyOptions extends Omit<ChildOptions, 'attend' | 'overtaken' | 'ended'> {
   dialler: Dialler;
   clock: Clock;
   /** Runs for the called phone after its answer; `<Hangup>` in it declines the call. */
@@ -39,7 +39,7 @@ export class Party {
     this.#options = options;
     this.ready = new Promise((resolve) => (this.#becomeReady = resolve));
     this.#released = new Promise((resolve) => (this.#release = resolve));
-    this.child = options.dialler.place({ ...options, attend: (context) => this.#attend(context), ended: () => this.#ended() });
+    this.child = options.dialler.place({ ...options, attend: (context) => this.#attend(context), overtaken: () => this.#leave(), ended: () => this.#ended() });
   }
 
   get target(): PartyOptions['target'] {

@@ -1,6 +1,6 @@
 import { newSid } from '../../base/sid.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../../media/protocol.ts';
-import { aborted } from '../waiting.ts';
+import { orAborted } from '../waiting.ts';
 
 /**
  * Lets two phones talk until the signal aborts or the mixer is lost; both are their own again when it resolves. Rejects with
@@ -10,7 +10,7 @@ export async function talk(media: MediaPlane, phones: readonly [PhoneMedia, Phon
   const room = await media.createRoom({ roomSid: newSid('RM') });
   try {
     await Promise.all(phones.map((phone) => phone.joinRoom(room, { trackSid: newSid('MT') })));
-    await Promise.race([aborted(signal), lost(room)]);
+    await orAborted(lost(room), signal);
   } finally {
     await Promise.allSettled(phones.map((phone) => phone.leaveRoom()));
     await room.close().catch(() => undefined);

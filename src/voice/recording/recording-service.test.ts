@@ -44,6 +44,17 @@ describe('recordings', () => {
   const callback = (...events: RecordingEvent[]) => ({ url: 'http://app.test/recording', method: 'POST' as const, events });
   const told = (): Record<string, string>[] => sent.map(({ parameters }) => Object.fromEntries(parameters));
 
+  it('one that is over before anybody could listen is told all the same', async () => {
+    const begin = (path: string): Promise<FakeRecording> => {
+      const media = new FakeRecording({ path });
+      media.end('phone-closed', 1000);
+      return Promise.resolve(media);
+    };
+    const live = await service().start({ accountSid, callSid, conferenceSid: null, source: 'DialVerb', channels: 1, track: 'both', begin, callback: callback('completed') });
+    expect(await live.done).toMatchObject({ status: 'completed', durationMs: 1000 });
+    expect(told()).toMatchObject([{ RecordingStatus: 'completed' }]);
+  });
+
   it('tells beginning and end with what contract §4.3 lists', async () => {
     const { media, live } = await started();
     media.end('max-duration', 3040);

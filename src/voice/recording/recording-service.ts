@@ -148,7 +148,10 @@ class RunningRecording extends Emitter<{ ended: [record: Readonly<RecordingRecor
     this.record = record;
     this.#media = media;
     this.#owner = owner;
-    this.done = new Promise((resolve) => media.once('ended', (result) => resolve(this.#close(result))));
+    this.done = new Promise((resolve) => {
+      if (media.result) resolve(this.#close(media.result));
+      else media.once('ended', (result) => resolve(this.#close(result)));
+    });
   }
 
   get #running(): boolean {

@@ -89,7 +89,8 @@ export class LiveStream {
     this.#media = media;
     media.on('started', () => this.#tell('stream-started'));
     media.on('warned', (warning, detail) => this.#deps.journal.problem({ errorCode: WARNING_CODES[warning], message: `Stream ${this.sid}: ${detail}`, log: 1 }));
-    media.on('ended', (reason, detail) => this.#end(this.#errorOf(reason, detail)));
+    media.on('ended', (...ending) => this.#end(this.#errorOf(...ending)));
+    if (media.ending) this.#end(this.#errorOf(...media.ending));
   }
 
   #errorOf(reason: StreamEndReason, detail: string): StreamError | null {

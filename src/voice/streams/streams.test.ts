@@ -1,6 +1,6 @@
 import twilio from 'twilio';
-import { beforeEach, describe, expect, it } from 'vitest';
-import type { FakePhone, FakeStream } from '../../testing/fake-media.ts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { FakePhone, FakeStream } from '../../testing/fake-media.ts';
 import type { FakeIncomingCall } from '../testing/fake-sip.ts';
 import { fakeWorld, settle, type FakeWorld } from '../testing/fake-world.ts';
 
@@ -182,5 +182,19 @@ describe('where streams may lead', () => {
     await call('<Start><Stream url="wss://127.0.0.1/x"/><Stream url="wss://192.0.2.7/x"/></Start>');
     expect(codes()).toEqual([[31901, 0]]);
     expect(phone().streams.map(({ options }) => [options.url, options.addresses])).toEqual([['wss://192.0.2.7/x', ['192.0.2.7']]]);
+  });
+});
+
+describe('a stream that is over before anybody could listen', () => {
+  it('is not waited for', async () => {
+    const opened = vi.spyOn(FakePhone.prototype, 'openStream').mockImplementationOnce((options) => {
+      const stream = new FakeStream(options);
+      stream.end('unreachable', 'ECONNREFUSED');
+      return Promise.resolve(stream);
+    });
+    await call('<Connect><Stream url="wss://app.test/talk"/></Connect>');
+    opened.mockRestore();
+    expect(asked()).toEqual(['/next']);
+    expect(codes()).toEqual([[31901, 0]]);
   });
 });

@@ -63,7 +63,8 @@ export class DialRecorder {
       });
     } catch (error) {
       if (!(error instanceof MediaError) && !(error instanceof TwilioError)) throw error;
-      this.#context.report({ errorCode: 12400, message: `<Dial>: the recording could not begin: ${messageOf(error)}`, log: 0 });
+      // Who hangs up just now takes its media along.
+      if (!signal.aborted) this.#context.report({ errorCode: 12400, message: `<Dial>: the recording could not begin: ${messageOf(error)}`, log: 0 });
       return null;
     }
   }

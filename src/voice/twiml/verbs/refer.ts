@@ -58,7 +58,7 @@ async function waited(uri: string, { refer: send, clock }: VerbContext): Promise
 function tellHangup(element: TwimlElement, { context, action, result }: { context: VerbContext; action: string; result: ReferResult }): void {
   const url = resolveUrl(context.documentUrl, action);
   if (url === null) return;
-  const parameters = [...callParameters(context.call), ...parametersOf(result, 'canceled')];
+  const parameters = [...callParameters(context.call), ...parametersOf(result, isKnown(result) ? statusOf(result) : 'canceled')];
   context.gatherings.callbacks.send({ accountSid: context.call.accountSid, url, method: methodOf(element), parameters });
 }
 
@@ -68,6 +68,11 @@ function parametersOf(result: ReferResult, status: string | null = statusOf(resu
   if (referStatusCode !== null) parameters.push(['ReferSipResponseCode', String(referStatusCode)]);
   if (notifyStatusCode !== null) parameters.push(['NotifySipResponseCode', String(notifyStatusCode)]);
   return parameters;
+}
+
+/** Whether it was told how the new call went, not only that it is on its way. */
+function isKnown({ referStatusCode, notifyStatusCode }: ReferResult): boolean {
+  return (referStatusCode ?? 0) >= 300 || (notifyStatusCode ?? 0) >= 200;
 }
 
 /** Null: the phone took the REFER and told nothing. */
