@@ -64,6 +64,8 @@ function leave(): void {
 }
 
 setListenerErrorSink((event, error) => log.error({ event, error: messageOf(error) }, 'a listener threw'));
+// One phone's mishap is not the end of all others'.
+process.on('unhandledRejection', (error) => log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a promise was left rejected'));
 process.on('message', (request: ToWorker) => void answer(request));
 process.on('disconnect', leave);
 // Ctrl-C reaches the whole process group; the parent drains first and then closes the channel.

@@ -1,3 +1,4 @@
+import { DrizzleQueryError } from 'drizzle-orm';
 import { sleep, type Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -68,7 +69,7 @@ export class WriteQueue {
         });
         return true;
       } catch (error) {
-        this.#log.warn({ rows: rows.length, tried, error: messageOf(error) }, 'the database did not take a batch');
+        this.#log.warn({ rows: rows.length, tried, error: reasonOf(error) }, 'the database did not take a batch');
         if (tried >= TRIES) return false;
         await sleep(this.#clock, FIRST_RETRY_MS * 2 ** (tried - 1));
       }
@@ -80,7 +81,13 @@ export class WriteQueue {
     try {
       await write(this.#db);
     } catch (error) {
-      this.#log.error({ row: key, error: messageOf(error) }, 'a row was lost: the database does not take it');
+      this.#log.error({ row: key, error: reasonOf(error) }, 'a row was lost: the database does not take it');
     }
   }
+}
+
+/** What the database said. The query builder's own message holds the row, secrets among it, and goes into no log. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof DrizzleQueryError)) return messageOf(error);
+  return error.cause ? messageOf(error.cause) : 'the query failed';
 }

@@ -45,12 +45,12 @@ export class IncomingCalls {
     if (live.stopping) return sip.reject(503, 'Server is stopping', [['Retry-After', '10']]);
     const route = routeCall(sip, { directory, sipDirectory, localHosts: config.localHosts });
     if (route.kind === 'refused') {
-      log.info({ requestUri: sip.requestUri, source: sip.source.address, statusCode: route.statusCode, reason: route.reason }, 'call refused');
+      log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, statusCode: route.statusCode, reason: route.reason }, 'call refused');
       return sip.reject(route.statusCode, route.reasonPhrase, [['Reason', route.reason]]);
     }
     const unacceptable = offerProblem(sip);
     if (unacceptable !== null) {
-      log.info({ requestUri: sip.requestUri, source: sip.source.address, reason: unacceptable }, 'call refused: no media in common');
+      log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, reason: unacceptable }, 'call refused: no media in common');
       return sip.reject(488, 'Not Acceptable Here', [['Reason', `SIP;cause=488;text="${unacceptable.replace(/[^\w .,/:()=-]/g, '?')}"`]]);
     }
     const target = route.kind === 'number' ? this.#ofNumber(sip, route) : this.#ofDomain(sip, route);
@@ -67,7 +67,7 @@ export class IncomingCalls {
     const { sipDirectory, registrations, log } = this.#deps;
     const admission = admitToDomain(sip, domain, sipDirectory);
     if (!admission.admitted) {
-      log.info({ requestUri: sip.requestUri, source: sip.source.address, errorCode: admission.errorCode, reason: admission.reason }, 'call to a SIP domain refused');
+      log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, errorCode: admission.errorCode, reason: admission.reason }, 'call to a SIP domain refused');
       if (!admission.answered) sip.reject(403, 'Forbidden');
       return null;
     }
@@ -142,4 +142,9 @@ function offerProblem(sip: IncomingSipCall): string | null {
 function forwardedFrom(sip: IncomingSipCall): string | null {
   const diversion = sip.header('Diversion')[0];
   return /sips?:([^@;>\p{Cc}]{1,64})@/u.exec(diversion ?? '')?.[1] ?? null;
+}
+
+/** For the log: `sip:user:password@host` without what is nobody's business. */
+function withoutPassword(uri: string): string {
+  return uri.replace(/^(sips?:[^:@]*):[^@]*@/i, '$1@');
 }

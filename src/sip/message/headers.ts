@@ -1,6 +1,9 @@
 import { headerKey } from './header-names.ts';
 import { splitValues } from './grammar.ts';
 
+/** What a line costs beside its text. */
+const BYTES_PER_LINE = 100;
+
 /** Headers of one message in their order, kept as text; the few that matter are parsed when asked for. */
 export class Headers {
   readonly #names: string[] = [];
@@ -9,6 +12,13 @@ export class Headers {
 
   get length(): number {
     return this.#names.length;
+  }
+
+  /** Memory that they take, about. */
+  get bytes(): number {
+    let bytes = 0;
+    for (let i = 0; i < this.#names.length; i++) bytes += (this.#names[i]?.length ?? 0) + (this.#values[i]?.length ?? 0) + BYTES_PER_LINE;
+    return bytes;
   }
 
   add(name: string, value: string): this {

@@ -56,10 +56,13 @@ interface ClientEntry extends Entry<ClientMachine>, ClientTransaction {
 interface ServerEntry extends Entry<ServerMachine>, ServerTransaction {
   readonly destination: Destination;
   readonly mergeKey: string;
+  readonly bytes: number;
 }
 
 /** Live transactions at once; beyond it new requests are dropped, the other side repeats them. */
 const MAX_TRANSACTIONS = 50_000;
+/** Memory that the requests of live server transactions may take together: strangers send large ones. */
+const MAX_HELD_BYTES = 256 * 1024 * 1024;
 
 /** Drives the four machines: finds the one a message belongs to, runs its timers, sends what it says. */
 export class TransactionLayer {
@@ -67,11 +70,15 @@ export class TransactionLayer {
   readonly #servers = new Map<string, ServerEntry>();
   /** How many live server transactions carry the same Call-ID, From tag and CSeq. */
   readonly #merges = new Map<string, number>();
+  readonly #maxHeldBytes: number;
+  #heldBytes = 0;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #sender: MessageSender;
 
-  constructor(parts: { clock: Clock; log: Log; sender: MessageSender }) {
+  /** `maxHeldBytes`: another bound, for tests. */
+  constructor(parts: { clock: Clock; log: Log; sender: MessageSender; maxHeldBytes?: number }) {
+    this.#maxHeldBytes = parts.maxHeldBytes ?? MAX_HELD_BYTES;
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#sender = parts.sender;
@@ -129,14 +136,15 @@ export class TransactionLayer {
 
   /** Null when there are too many. */
   serve(request: SipRequest, core: MessageCore, source: SipSource): ServerTransaction | null {
-    if (this.count >= MAX_TRANSACTIONS) return null;
+    if (this.count >= MAX_TRANSACTIONS || this.#heldBytes >= this.#maxHeldBytes) return null;
     const traits = { reliable: source.transport === 'tcp' };
     const machine = request.method === 'INVITE' ? new InviteServerMachine(traits) : new RequestServerMachine(traits);
     const destination = this.responseDestination(core.via, source);
     const respond = (response: SipResponse): void => this.#runServer(entry, machine.respond(response, this.#clock.nowMs()));
     const key = serverKey(core, request.method);
-    const entry: ServerEntry = { key, mergeKey: mergeKey(core), machine, timer: null, request, core, source, destination, respond, onFailed: null };
+    const entry: ServerEntry = { key, mergeKey: mergeKey(core), bytes: request.headers.bytes + request.body.length, machine, timer: null, request, core, source, destination, respond, onFailed: null };
     this.#servers.set(key, entry);
+    this.#heldBytes += entry.bytes;
     this.#merges.set(entry.mergeKey, (this.#merges.get(entry.mergeKey) ?? 0) + 1);
     return entry;
   }
@@ -206,6 +214,7 @@ export class TransactionLayer {
     entry.timer?.cancel();
     if (this.#servers.get(entry.key) !== entry) return;
     this.#servers.delete(entry.key);
+    this.#heldBytes -= entry.bytes;
     const left = (this.#merges.get(entry.mergeKey) ?? 1) - 1;
     if (left > 0) this.#merges.set(entry.mergeKey, left);
     else this.#merges.delete(entry.mergeKey);
