@@ -5,10 +5,12 @@ import { expect, it } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { newSid } from '../base/sid.ts';
+import { prepareDatabase } from '../../test/prepared-database.ts';
 import { openStore } from './store.ts';
 
 it('SIP domains and lists outlive the server; what was deleted stays away', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'partyline-sip-store-'));
+  await prepareDatabase(folder);
   const open = () => openStore({ dataDir: folder, databaseUrl: null }, { log: silentLog, clock: systemClock });
   const accountSid = newSid('AC');
   const stamps = { createdAtMs: 1, updatedAtMs: 2 };

@@ -7,6 +7,7 @@ import { silentLog } from '../base/log.ts';
 import { newSid, type AccountSid } from '../base/sid.ts';
 import type { ParticipantRecord, RoomRecord, TrackRecord } from '../rooms/model.ts';
 import type { ApplicationRecord, CallRecord, CallerIdRecord, NotificationRecord, PhoneNumberRecord } from '../voice/model.ts';
+import { prepareDatabase } from '../../test/prepared-database.ts';
 import { openStore, type Store } from './store.ts';
 
 let account: AccountSid;
@@ -18,6 +19,7 @@ const open = (): Promise<Store> => openStore({ dataDir: folder, databaseUrl: nul
 // One database for all: making one takes seconds, and each test has its own account.
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'partyline-store-'));
+  await prepareDatabase(folder);
   store = await open();
 }, 60_000);
 

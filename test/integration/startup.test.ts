@@ -22,7 +22,7 @@ async function expectRefusal(env: Record<string, string>, words: string[]): Prom
   for (const word of words) expect(lines[0]).toContain(word);
 }
 
-describe('a port that is in use', () => {
+describe.concurrent('a port that is in use', () => {
   it.each([
     ['PARTYLINE_HTTP_PORT', 'TCP'],
     ['PARTYLINE_SIP_PORT', 'TCP'],
@@ -32,14 +32,14 @@ describe('a port that is in use', () => {
     const port = await freePort();
     const free = protocol === 'TCP' ? await holdTcp(port) : await holdUdp(port);
     try {
-      await expectRefusal({ ...(await serverEnvironment()), [setting]: String(port) }, [setting, String(port), protocol, 'in use']);
+      await expectRefusal({ ...(await serverEnvironment({ dataDir: temporaryFolder('refused') })), [setting]: String(port) }, [setting, String(port), protocol, 'in use']);
     } finally {
       await free();
     }
   });
 });
 
-describe('a bad setting', () => {
+describe.concurrent('a bad setting', () => {
   it.each([
     ['PARTYLINE_HTTP_PORT', 'eighty'],
     ['PARTYLINE_BIND_ADDRESS', 'localhost!'],
@@ -48,11 +48,11 @@ describe('a bad setting', () => {
     ['PARTYLINE_CARRIER', 'carrier'],
     ['DATABASE_URL', 'mysql://localhost/'],
   ])('%s=%s is one clear line and exit code 1', async (setting, value) => {
-    await expectRefusal({ ...(await serverEnvironment()), [setting]: value }, [setting]);
+    await expectRefusal({ ...(await serverEnvironment({ dataDir: temporaryFolder('refused') })), [setting]: value }, [setting]);
   });
 
   it('never prints a secret', async () => {
-    const child = await cast.add('refusing server', runServer({ ...(await serverEnvironment()), PARTYLINE_AUTH_TOKEN: 'tiny-secret' }));
+    const child = await cast.add('refusing server', runServer({ ...(await serverEnvironment({ dataDir: temporaryFolder('refused') })), PARTYLINE_AUTH_TOKEN: 'tiny-secret' }));
     expect(await child.exited(15_000)).toBe(1);
     expect(child.log()).not.toContain('tiny-secret');
   });
