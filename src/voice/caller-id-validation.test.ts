@@ -112,3 +112,13 @@ describe('a caller id is verified', () => {
     await expect(validate()).rejects.toMatchObject({ code: 21214 });
   });
 });
+
+it('calls go out no faster than the other calls of the account', async () => {
+  world = fakeWorld({ carrier: 'sip:10.0.0.9:5070', callsPerSecond: 1 });
+  validations = new CallerIdValidations(world);
+  for (let n = 0; n < 3; n++) await validate({ phoneNumber: `+1555770${n}` });
+  await world.clock.advanceAsync(500);
+  expect(world.sip.placed).toHaveLength(1);
+  await world.clock.advanceAsync(2000);
+  expect(world.sip.placed).toHaveLength(3);
+});

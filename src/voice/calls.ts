@@ -77,12 +77,13 @@ export class LiveCalls implements Calls {
     return this.#queue(call, { checked, waitMs });
   }
 
-  /** A call that this server makes for itself, from whatever caller id; `client` answers its requests. */
+  /** A call that this server makes for itself, from whatever caller id, at the account's pace; `client` answers its requests. */
   async place(accountSid: AccountSid, options: CreateCallOptions, own: OwnCall): Promise<CallRecord> {
     const { directory, config } = this.#deps;
     const account = this.#ready(accountSid);
     const checked = checkCreate(options, { accountSid, directory, carrier: config.carrier, anyFrom: true });
-    return this.#queue(this.#outgoing(account, checked, own), { checked, waitMs: own.delayMs });
+    const waitMs = this.#pace.wait(accountSid, this.#deps.clock.nowMs());
+    return this.#queue(this.#outgoing(account, checked, own), { checked, waitMs: Math.max(own.delayMs, waitMs) });
   }
 
   /** Throws 20503 while stopping, 20005 for an account that makes no calls. */

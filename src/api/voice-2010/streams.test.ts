@@ -44,6 +44,7 @@ describe('a stream', () => {
     [{ Url: 'https://app.example' }, 21205],
     [{ Url: '/relative' }, 21205],
     [{ Url: 'wss://app.example', Track: 'all' }, 20001],
+    [{ Url: 'wss://app.example', Track: 'constructor' }, 20001],
     [{ Url: 'wss://app.example', StatusCallback: 'ftp://app.example' }, 21609],
     [{ Url: 'wss://app.example', StatusCallbackMethod: 'PUT' }, 21209],
     [{ Url: 'wss://app.example', 'Parameter1.Value': 'x' }, 20001],

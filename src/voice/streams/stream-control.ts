@@ -6,7 +6,7 @@ import { targetOf } from '../webhook/target.ts';
 import type { CallStreams } from './call-streams.ts';
 import type { StartStreamOptions, StreamControl, StreamRecord } from './contract.ts';
 import type { LiveStream } from './live-stream.ts';
-import { specProblem, streamUrl, TRACKS, type StreamSpec } from './stream-spec.ts';
+import { specProblem, streamUrl, trackOf, TRACKS, type StreamSpec } from './stream-spec.ts';
 
 /** A live call as streams see it. */
 export interface StreamedCall {
@@ -44,7 +44,7 @@ function recordOf(stream: LiveStream, { record }: StreamedCall): StreamRecord {
 function specOf(options: StartStreamOptions): StreamSpec {
   const url = streamUrl(null, options.url ?? '');
   if (url === null) throw new TwilioError(21205, 'Url must be an absolute wss or ws URL');
-  const track = TRACKS[options.track ?? 'inbound_track'];
+  const track = trackOf(options.track ?? 'inbound_track');
   if (!track) throw new TwilioError(20001, `Track must be one of ${Object.keys(TRACKS).join(', ')}`);
   const name = options.name ?? null;
   const problem = specProblem({ name, parameters: options.parameters });

@@ -14,6 +14,11 @@ export interface StreamSpec {
 
 export const TRACKS: Readonly<Record<string, StreamSpec['track']>> = { inbound_track: 'inbound', outbound_track: 'outbound', both_tracks: 'both' };
 
+/** Null for a word that names none. */
+export function trackOf(word: string): StreamSpec['track'] | null {
+  return Object.hasOwn(TRACKS, word) ? (TRACKS[word] ?? null) : null;
+}
+
 const MAX_URL_CHARS = 4096;
 const MAX_NAME_CHARS = 128;
 /** Of a custom parameter, name and value together. */

@@ -1,4 +1,4 @@
-import { specProblem, streamUrl, TRACKS, type StreamSpec } from '../streams/stream-spec.ts';
+import { specProblem, streamUrl, trackOf, type StreamSpec } from '../streams/stream-spec.ts';
 import { resolveUrl } from '../webhook/client.ts';
 import type { TwimlElement } from './document.ts';
 import type { VerbContext } from './verb.ts';
@@ -25,7 +25,7 @@ export function streamSpec({ attributes, children }: TwimlElement, { bidirection
     report({ errorCode: 12200, message: `<Stream> was skipped: ${problem}`, log: 1 });
     return null;
   }
-  return { url, name, track: TRACKS[attributes['track'] ?? ''] ?? 'inbound', statusCallback: statusCallbackOf(attributes, context), parameters: Object.fromEntries(parameters) };
+  return { url, name, track: trackOf(attributes['track'] ?? '') ?? 'inbound', statusCallback: statusCallbackOf(attributes, context), parameters: Object.fromEntries(parameters) };
 }
 
 function parametersOf(children: TwimlElement['children']): [string, string][] {
