@@ -136,7 +136,7 @@ export class Call {
     this.#log = deps.log.child({ callSid: record.sid });
     this.#journal = new CallJournal(deps.calls, deps.clock, record);
     this.streams = new CallStreams({ record, authToken: plan.authToken, clock: deps.clock, callbacks: deps.callbacks, journal: this.#journal, network: deps.network });
-    const parameters = (): [string, string][] => callParameters(record, plan.webhookOptions);
+    const parameters = (): [string, string][] => this.#parameters();
     this.#callbacks = new CallCallbacks({ sender: deps.callbacks, clock: deps.clock, record, parameters, refused: ({ errorCode, message, url }) => this.#journal.problem({ errorCode, message: `${message} (${url})`, log: 1 }) }, plan.statusCallback);
     record.statusCallback = this.#callbacks.kept;
     this.#loader = new DocumentLoader({ client: deps.client, journal: this.#journal, cookies: this.#cookies, authToken: plan.authToken, parameters, fallback: () => this.#fallback });
@@ -314,6 +314,7 @@ export class Call {
       get answered() {
         return record.answeredAtMs !== null;
       },
+      parameters: () => this.#parameters(),
       answer: (near) => this.#answer(signal, near),
       refer: (uri, own) => this.#leg.refer(uri, AbortSignal.any([signal, own])),
       nested: (source, { signal: own, rule, parameters, phone }) => {
@@ -324,6 +325,10 @@ export class Call {
       reached: (milestone) => this.#reached(milestone),
       report: (problem, loaded) => this.#journal.problem({ ...problem, exchange: loaded?.exchange }),
     };
+  }
+
+  #parameters(): [string, string][] {
+    return callParameters(this.record, this.#plan.webhookOptions);
   }
 
   /** Picks up a call that came in, once; rejects when the signal aborts first. */

@@ -90,7 +90,7 @@ describe('<Refer>', () => {
     phone.remoteEnds('remote-bye');
     await settle();
     expect(world.app.asked).toHaveLength(1);
-    expect(world.told.find(({ url }) => url === 'http://app.test/done')?.params).toMatchObject({ ReferCallStatus: 'canceled', ReferSipResponseCode: '202', NotifySipResponseCode: '180', CallStatus: 'completed' });
+    expect(world.told.find(({ url }) => url === 'http://app.test/done')?.params).toMatchObject({ ReferCallStatus: 'canceled', SipCallId: 'call-1', ReferSipResponseCode: '202', NotifySipResponseCode: '180', CallStatus: 'completed' });
     expect(world.record().status).toBe('completed');
   });
 

@@ -185,6 +185,20 @@ describe('<Dial><Conference>', () => {
     expect(told().slice(3)).toEqual(['4 announcement-end', '5 announcement-end', '6 announcement-fail']);
   });
 
+  it('an announcement to all goes on when the one in whose name it is asked for hangs up', async () => {
+    world.app.on('/announce', '<Response><Say>Five</Say><Pause length="5"/><Say>minutes left</Say></Response>');
+    const first = await call(EVENTS);
+    await call();
+    await call();
+    const announced = conference().announce({ url: 'http://app.test/announce', method: 'POST' });
+    await settle();
+    await hangUp(first.phone);
+    await world.clock.advanceAsync(5000);
+    await announced;
+    expect(world.spoken).toEqual(['Five', 'Five', 'minutes left']);
+    expect(told().at(-1)).toMatch(/announcement-end$/);
+  });
+
   it('ends for all by REST', async () => {
     await call(EVENTS);
     await call();

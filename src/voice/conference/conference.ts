@@ -167,7 +167,9 @@ export class Conference {
     const [speaker] = this.#presences.values();
     if (!speaker || this.record.status !== 'in-progress') return 'The conference has not started';
     const phone = new RoomSpeaker(await this.media());
+    // In the name of one of them; when that one goes, the others hear it from the beginning.
     const end = await speaker.options.context.nested({ kind: 'url', url, method }, { signal: speaker.options.signal, rule: HEARD_VERBS, parameters: () => this.#parameters(), phone });
+    if (end.kind === 'aborted' && this.#state.status === 'in-progress') return await this.#announceToAll(url, method);
     return end.kind === 'failed' ? 'The announcement could not be had' : null;
   }
 

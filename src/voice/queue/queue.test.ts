@@ -76,7 +76,7 @@ describe('<Enqueue>', () => {
     await settle();
     expect(world.gatherings.queues.byName(world.accountSid, 'support')?.waiting).toEqual([]);
     const told = world.told.find(({ url }) => url === 'http://app.test/after');
-    expect(told?.params).toMatchObject({ QueueResult: 'hangup', QueueTime: '4', CallStatus: 'completed' });
+    expect(told?.params).toMatchObject({ QueueResult: 'hangup', SipCallId: 'call-1', QueueTime: '4', CallStatus: 'completed' });
     expect(asked('/after')).toEqual([]);
   });
 
@@ -168,6 +168,18 @@ describe('<Dial><Queue>', () => {
     await settle();
     expect(world.gatherings.queues.byName(world.accountSid, 'support')?.waiting).toHaveLength(1);
     expect(media(0).played.filter(({ source }) => source.kind === 'file')).toHaveLength(2);
+  });
+
+  it('a queue that REST deleted meanwhile is an error to who comes back', async () => {
+    world.app.on('/whisper', '<Response><Pause length="20"/></Response>');
+    world.app.on('/queued', '<Response><Pause length="600"/></Response>');
+    await call('<Enqueue action="/queued">support</Enqueue>');
+    const agent = await dial('url="/whisper"');
+    const [queue] = world.gatherings.queues.of(world.accountSid);
+    if (queue) world.gatherings.queues.delete(queue);
+    agent.emit('ended', { cause: 'remote-bye' });
+    await settle();
+    expect(asked('/queued')).toMatchObject([{ QueueResult: 'error' }]);
   });
 
   it('takes the next when the head hangs up meanwhile', async () => {

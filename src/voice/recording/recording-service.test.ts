@@ -55,6 +55,11 @@ describe('recordings', () => {
     expect(told()).toMatchObject([{ RecordingStatus: 'completed' }]);
   });
 
+  it('without a folder the media plane’s refusal is what comes', async () => {
+    writeFileSync(join(folder, accountSid), 'in the way');
+    await expect(started()).rejects.toBeInstanceOf(MediaError);
+  });
+
   it('tells beginning and end with what contract §4.3 lists', async () => {
     const { media, live } = await started();
     media.end('max-duration', 3040);

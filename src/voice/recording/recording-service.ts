@@ -5,7 +5,7 @@ import { Emitter } from '../../base/emitter.ts';
 import { TwilioError, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { newSid } from '../../base/sid.ts';
-import type { MediaRecording, RecordingResult } from '../../media/protocol.ts';
+import { MediaError, type MediaRecording, type RecordingResult } from '../../media/protocol.ts';
 import type { CallbackSender } from '../contract.ts';
 import type { CallRepository } from '../model.ts';
 import type { RecordingRecord, RecordingRepository } from './model.ts';
@@ -47,7 +47,9 @@ class RecordingService implements Recordings {
     if (this.#stopping) throw new TwilioError(20503, 'The server is stopping.', { status: 503 });
     const record = newRecord(options, this.#deps.clock.wallMs());
     const path = this.pathOf(record);
-    await mkdir(join(this.#options.folder, record.accountSid), { recursive: true, mode: 0o700 });
+    await mkdir(join(this.#options.folder, record.accountSid), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw new MediaError('bad-request', `the folder of recordings cannot be made: ${messageOf(error)}`);
+    });
     const media = await options.begin(path);
     const recording = new RunningRecording(record, media, { save: () => this.#save(record), over: (result) => this.#over(record, result) });
     this.#live.set(record.sid, recording);

@@ -40,6 +40,8 @@ export interface VerbContext {
   /** URL of the document that runs; null for TwiML given over REST. */
   readonly documentUrl: string | null;
   readonly answered: boolean;
+  /** The standard parameters of its webhooks at this moment (contract §4.1). */
+  parameters(): [name: string, value: string][];
   /** Runs documents beside this verb (a whisper, a waiting room); ends when `signal` aborts too. */
   nested(source: DocumentSource, options: NestedOptions): Promise<RunEnd>;
   /** Picks up unless that was done, beside a room's media when one is named. */

@@ -4,9 +4,8 @@ import { QueuedCall } from '../../queue/queued-call.ts';
 import type { CallQueue } from '../../queue/queues.ts';
 import type { Termination } from '../../termination.ts';
 import { keepWaiting, waitSoundOf, type WaitSound } from '../../waiting.ts';
-import { callParameters } from '../../webhook/parameters.ts';
-import { resolveUrl } from '../../webhook/client.ts';
 import { textOf, type TwimlElement } from '../document.ts';
+import { tellAction } from '../tell-action.ts';
 import { NEXT_VERB, methodOf, type NestingRule, type Verb, type VerbContext, type VerbOutcome } from '../verb.ts';
 
 /** What may stand in the document of `waitUrl`. */
@@ -95,6 +94,8 @@ async function waitAndTalk(stay: Stay, sound: WaitSound): Promise<QueueResult | 
     }
     if ((await call.handedOver) === 'bridged') return 'bridged';
     if (context.signal.aborted) return 'hangup';
+    // REST may have deleted a queue in which nobody seemed to wait.
+    if (context.gatherings.queues.bySid(context.call.accountSid, queue.record.sid) !== queue) return 'error';
     queue.putBack(call);
   }
 }
@@ -121,16 +122,10 @@ function leftByItself(element: TwimlElement, stay: Stay): void {
   stay.queue.remove(stay.call);
   if (!taken.aborted) stay.call.left();
   const action = element.attributes['action']?.trim();
-  const url = action === undefined || action === '' ? null : resolveUrl(context.documentUrl, action);
-  if (url === null) return;
+  if (action === undefined || action === '') return;
   const hungUp = isFinal(context.call.status);
   const result = hungUp ? (talking ? 'bridged' : 'hangup') : talking ? 'redirected-from-bridged' : 'redirected';
-  context.gatherings.callbacks.send({
-    accountSid: context.call.accountSid,
-    url,
-    method: methodOf(element),
-    parameters: [...callParameters(context.call), ...resultParameters(result, stay)],
-  });
+  tellAction(element, action, { context, parameters: resultParameters(result, stay) });
 }
 
 function afterwards(element: TwimlElement, parameters: Pairs): VerbOutcome {

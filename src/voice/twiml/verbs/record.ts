@@ -3,9 +3,8 @@ import { isFinal } from '../../call-state.ts';
 import type { RecordingRecord } from '../../recording/model.ts';
 import { recordingCallbackOf, trimsSilence } from '../../recording/recording-attributes.ts';
 import type { LiveRecording } from '../../recording/recordings.ts';
-import { resolveUrl } from '../../webhook/client.ts';
-import { callParameters } from '../../webhook/parameters.ts';
 import type { TwimlElement } from '../document.ts';
+import { tellAction } from '../tell-action.ts';
 import { NEXT_VERB, methodOf, type Verb, type VerbContext } from '../verb.ts';
 
 const DEFAULT_SILENCE_S = 5;
@@ -27,7 +26,7 @@ export const record: Verb = async (element, context) => {
   const { ended, key } = await untilOver(element, { phone, context, recording });
   const parameters = [...context.recordings.parametersOf(ended), ['Digits', key]] satisfies Pairs;
   if (!context.signal.aborted) return { next: 'document', reference: actionOf(element), method: methodOf(element), parameters };
-  if (isFinal(context.call.status)) tellHangup(element, { context, parameters: [...context.recordings.parametersOf(ended), ['Digits', 'hangup']] });
+  if (isFinal(context.call.status)) tellAction(element, actionOf(element), { context, parameters: [...context.recordings.parametersOf(ended), ['Digits', 'hangup']] });
   return NEXT_VERB;
 };
 
@@ -80,11 +79,4 @@ async function untilOver(element: TwimlElement, { phone, context, recording }: R
     forget();
     context.signal.removeEventListener('abort', stop);
   }
-}
-
-/** The call is over: `action` learns of the recording, and what it answers is for nobody. */
-function tellHangup(element: TwimlElement, { context, parameters }: { context: VerbContext; parameters: Pairs }): void {
-  const url = resolveUrl(context.documentUrl, actionOf(element) === '' ? (context.documentUrl ?? '') : actionOf(element));
-  if (url === null) return;
-  context.gatherings.callbacks.send({ accountSid: context.call.accountSid, url, method: methodOf(element), parameters: [...callParameters(context.call), ...parameters] });
 }

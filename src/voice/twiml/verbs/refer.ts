@@ -1,9 +1,8 @@
 import { SipError } from '../../../sip/errors.ts';
 import { isFinal } from '../../call-state.ts';
 import type { ReferResult } from '../../refer-call.ts';
-import { resolveUrl } from '../../webhook/client.ts';
-import { callParameters } from '../../webhook/parameters.ts';
-import { textOf, type TwimlElement } from '../document.ts';
+import { textOf } from '../document.ts';
+import { tellAction } from '../tell-action.ts';
 import { NEXT_VERB, methodOf, type Verb, type VerbContext, type VerbOutcome } from '../verb.ts';
 
 /** How long the phone may take to tell how the new call went. */
@@ -25,7 +24,8 @@ export const refer: Verb = async (element, context) => {
     const action = element.attributes['action']?.trim();
     if (action === undefined) return NEXT_VERB;
     if (context.signal.aborted) {
-      if (isFinal(context.call.status)) tellHangup(element, { context, action, result });
+      // The phone may have hung up before it told how the new call went.
+      if (isFinal(context.call.status)) tellAction(element, action, { context, parameters: parametersOf(result, isKnown(result) ? statusOf(result) : 'canceled') });
       return NEXT_VERB;
     }
     return { next: 'document', reference: action, method: methodOf(element), parameters: parametersOf(result) };
@@ -52,14 +52,6 @@ async function waited(uri: string, { refer: send, clock }: VerbContext): Promise
   } finally {
     timer.cancel();
   }
-}
-
-/** The phone hung up before it told how the new call went: `action` learns of it, and what it answers is for nobody. */
-function tellHangup(element: TwimlElement, { context, action, result }: { context: VerbContext; action: string; result: ReferResult }): void {
-  const url = resolveUrl(context.documentUrl, action);
-  if (url === null) return;
-  const parameters = [...callParameters(context.call), ...parametersOf(result, isKnown(result) ? statusOf(result) : 'canceled')];
-  context.gatherings.callbacks.send({ accountSid: context.call.accountSid, url, method: methodOf(element), parameters });
 }
 
 function parametersOf(result: ReferResult, status: string | null = statusOf(result)): [name: string, value: string][] {
