@@ -66,6 +66,7 @@ export interface WorkerRequests {
   restartIce: { in: { browserId: string; remote: RemoteIceDtls }; out: LocalIceDtls };
   setReceiveTracks: { in: { browserId: string; tracks: ReceiveTrack[] }; out: null };
   setSendTracks: { in: { browserId: string; tracks: SendTrack[] }; out: null };
+  showState: { in: { browserId: string; label: string; text: string }; out: null };
   browserStats: { in: { browserId: string }; out: BrowserMediaStats };
   closeBrowser: { in: { browserId: string }; out: null };
   cpuUsage: { in: Record<string, never>; out: { userMs: number; systemMs: number; rssBytes: number } };

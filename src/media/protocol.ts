@@ -216,6 +216,8 @@ export interface RoomMediaEvents {
 /** A mixer and forwarder. Beside a video room it is also the bridge of a `<Dial>` and the mixer of a `<Conference>`. */
 export interface RoomMedia extends Emitter<RoomMediaEvents> {
   readonly roomSid: RoomSid;
+  /** As `activeSpeakerChanged` told last. */
+  readonly activeSpeaker: TrackSid | null;
   /** Opens one browser's transport; resolves with gathered candidates. */
   createBrowser(options: { remote: RemoteIceDtls }): Promise<BrowserMedia>;
   /** Heard by every phone of the room, mixed with what they hear; several at a time. Rejects like `PhoneMedia.play`. */
@@ -314,6 +316,11 @@ export interface BrowserMedia extends Emitter<BrowserMediaEvents> {
   setReceiveTracks(tracks: ReceiveTrack[]): Promise<void>;
   /** The complete list of what this browser gets. A new video track asks its publisher for a key frame. */
   setSendTracks(tracks: SendTrack[]): Promise<void>;
+  /**
+   * The latest text of a state goes to the browser over an ordered, reliable data channel of this label, which the first call
+   * opens. Sent once the browser has said something there; older texts that have not gone are dropped. 16 labels at most.
+   */
+  showState(label: string, text: string): Promise<void>;
   stats(): Promise<BrowserMediaStats>;
   close(): Promise<void>;
 }

@@ -143,6 +143,7 @@ class Visitor {
     const session = new Session({
       participant,
       media,
+      roomMedia,
       connect: message,
       offer,
       link: this.#connection,

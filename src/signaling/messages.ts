@@ -35,6 +35,8 @@ const connectShape = z.object({
   token,
   participant: participantShape,
   peer_connections: peerConnections.min(1),
+  /** Channels the browser wants, by name (rsp §5). */
+  media_signaling: z.object({ active_speaker: z.unknown() }).partial().nullish().catch(null),
   subscribe: z.object({ rules: z.array(z.object({ type: z.enum(['include', 'exclude']), all: z.boolean().optional() })).max(20) }).nullish(),
 });
 const syncShape = z.object({ type: z.literal('sync'), token, session: shortText, participant: participantShape.nullish(), peer_connections: peerConnections.default([]) });

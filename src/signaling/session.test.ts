@@ -31,6 +31,11 @@ class FakeBrowser extends Emitter<BrowserMediaEvents> implements BrowserMedia {
     this.received = tracks.map((track) => track.trackSid);
     return Promise.resolve();
   }
+  shown: string[] = [];
+  showState(_label: string, text: string): Promise<void> {
+    this.shown.push(text);
+    return Promise.resolve();
+  }
   setSendTracks = (): Promise<void> => Promise.resolve();
   stats = (): Promise<never> => Promise.reject(new TypeError('not here'));
   close(): Promise<void> {
@@ -52,6 +57,7 @@ interface Told {
   participants?: { sid: string; state: string; revision: number; tracks: { enabled: boolean }[] }[];
   published?: { revision: number; tracks: { sid: string }[] };
   subscribed?: { revision: number; tracks: { sid: string }[] };
+  media_signaling?: object;
   peer_connections?: { description?: { type: string; revision: number; sdp: string } }[];
 }
 
@@ -73,13 +79,15 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 
 let clock: FakeClock;
 let room: Room;
+let roomMedia: RoomOfBrowsers;
 let link: FakeLink;
 let media: FakeBrowser;
 let session: Session;
 
 beforeEach(async () => {
   clock = new FakeClock();
-  const plane = { createRoom: () => Promise.resolve(new RoomOfBrowsers()) } as unknown as MediaPlane;
+  roomMedia = new RoomOfBrowsers();
+  const plane = { createRoom: () => Promise.resolve(roomMedia) } as unknown as MediaPlane;
   const repository = { saveRoom: () => {}, saveParticipant: () => {}, saveTrack: () => {} } as unknown as RoomRepository;
   const rooms = createRooms({ clock, log: silentLog, media: plane, repository, callbacks: { send: () => {} }, settings: () => null });
   room = await rooms.create(newSid('AC'), {});
@@ -88,10 +96,11 @@ beforeEach(async () => {
   const connect = readClientMessage({
     type: 'connect',
     token: 't',
+    media_signaling: { active_speaker: { transports: [{ type: 'data-channel' }] } },
     participant: { revision: 2, tracks: [{ id: trackId, kind: 'audio', name: 'mic' }] },
     peer_connections: [{ id: 'pc', description: { type: 'offer', revision: 1, sdp } }],
   }) as ConnectMessage;
-  session = new Session({ participant: room.join({ identity: 'anna', medium: 'browser' }), media, connect, offer: readBrowserDescription(sdp), link, clock, log: silentLog, timeoutS: 30, ended: () => {} });
+  session = new Session({ participant: room.join({ identity: 'anna', medium: 'browser' }), media, roomMedia, connect, offer: readBrowserDescription(sdp), link, clock, log: silentLog, timeoutS: 30, ended: () => {} });
   await session.start();
   await settle();
 });
@@ -137,6 +146,27 @@ describe('a session', () => {
     session.participant.setSubscribeRules([EXCLUDE_ALL, { ...INCLUDE_ALL, all: null, publisher: '+1555' }], { byRest: true });
     await settle();
     expect(link.last.subscribed?.tracks.map(({ sid }) => sid)).toEqual([track.sid]);
+  });
+
+  it('tells over the channel it announced who speaks, phones too, until it leaves', async () => {
+    const announced = link.told[0]?.media_signaling;
+    expect(announced).toEqual({ active_speaker: { transport: { type: 'data-channel', label: expect.any(String) as string } } });
+    const phone = room.join({ identity: '+1555', medium: 'phone' });
+    const track = phone.publish({ kind: 'audio', name: '' });
+    const speaks = (trackSid: typeof track.sid | null): void => {
+      roomMedia.activeSpeaker = trackSid;
+      roomMedia.emit('activeSpeakerChanged', trackSid);
+    };
+    speaks(track.sid);
+    speaks(null);
+    speaks(newSid('MT'));
+    expect(media.shown.map((text) => JSON.parse(text) as unknown)).toEqual([null, phone.sid, null, null].map((participant) => ({ type: 'active_speaker', participant })));
+    const second = new FakeLink();
+    await sync(second);
+    expect(second.told[0]?.media_signaling).toEqual(announced);
+    session.left();
+    speaks(track.sid);
+    expect(media.shown).toHaveLength(4);
   });
 
   it('gives up a browser that does not answer its offer for 10 s', async () => {

@@ -3,11 +3,12 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { messageOf, TwilioError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { TrackSid } from '../base/sid.ts';
-import type { BrowserMedia } from '../media/protocol.ts';
+import type { BrowserMedia, RoomMedia } from '../media/protocol.ts';
 import type { Participant, Room } from '../rooms/contract.ts';
 import type { LeaveReason } from '../rooms/model.ts';
 import { EXCLUDE_ALL } from '../rooms/track-rules.ts';
 import type { BrowserDescription } from '../sdp/browser-description.ts';
+import { ActiveSpeakerChannel } from './active-speaker.ts';
 import { BrowserPeer } from './browser-peer.ts';
 import { endingMessage, errorMessage } from './ending.ts';
 import type { WantedTrack } from './layout.ts';
@@ -26,6 +27,7 @@ export interface Link {
 export interface SessionOptions {
   participant: Participant;
   media: BrowserMedia;
+  roomMedia: RoomMedia;
   connect: ConnectMessage;
   /** The offer of `connect`, read. */
   offer: BrowserDescription;
@@ -55,6 +57,7 @@ export class Session {
   readonly #media: BrowserMedia;
   readonly #peer: BrowserPeer;
   readonly #publications: Publications;
+  readonly #activeSpeaker: ActiveSpeakerChannel | null;
   readonly #neighbours = new Neighbours();
   readonly #unlisten: (() => void)[] = [];
   #link: Link | null;
@@ -88,6 +91,8 @@ export class Session {
       sidOf: (trackId) => this.#publications.sidOf(trackId),
       wanted: () => this.#wanted(),
     });
+    const wantsSpeaker = Boolean(connect.media_signaling?.active_speaker);
+    this.#activeSpeaker = wantsSpeaker ? new ActiveSpeakerChannel({ room: this.#room, roomMedia: options.roomMedia, media, log: this.#log }) : null;
     this.#listen();
   }
 
@@ -118,7 +123,7 @@ export class Session {
     const description = connect.peer_connections[0]?.description;
     const answer = await this.#peer.offerReceived(description?.revision ?? 1, description?.sdp);
     if (this.#ended) return;
-    this.#link?.send({ type: 'connected', version: 2, ...this.#introduction(answer), media_signaling: {} });
+    this.#link?.send({ type: 'connected', version: 2, ...this.#introduction(answer) });
     this.#introduced = true;
     this.#flushSoon();
   }
@@ -143,7 +148,7 @@ export class Session {
     }
     if (this.#ended || this.#link !== link) return;
     const offer = this.#peer.pendingOffer;
-    link.send({ type: 'synced', version: 2, ...this.#introduction(reply ?? offer), media_signaling: {} });
+    link.send({ type: 'synced', version: 2, ...this.#introduction(reply ?? offer) });
     // The answer may be the one it misses, so it goes first; a browser that has it already ignores it.
     if (reply && offer) link.send({ type: 'update', version: 2, peer_connections: [{ id: this.#peer.id, description: offer }] });
     this.#introduced = true;
@@ -166,6 +171,7 @@ export class Session {
       published: this.#publications.take({ always: true }),
       subscribed: this.#subscriptions({ always: true }),
       recording: { is_recording: false, revision: 1 },
+      media_signaling: this.#activeSpeaker?.announcement ?? {},
     };
   }
 
@@ -328,6 +334,7 @@ export class Session {
     this.#ended = true;
     this.#log.info({ reason }, 'a browser left its room');
     for (const unlisten of this.#unlisten) unlisten();
+    this.#activeSpeaker?.close();
     for (const timer of [this.#linkTimer, this.#mediaTimer, this.#answerTimer]) timer?.cancel();
     const message = this.#endingMessage ?? endingMessage(reason);
     if (message) this.#link?.send(message);

@@ -188,6 +188,7 @@ export class FakeRoomMedia extends Emitter<RoomMediaEvents> implements RoomMedia
   readonly roomSid: RoomSid;
   readonly played: { source: PromptSource; loops: number }[] = [];
   readonly recordings: FakeRecording[] = [];
+  activeSpeaker: TrackSid | null = null;
   /** How often it was closed. */
   closed = 0;
 

@@ -10,6 +10,7 @@ import type { RoomRepository } from '../../src/rooms/model.ts';
 import { createRooms } from '../../src/rooms/rooms.ts';
 import { makeAccessToken } from '../../src/signaling/access-token.ts';
 import { createSignaling, type Signaling } from '../../src/signaling/signaling.ts';
+import { RtpCaller } from '../../src/testing/rtp-caller.ts';
 import { Browser, type JoinOptions, type Party, type RoomView } from '../peers/browser.ts';
 import { TcpProxy } from '../peers/tcp-proxy.ts';
 import { waitUntil } from '../peers/wait.ts';
@@ -141,6 +142,14 @@ describe('two browsers', () => {
   });
 });
 
+const restartIce = async (page: Party): Promise<void> => {
+  // What the SDK does when ICE has failed.
+  const before = await ufrag(page);
+  await page.page.evaluate('party.room._signaling._peerConnectionManager._peerConnections.forEach((each) => { each._lastIceConnectionState = "failed"; each._shouldRestartIce = true; each.offer(); })');
+  await waitUntil(async () => (await ufrag(page)) !== before, { timeoutMs: 8000, what: 'other ICE credentials' });
+  await waitUntil(() => page.page.evaluate('peerConnections[0].connectionState === "connected"'), { timeoutMs: 8000, what: 'the new path' });
+};
+
 const ufrag = async (page: Party): Promise<string> => /a=ice-ufrag:(\S+)/.exec(String(await page.page.evaluate('peerConnections[0].remoteDescription.sdp')))?.[1] ?? '';
 
 describe('one browser', () => {
@@ -158,14 +167,38 @@ describe('one browser', () => {
     const still = await join('still', 'Restart', { toneHz: 440 });
     const moved = await join('moved', 'Restart', { toneHz: 620 });
     await still.page.waitHears('moved', 620);
-    // What the SDK does when ICE has failed.
-    const before = await ufrag(moved.page);
-    await moved.page.page.evaluate('party.room._signaling._peerConnectionManager._peerConnections.forEach((each) => { each._lastIceConnectionState = "failed"; each._shouldRestartIce = true; each.offer(); })');
-    await waitUntil(async () => (await ufrag(moved.page)) !== before, { timeoutMs: 8000, what: 'other ICE credentials' });
-    await waitUntil(() => moved.page.page.evaluate('peerConnections[0].connectionState === "connected"'), { timeoutMs: 8000, what: 'the new path' });
+    await restartIce(moved.page);
     await Promise.all([still.page.waitHears('moved', 620), moved.page.waitHears('still', 440)]);
     await still.page.leave();
     await moved.page.leave();
+  });
+
+  it('is told who speaks: a phone, to one who comes late too, and on over an ICE restart', async () => {
+    const options = { dominantSpeaker: true };
+    const early = (await join('early', 'Floor', { options })).page;
+    const room = rooms.find(account, 'Floor');
+    const roomMedia = await room?.media();
+    if (!room || !roomMedia) throw new TypeError('no room');
+    const { sid: trackSid } = room.join({ identity: '+15550100', medium: 'phone' }).publish({ kind: 'audio', name: 'phone' });
+    const phone = await media.createPhone({ near: roomMedia });
+    await phone.joinRoom(roomMedia, { trackSid });
+    const caller = await RtpCaller.open(440);
+    try {
+      await phone.connect({ address: '127.0.0.1', port: caller.port, rtcpPort: caller.port, codec: 'PCMU', payloadType: 0, dtmfPayloadType: 101, ptimeMs: 20, send: true, receive: true });
+      caller.start(phone.localPort);
+      const speaks = (page: Party, identity: string | null): Promise<unknown> =>
+        page.waitEvent((event) => event.name === 'dominantSpeakerChanged' && event.identity === identity, `${identity ?? 'nobody'} to speak`);
+      await speaks(early, '+15550100');
+      const late = (await join('late', 'Floor', { options })).page;
+      await speaks(late, '+15550100');
+      await restartIce(early);
+      caller.stopHumming();
+      await Promise.all([speaks(early, null), speaks(late, null)]);
+      await Promise.all([early.leave(), late.leave()]);
+    } finally {
+      caller.close();
+      await phone.close();
+    }
   });
 
   it('keeps its room though its data track cannot be had', async () => {

@@ -68,6 +68,11 @@ export class RemoteBrowser extends Emitter<BrowserMediaEvents> implements Browse
     await this.#client.request('setSendTracks', { browserId: this.id, tracks });
   }
 
+  async showState(label: string, text: string): Promise<void> {
+    this.#assertOpen();
+    await this.#client.request('showState', { browserId: this.id, label, text });
+  }
+
   async stats(): Promise<BrowserMediaStats> {
     this.#assertOpen();
     return this.#client.request('browserStats', { browserId: this.id });

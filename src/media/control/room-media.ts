@@ -1,5 +1,5 @@
 import { Emitter } from '../../base/emitter.ts';
-import type { RoomSid } from '../../base/sid.ts';
+import type { RoomSid, TrackSid } from '../../base/sid.ts';
 import type { WorkerEvent } from '../ipc.ts';
 import { MediaError, type BrowserMedia, type MediaRecording, type PlayOutcome, type PromptSource, type RecordingOptions, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents } from '../protocol.ts';
 import { RemoteBrowser } from './browser-media.ts';
@@ -13,6 +13,7 @@ export class RemoteRoom extends Emitter<RoomMediaEvents> implements RoomMedia, W
   readonly client: WorkerClient;
   readonly #browsers = new Set<RemoteBrowser>();
   #browsersMade = 0;
+  #activeSpeaker: TrackSid | null = null;
   #state: 'open' | 'closed' | 'lost' = 'open';
 
   private constructor(roomSid: RoomSid, client: WorkerClient) {
@@ -32,6 +33,10 @@ export class RemoteRoom extends Emitter<RoomMediaEvents> implements RoomMedia, W
     const room = new RemoteRoom(roomSid, client);
     client.attach(roomSid, room);
     return room;
+  }
+
+  get activeSpeaker(): TrackSid | null {
+    return this.#activeSpeaker;
   }
 
   async createBrowser(options: { remote: RemoteIceDtls }): Promise<BrowserMedia> {
@@ -81,7 +86,9 @@ export class RemoteRoom extends Emitter<RoomMediaEvents> implements RoomMedia, W
   }
 
   workerEvent(event: WorkerEvent): void {
-    if (event.type === 'activeSpeakerChanged') this.emit('activeSpeakerChanged', event.trackSid);
+    if (event.type !== 'activeSpeakerChanged') return;
+    this.#activeSpeaker = event.trackSid;
+    this.emit('activeSpeakerChanged', event.trackSid);
   }
 
   workerDied(): void {

@@ -10,6 +10,7 @@ export interface BrowserTransport {
   restartIce(remote: RemoteIceDtls): Promise<LocalIceDtls>;
   setReceiveTracks(tracks: ReceiveTrack[]): void;
   setSendTracks(tracks: SendTrack[]): void;
+  showState(label: string, text: string): void;
   stats(): BrowserMediaStats;
   close(): void;
 }

@@ -95,6 +95,7 @@ export class MediaFloor {
     restartIce: ({ browserId, remote }) => this.#browser(browserId).restartIce(remote),
     setReceiveTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setReceiveTracks(tracks)),
     setSendTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setSendTracks(tracks)),
+    showState: ({ browserId, label, text }) => done(this.#browser(browserId).showState(label, text)),
     browserStats: ({ browserId }) => this.#browser(browserId).stats(),
     closeBrowser: ({ browserId }) => done(this.#closeBrowser(browserId)),
   };

@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { MediaError } from '../protocol.ts';
 import type { LocalIceDtls, RemoteIceDtls } from '../protocol.ts';
+import type { StateChannel } from './state-channel.ts';
 
 export interface WebRtcSettings {
   /** Address the UDP socket is bound to. */
@@ -160,6 +161,18 @@ export class WebRtcPeer {
     } catch {
       // Closed a moment ago, its event is on the way.
       return false;
+    }
+  }
+
+  /** Opens the data channel of a state, or takes it up from the transport before. */
+  openChannel(state: StateChannel): void {
+    if (this.#ended) return;
+    try {
+      const channel = this.#connection.createDataChannel(state.label, state.init);
+      this.#dataChannels.push(channel);
+      state.attach(channel, (fn) => this.#guard(fn));
+    } catch (error) {
+      this.#options.log.warn({ label: state.label, error: messageOf(error) }, 'a data channel could not be opened');
     }
   }
 

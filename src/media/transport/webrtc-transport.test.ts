@@ -39,22 +39,32 @@ class TestRegistry implements TrackRegistry {
 /** A browser's ICE, DTLS and SRTP, by the same library: it sends and gets whole RTP packets. */
 class FakeBrowser {
   received: Buffer[] = [];
+  /** The server's channels, and what came over them. */
+  channels: DataChannel[] = [];
+  texts: unknown[] = [];
   #connection!: PeerConnection;
   #track!: Track;
   #channel!: DataChannel;
 
-  start(): RemoteIceDtls {
+  start(kept?: { label: string; id: number }): RemoteIceDtls {
     const connection = new ndc.PeerConnection('browser', { iceServers: [], disableAutoNegotiation: true, forceMediaTransport: true, bindAddress: '127.0.0.1' });
     const audio = new ndc.Audio('0', 'SendRecv');
     audio.addAudioCodec(0, 'PCMU');
     this.#track = connection.addTrack(audio);
     this.#track.onMessage((packet) => this.received.push(packet));
     this.#channel = connection.createDataChannel('x');
+    connection.onDataChannel((channel) => this.#listen(channel));
+    if (kept) this.#listen(connection.createDataChannel(kept.label, { negotiated: true, id: kept.id }));
     connection.setLocalDescription('offer');
     this.#connection = connection;
     const sdp = connection.localDescription()!.sdp;
     const value = (name: string): string => new RegExp(`a=${name}:(.*?)\r\n`).exec(sdp)![1]!;
     return { iceUfrag: value('ice-ufrag'), icePwd: value('ice-pwd'), fingerprint: value('fingerprint') };
+  }
+
+  #listen(channel: DataChannel): void {
+    this.channels.push(channel);
+    channel.onMessage((text) => this.texts.push(text));
   }
 
   answered(local: LocalIceDtls): void {
@@ -188,6 +198,31 @@ describe('two browsers on one UDP port', () => {
     const [first, second] = [parsed(b.browser.rtp[0]!), parsed(again.rtp[0]!)];
     expect((second.sequenceNumber - first.sequenceNumber) & 0xffff).toBe(1);
     expect(second.timestamp - first.timestamp).toBe(960);
+  });
+
+  it('shows a state over a data channel: the latest, once it is asked for, and on over an ICE restart', async () => {
+    const { browser, transport, connected } = await join(new TestRegistry(), randomPort());
+    transport.showState('floor', 'nobody');
+    transport.showState('floor', 'anna');
+    await until('the channel', () => browser.channels[0]?.isOpen() === true);
+    const channel = browser.channels[0]!;
+    expect([channel.getLabel(), browser.texts]).toEqual(['floor', []]);
+    channel.sendMessage('{"type":"ready"}');
+    await until('its state', () => browser.texts.length > 0);
+    transport.showState('floor', 'ben');
+    await until('the next state', () => browser.texts.length > 1);
+    expect([browser.texts, browser.channels.length]).toEqual([['anna', 'ben'], 1]);
+    const again = new FakeBrowser();
+    closing.push(again);
+    again.answered(await transport.restartIce(again.start({ label: 'floor', id: channel.getId() })));
+    transport.showState('floor', 'meanwhile');
+    await until('connected again', () => connected() === 2);
+    await until('the state of meanwhile', () => again.texts.length > 0);
+    transport.showState('floor', 'after');
+    await until('the state after', () => again.texts.length > 1);
+    expect(again.texts).toEqual(['meanwhile', 'after']);
+    for (let i = 1; i < 16; i++) transport.showState(`channel ${i}`, '');
+    expect(() => transport.showState('one too many', '')).toThrow(/16 channels/);
   });
 
   it('asks for key frames, lost packets and tells the sender what arrived when', async () => {

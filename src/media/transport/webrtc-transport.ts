@@ -32,6 +32,7 @@ import {
   writePli,
   writeReceiverReport,
 } from '../rtp/rtcp-feedback.ts';
+import { StateChannel } from './state-channel.ts';
 import { WebRtcDemux } from './webrtc-demux.ts';
 import { preloadWebRtc, WebRtcPeer } from './webrtc-peer.ts';
 import type { WebRtcSettings } from './webrtc-peer.ts';
@@ -54,6 +55,7 @@ const REPORT_MS = 1000;
 /** The old transport of an ICE restart serves this long beside the new one. */
 const OLD_PEER_MS = 200;
 const DEFAULT_RTT_MS = 100;
+const MAX_CHANNELS = 16;
 
 /** One browser: its published tracks and its subscriptions over one ICE+DTLS+SRTP transport. */
 export class WebRtcTransport {
@@ -69,6 +71,7 @@ export class WebRtcTransport {
   #published = new Map<TrackSid, PublishedTrack>();
   #subscriptions = new Map<number, Subscription>();
   #bySsrc = new Map<number, Subscription>();
+  #channels = new Map<string, StateChannel>();
   #ownSsrc = randomInt(1, 0xffffffff);
   #twcc = new TwccRecorder(this.#ownSsrc);
   #twccId = 0;
@@ -136,6 +139,7 @@ export class WebRtcTransport {
       throw new MediaError('closed', 'the browser transport was closed meanwhile');
     }
     this.#peer = peer;
+    for (const channel of this.#channels.values()) peer.openChannel(channel);
     return peer;
   }
 
@@ -334,6 +338,18 @@ export class WebRtcTransport {
         return open();
       },
     };
+  }
+
+  /** The state a data channel of this label carries: the latest text is what the browser gets. The first one opens the channel. */
+  showState(label: string, text: string): void {
+    if (this.#closed) return;
+    let channel = this.#channels.get(label);
+    if (!channel) {
+      if (this.#channels.size >= MAX_CHANNELS) throw new MediaError('bad-request', `a browser has ${MAX_CHANNELS} channels at most`);
+      this.#channels.set(label, (channel = new StateChannel(label)));
+      this.#peer?.openChannel(channel);
+    }
+    channel.show(text);
   }
 
   stats(): BrowserMediaStats {
