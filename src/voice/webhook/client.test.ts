@@ -170,6 +170,27 @@ describe('URLs in documents', () => {
   });
 });
 
+it('large answers do not fill the memory: one too many is refused, documents still come', async () => {
+  await client.close();
+  client = createWebhookClient({ clock: systemClock, log: silentLog, product: 'Partyline', maxHeldBytes: 1_500_000 });
+  let finish = (): void => undefined;
+  answer = ({ url }, response) => {
+    response.writeHead(200);
+    if (url === '/small') return void response.end('<Response/>');
+    response.write(Buffer.alloc(1_000_000));
+    if (url === '/slow') finish = () => response.end();
+    else response.end();
+  };
+  const large = { maxBodyBytes: 10_000_000 };
+  const slow = post('/slow', large);
+  await expect.poll(async () => (await post('/large', large)).ok, { timeout: 5000 }).toBe(false);
+  expect(await post('/large', large)).toMatchObject({ ok: false, errorCode: 11200, message: expect.stringMatching(/too many large answers/) as string });
+  expect(await post('/small')).toMatchObject({ ok: true });
+  finish();
+  expect((await slow).body).toHaveLength(1_000_000);
+  expect((await post('/large', large)).body).toHaveLength(1_000_000);
+});
+
 describe('callbacks', () => {
   const account = newSid('AC');
   const queue = () => createCallbackQueue({ client, clock: systemClock, log: silentLog, authTokenOf: (sid) => (sid === account ? authToken : null) });

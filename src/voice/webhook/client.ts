@@ -58,6 +58,7 @@ export interface WebhookClient {
 const MAX_REDIRECTS = 10;
 const MAX_TOTAL_MS = 15_000;
 const DEFAULT_MAX_BODY_BYTES = 64 * 1024 + 1;
+const DEFAULT_MAX_HELD_BYTES = 256 * 1024 * 1024;
 
 /** A jar for one call. */
 export function createCookieJar(): CookieJar {
@@ -74,6 +75,8 @@ export interface WebhookClientDeps {
   ownUrls?: () => readonly string[];
   /** PEM certificates trusted instead of the system's authorities. */
   authorities?: string[];
+  /** Answers on their way may take so much memory together; a large one more is refused (11200), documents never. Default 256 MiB. */
+  maxHeldBytes?: number;
 }
 
 export function createWebhookClient(deps: WebhookClientDeps): WebhookClient {
@@ -108,8 +111,10 @@ class UndiciWebhookClient implements WebhookClient {
   readonly #policy: NetworkPolicy;
   readonly #ownUrls: () => readonly string[];
   readonly #pools: ConnectionPools;
+  readonly #memory: Memory;
 
-  constructor({ clock, product, policy = ALLOW_ALL, ownUrls = () => [], authorities }: WebhookClientDeps) {
+  constructor({ clock, product, policy = ALLOW_ALL, ownUrls = () => [], authorities, maxHeldBytes = DEFAULT_MAX_HELD_BYTES }: WebhookClientDeps) {
+    this.#memory = { heldBytes: 0, maxBytes: maxHeldBytes };
     this.#clock = clock;
     this.#product = product;
     this.#policy = policy;
@@ -187,7 +192,7 @@ class UndiciWebhookClient implements WebhookClient {
       headersTimeout: readTimeoutMs,
       bodyTimeout: readTimeoutMs,
     });
-    const answer = await readAnswer(response, attempt);
+    const answer = await readAnswer(response, attempt, this.#memory);
     for (const line of cookies ? answer.setCookies : []) cookies?.setCookieSync(line, target.origin + target.path, { ignoreError: true });
     return answer;
   }
@@ -219,11 +224,17 @@ function redirected(attempt: Attempt, answer: RawAnswer): Attempt | null {
   return { ...attempt, url, target: { ...target, overrides: attempt.target.overrides }, method: keepsMethod ? attempt.method : 'GET' };
 }
 
-async function readAnswer(response: Dispatcher.ResponseData, { maxBodyBytes = DEFAULT_MAX_BODY_BYTES, skipAudio = false }: WebhookRequest): Promise<RawAnswer> {
+/** What the answers that are being read hold together. */
+interface Memory {
+  heldBytes: number;
+  readonly maxBytes: number;
+}
+
+async function readAnswer(response: Dispatcher.ResponseData, { maxBodyBytes = DEFAULT_MAX_BODY_BYTES, skipAudio = false }: WebhookRequest, memory: Memory): Promise<RawAnswer> {
   const skipped = skipAudio && /^audio\//i.test(String(response.headers['content-type'] ?? ''));
   // The stream tells of its end as an error; unheard it would be the server's.
   if (skipped) response.body.on('error', () => undefined).destroy();
-  const body = skipped ? Buffer.alloc(0) : await readBody(response.body, maxBodyBytes);
+  const body = skipped ? Buffer.alloc(0) : await readBody(response.body, maxBodyBytes, memory);
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
   const cookies = response.headers['set-cookie'];
@@ -231,17 +242,21 @@ async function readAnswer(response: Dispatcher.ResponseData, { maxBodyBytes = DE
 }
 
 /** An answer that began and broke off is not asked for again (contract §3.5). */
-async function readBody(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Buffer> {
+async function readBody(body: AsyncIterable<Buffer>, maxBytes: number, memory: Memory): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
     for await (const chunk of body) {
       length += chunk.length;
+      memory.heldBytes += chunk.length;
       chunks.push(chunk);
+      if (length > DEFAULT_MAX_BODY_BYTES && memory.heldBytes > memory.maxBytes) throw new ExchangeError({ errorCode: 11200, message: 'too many large answers come at the same time', kind: 'never' });
       if (length > maxBytes) throw new ExchangeError({ errorCode: 11750, message: `the answer is longer than ${maxBytes - 1} bytes`, kind: 'never' });
     }
   } catch (error) {
     throw error instanceof ExchangeError ? error : new ExchangeError({ ...failureOf(error), kind: 'never' });
+  } finally {
+    memory.heldBytes -= length;
   }
   return Buffer.concat(chunks);
 }
