@@ -80,7 +80,8 @@ export class WebRtcPeer {
       portRangeEnd: settings.webrtcPort,
     });
     this.#connection.onTrack(this.#guard((track: Track) => this.#trackOpened(track)));
-    this.#connection.onDataChannel(this.#guard((channel: DataChannel) => this.#dataChannels.push(channel)));
+    // Nobody reads what a browser opens; held open it would gather its messages in our memory.
+    this.#connection.onDataChannel(this.#guard((channel: DataChannel) => channel.close()));
     this.#connection.onStateChange(this.#guard((state: string) => this.#stateChanged(state)));
     this.#connection.onGatheringStateChange(this.#guard((state: string) => state === 'complete' && this.#onGathered()));
   }

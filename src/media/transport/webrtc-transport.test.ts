@@ -42,6 +42,7 @@ class FakeBrowser {
   /** The server's channels, and what came over them. */
   channels: DataChannel[] = [];
   texts: unknown[] = [];
+  ownChannelClosed = false;
   #connection!: PeerConnection;
   #track!: Track;
   #channel!: DataChannel;
@@ -53,6 +54,7 @@ class FakeBrowser {
     this.#track = connection.addTrack(audio);
     this.#track.onMessage((packet) => this.received.push(packet));
     this.#channel = connection.createDataChannel('x');
+    this.#channel.onClosed(() => (this.ownChannelClosed = true));
     connection.onDataChannel((channel) => this.#listen(channel));
     if (kept) this.#listen(connection.createDataChannel(kept.label, { negotiated: true, id: kept.id }));
     connection.setLocalDescription('offer');
@@ -223,6 +225,11 @@ describe('two browsers on one UDP port', () => {
     expect(again.texts).toEqual(['meanwhile', 'after']);
     for (let i = 1; i < 16; i++) transport.showState(`channel ${i}`, '');
     expect(() => transport.showState('one too many', '')).toThrow(/16 channels/);
+  });
+
+  it('closes a channel that the browser opens', async () => {
+    const { browser } = await join(new TestRegistry(), randomPort());
+    await until('closed', () => browser.ownChannelClosed);
   });
 
   it('asks for key frames, lost packets and tells the sender what arrived when', async () => {
