@@ -73,8 +73,12 @@ export function nearestVoice({ language, voice }: { language: string | null; voi
   return named.female ? `${spoken}${FEMALE_VARIANT}` : spoken;
 }
 
+/** No language tag is longer; looking for one part by part would take its square. */
+const MAX_LANGUAGE_CHARS = 64;
+
 /** `de-AT` is spoken as `de` where there is no Austrian. */
 function nearestLanguage(wanted: string, known: ReadonlySet<string>): string | null {
+  if (wanted.length > MAX_LANGUAGE_CHARS) return null;
   const parts = wanted.toLowerCase().replaceAll('_', '-').split('-');
   for (let length = parts.length; length > 0; length--) {
     const code = parts.slice(0, length).join('-');

@@ -42,9 +42,16 @@ describe('the nearest voice', () => {
     [null, 'Polly.Nobody', 'en-us'],
     ['tlh', null, null],
     ['../../etc', null, null],
+    [`en${'-us'.repeat(30)}`, null, null],
     ['-w/tmp/x', null, null],
   ])('for language %s and voice %s is %s', (language, voice, nearest) => {
     expect(nearestVoice({ language, voice }, known)).toBe(nearest);
+  });
+
+  it('is looked for in no time, however long the name of the language', () => {
+    const startedMs = performance.now();
+    expect(nearestVoice({ language: 'a-'.repeat(30_000), voice: null }, known)).toBeNull();
+    expect(performance.now() - startedMs).toBeLessThan(100);
   });
 
   it.each([['man', true], ['Alice', true], ['Polly.Léa', true], ['Google.en-GB-Standard-A', true], ['bob', false], ['', false], ['Polly.', false], ['a b', false]])('%s is a voice: %s', (text, good) => {
