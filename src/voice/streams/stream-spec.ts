@@ -27,8 +27,9 @@ const MAX_PARAMETERS = 99;
 
 /** The WebSocket URL of a stream, against the document it stands in. Null when it is none. */
 export function streamUrl(base: string | null, reference: string): string | null {
+  if (reference.length > MAX_URL_CHARS) return null;
   const text = reference.trim().replace(/#.*$/, '');
-  if (text === '' || text.length > MAX_URL_CHARS) return null;
+  if (text === '') return null;
   if (/^wss?:\/\/[^/?]/i.test(text)) return URL.canParse(text) ? written(text) : null;
   if (/^[a-z][a-z0-9+.-]*:/i.test(text) || base === null || !URL.canParse(text, base)) return null;
   return new URL(text, base.replace(/#.*$/, '')).href.replace(/^http/, 'ws');
