@@ -119,3 +119,32 @@ describe('<Record>', () => {
     expect(recording().options).toMatchObject({ maxDurationMs: 3_600_000, silenceTimeoutMs: 5000 });
   });
 });
+
+describe('<Start><Recording>', () => {
+  const start = (attributes = ''): string => `<Start><Recording ${attributes}/></Start>`;
+
+  it('records both sides while the document goes on, until the call ends', async () => {
+    const phone = await call(`${start('channels="dual" trim="do-not-trim" recordingStatusCallback="/done"')}<Pause length="60"/>`);
+    expect(recording().options).toMatchObject({ source: 'both', channels: 2, silenceTimeoutMs: 0, trimSilence: false });
+    expect(recording().result).toBeNull();
+    phone.remoteEnds('remote-bye');
+    await until(() => told('/done').length > 0);
+    expect(told('/done')).toMatchObject([{ RecordingStatus: 'completed', RecordingChannels: '2', RecordingTrack: 'both' }]);
+    expect(warnings()).toEqual([]);
+  });
+
+  it('is stopped by its name while the call goes on; a name that is not there is told', async () => {
+    await call(`${start('name="mine" recordingStatusCallback="/done"')}<Stop><Recording name="other"/><Recording name="mine"/></Stop><Pause length="60"/>`);
+    await until(() => told('/done').length > 0);
+    expect(recording().result?.reason).toBe('stopped');
+    expect(warnings()).toEqual([12200]);
+    expect(world.record().status).toBe('in-progress');
+  });
+
+  it('runs four at a time at most, and a name once', async () => {
+    await call(`${start('name="a"')}${start('name="a"')}${start()}${start()}${start()}${start()}<Pause length="60"/>`);
+    await until(() => warnings().length === 2);
+    expect(warnings()).toEqual([12200, 12200]);
+    expect(world.media.phones[0]?.recordings).toHaveLength(4);
+  });
+});

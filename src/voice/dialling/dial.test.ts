@@ -469,3 +469,19 @@ describe('what goes wrong in between', () => {
     expect(after).toBe(before);
   });
 });
+
+describe('what a document adds to the INVITE', () => {
+  it('<Sip> with <Uri>, <Headers> and callReason', async () => {
+    await call('<Dial callReason="Order 7"><Sip><Uri>sip:desk@10.0.0.7?X-A=1</Uri><Headers><Header name="X-B" value="2"/><Header name="Via" value="3"/><Header name="X-Twilio-CallSid" value="4"/><Header name="X-C" value="5&#10;Via: 6"/></Headers></Sip></Dial>');
+    expect(callee().options.to).toBe('sip:desk@10.0.0.7');
+    expect(callee().options.headers?.slice(0, 3)).toEqual([['X-A', '1'], ['X-B', '2'], ['Subject', 'Order 7']]);
+    expect(callee().options.headers?.filter(([name]) => !name.startsWith('X-Twilio-'))).toHaveLength(3);
+    expect(codes()).toEqual([13252, 13252, 13252]);
+  });
+
+  it('a callReason of two lines is not sent', async () => {
+    await call('<Dial callReason="a&#10;Via: b">+15557001000</Dial>');
+    expect(callee().options.headers?.map(([name]) => name)).not.toContain('Subject');
+    expect(codes()).toEqual([12200]);
+  });
+});

@@ -41,12 +41,16 @@ function readHeaders(query: string): Pick<SipAddress, 'headers' | 'warnings'> {
 function readHeader(pair: string): [name: string, value: string] | null {
   const [name = '', ...rest] = pair.split('=');
   try {
-    const value = decodeURIComponent(rest.join('='));
-    const allowed = /^x-[\w.!%*+`'~-]+$/i.test(name) || HEADERS.includes(name.toLowerCase());
-    return allowed && !hasControl(value) ? [name, value] : null;
+    return allowedHeader(name, decodeURIComponent(rest.join('=')));
   } catch {
     return null;
   }
+}
+
+/** A header that a document may add to an INVITE; null when it may not. */
+export function allowedHeader(name: string, value: string): [name: string, value: string] | null {
+  const allowed = /^x-[\w.!%*+`'~-]+$/i.test(name) || HEADERS.includes(name.toLowerCase());
+  return allowed && !hasControl(value) ? [name, value] : null;
 }
 
 function hasControl(value: string): boolean {

@@ -2,7 +2,7 @@ import type { AccountSid } from '../../base/sid.ts';
 import { e164Of } from '../dial-plan/number.ts';
 import type { Registrations } from '../registrations.ts';
 import { textOf, type TwimlElement } from '../twiml/document.ts';
-import { readSipAddress } from './sip-address.ts';
+import { allowedHeader, readSipAddress } from './sip-address.ts';
 
 /** One phone that a `<Dial>` calls. */
 export interface Target {
@@ -58,24 +58,47 @@ function dialledNumber(text: string): string | null {
 
 const MAX_IDENTITY_CHARS = 256;
 
-function ofClient(noun: TwimlElement, { accountSid, dialler: { registrations } }: TargetContext): Target[] | Unreachable {
-  const identity = textOf(noun).trim().replace(/^client:/i, '');
+function ofClient(noun: TwimlElement, { accountSid, dialler: { registrations }, warn }: TargetContext): Target[] | Unreachable {
+  const identity = textOf(inside(noun, 'Identity')[0] ?? noun).trim().replace(/^client:/i, '');
   if (identity === '' || [...identity].length > MAX_IDENTITY_CHARS) return failed(13224, `<Client> names nobody, or with more than ${MAX_IDENTITY_CHARS} characters`);
   const contacts = registrations.contactsOf(accountSid, identity);
   if (contacts.length === 0) return nobody(`client:${identity}`);
-  return contacts.map((contact) => ({ ...plain(noun), to: `client:${identity}`, toUri: contact.uri, outboundProxy: contact.outboundProxy }));
+  const headers = headersOf(inside(noun, 'Parameter'), { prefix: 'X-', warn });
+  return contacts.map((contact) => ({ ...plain(noun), to: `client:${identity}`, toUri: contact.uri, outboundProxy: contact.outboundProxy, headers }));
 }
 
 function ofSip(noun: TwimlElement, { accountSid, dialler: { registrations }, warn }: TargetContext): Target[] | Unreachable {
-  const address = readSipAddress(textOf(noun).trim());
+  const address = readSipAddress(textOf(inside(noun, 'Uri')[0] ?? noun).trim());
   if ('problem' in address) return failed(13243, `<Sip>: ${address.problem}`);
   for (const { errorCode, message } of address.warnings) warn({ errorCode, message: `<Sip>: ${message}` });
   const credentials = credentialsOf(noun, warn);
-  const target = { ...plain(noun), to: address.uri, toUri: address.uri, headers: address.headers, credentials };
+  const listed = headersOf(inside(noun, 'Headers').flatMap((headers) => inside(headers, 'Header')), { prefix: '', warn });
+  const target = { ...plain(noun), to: address.uri, toUri: address.uri, headers: [...address.headers, ...listed], credentials };
   const contacts = registrations.contactsAt(accountSid, { user: address.user, domainName: address.host });
   if (contacts === null) return [target];
   if (contacts.length === 0) return nobody(address.uri);
   return contacts.map((contact) => ({ ...target, toUri: contact.uri, outboundProxy: contact.outboundProxy }));
+}
+
+/** Elements of this name in a noun. */
+function inside(noun: TwimlElement, name: string): TwimlElement[] {
+  return noun.children.filter((child): child is TwimlElement => typeof child !== 'string' && child.name === name);
+}
+
+const MAX_LISTED_CHARS = 1024;
+
+/** Headers that elements with `name` and `value` ask for; those that may not be sent are left out with 13252. `X-Twilio-…` are the server's own. */
+function headersOf(elements: readonly TwimlElement[], { prefix, warn }: { prefix: string; warn: TargetContext['warn'] }): Target['headers'] {
+  const headers: Target['headers'] = [];
+  let chars = 0;
+  for (const { name: element, attributes } of elements) {
+    const { name = '', value = '' } = attributes;
+    const header = /^(x-)?twilio-/i.test(name) ? null : allowedHeader(`${prefix}${name}`, value);
+    chars += name.length + value.length;
+    if (header && chars < MAX_LISTED_CHARS) headers.push(header);
+    else warn({ errorCode: 13252, message: `<${element}>: '${name.slice(0, 60)}' may not be sent as a header and was left out` });
+  }
+  return headers;
 }
 
 function credentialsOf(noun: TwimlElement, warn: TargetContext['warn']): Target['credentials'] {

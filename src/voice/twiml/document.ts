@@ -180,13 +180,12 @@ function keepText(text: string, { parent, rule, kept, warn }: { parent: TwimlEle
 function childRuleOf(child: TwimlElement, { parent, rule, warn }: { parent: TwimlElement; rule: ElementRule; warn: Warn }): ElementRule | null {
   const known = Object.hasOwn(rule.children, child.name) ? rule.children[child.name] : undefined;
   if (known?.support === 'works') return known;
-  warn(known ? unsupported(child, { known, parent: rule }) : problemAt(child, rule.nestingCode, misplaced(child.name, parent.name)));
+  warn(known ? unsupported(child, rule) : problemAt(child, rule.nestingCode, misplaced(child.name, parent.name)));
   return null;
 }
 
 /** What is not planned counts as what may not stand there. */
-function unsupported(child: TwimlElement, { known, parent }: { known: ElementRule; parent: ElementRule }): TwimlProblem {
-  if (known.support === 'not-yet') return problemAt(child, 12200, `<${child.name}> is not supported yet and was skipped`);
+function unsupported(child: TwimlElement, parent: ElementRule): TwimlProblem {
   return problemAt(child, parent.nestingCode, `<${child.name}> is not supported here and was skipped`);
 }
 
@@ -203,7 +202,7 @@ function checked(element: TwimlElement, rule: ElementRule, warn: Warn): TwimlEle
     const attribute = Object.hasOwn(rule.attributes, name) ? rule.attributes[name] : undefined;
     const expected = attribute?.support === 'works' ? attribute.check(value) : null;
     if (!attribute) warn(problemAt(element, 12200, `Attribute '${name}' of <${element.name}> is not known and was ignored`));
-    else if (attribute.support !== 'works') warn(problemAt(element, 12200, `Attribute '${name}' of <${element.name}> is not supported yet and was ignored`));
+    else if (attribute.support !== 'works') warn(problemAt(element, 12200, `Attribute '${name}' of <${element.name}> is not supported here and was ignored`));
     else if (expected !== null) warn(problemAt(element, attribute.code, `Attribute '${name}' of <${element.name}> must be ${expected}, not '${value.slice(0, 40)}'`));
     else attributes[name] = value;
   }

@@ -6,8 +6,8 @@ import { isVoiceName } from '../speech-voices.ts';
  * Source: contract §3.2–3.4; numbers: §12.2.
  */
 
-/** `refused`: known to Twilio, deliberately not here. `not-yet`: known, not built. Both are skipped with a warning. */
-export type Support = 'works' | 'not-yet' | 'refused';
+/** `refused`: known to Twilio, deliberately not here: skipped with a warning. */
+export type Support = 'works' | 'refused';
 
 export interface AttributeRule {
   support: Support;
@@ -43,10 +43,11 @@ const digits: Check = (value) => (/^[0-9A-Da-d*#wW]*$/.test(value) ? null : 'mad
 const voiceName: Check = (value) => (isVoiceName(value.trim()) ? null : 'man, woman, alice, or a voice like Polly.Joanna or Google.en-GB-Standard-A');
 const languageTag: Check = (value) => (/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/.test(value) ? null : 'a language like en-US');
 const hints: Check = (value) => (value.split(',').length <= 500 && value.split(',').every((hint) => hint.trim().length <= 100) ? null : 'at most 500 phrases of at most 100 characters, separated by commas');
+/** As CallReason of REST. */
+const reason: Check = (value) => ([...value].length <= 50 && !/[\x00-\x1f\x7f]/.test(value) ? null : 'at most 50 characters, on one line');
 const upTo = (length: number): Check => (value) => ([...value].length <= length ? null : `at most ${length} characters`);
 
 const works = (check: Check, code = 12200): AttributeRule => ({ support: 'works', check, code });
-const notYet = (...names: string[]): Record<string, AttributeRule> => Object.fromEntries(names.map((name) => [name, { support: 'not-yet' as const, check: anyText, code: 12200 }]));
 const refused = (...names: string[]): Record<string, AttributeRule> => Object.fromEntries(names.map((name) => [name, { support: 'refused' as const, check: anyText, code: 12200 }]));
 
 function element(support: Support, rule: Partial<Omit<ElementRule, 'support'>> = {}): ElementRule {
@@ -143,13 +144,15 @@ const machineDetection = {
   amdStatusCallbackMethod: works(method),
 };
 
+const namedValue = element('works', { attributes: { name: works(anyText), value: works(anyText) } });
+
 const PARTIES = {
   // Trunks of a customer's own carrier are no part of this server.
   Number: party(13221, { attributes: { sendDigits: works(digits, 13222), byoc: { support: 'refused', check: anyText, code: 12200 }, ...machineDetection } }),
-  Client: party(12200, { children: { Identity: element('works', { text: true }), Parameter: element('not-yet', { attributes: notYet('name', 'value') }) } }),
+  Client: party(12200, { children: { Identity: element('works', { text: true }), Parameter: namedValue } }),
   Sip: party(13241, {
     attributes: { username: works(anyText, 13249), password: works(anyText, 13249), ...machineDetection },
-    children: { Uri: element('not-yet', { text: true }), Headers: element('not-yet', { text: true }) },
+    children: { Uri: element('works', { attributes: refused('priority', 'weight'), text: true }), Headers: element('works', { children: { Header: namedValue } }) },
   }),
 };
 
@@ -161,10 +164,24 @@ function stream(...tracks: string[]): ElementRule {
     track: works(oneOf(...tracks), 31941),
     statusCallback: works(url),
     statusCallbackMethod: works(method),
-    ...notYet('connectorName'),
+    ...refused('connectorName'),
   };
   return element('works', { attributes, children: { Parameter: element('works', { attributes: { name: works(anyText), value: works(anyText) } }) } });
 }
+
+/** `<Start><Recording>`. */
+const recording = element('works', {
+  attributes: {
+    name: works(upTo(128)),
+    channels: works(oneOf('mono', 'dual')),
+    track: works(oneOf('inbound', 'outbound', 'both')),
+    trim: works(oneOf('trim-silence', 'do-not-trim')),
+    recordingStatusCallback: works(url),
+    recordingStatusCallbackMethod: works(method),
+    recordingStatusCallbackEvent: works(recordingEvents, 13621),
+    ...refused('recordingConfigurationId'),
+  },
+});
 
 // ---------------------------------------------------------------------------------- verbs that are heard inside others
 
@@ -184,14 +201,14 @@ const VOICE = {
 export const VERBS: Readonly<Record<string, ElementRule>> = {
   Connect: element('works', {
     attributes: { action: works(url), method: works(method) },
-    children: { Room: room, Stream: stream('inbound_track'), ...Object.fromEntries(['ConversationRelay', 'VirtualAgent', 'Conversation', 'Autopilot', 'AiSession', 'ConversationRelaySession'].map((noun) => [noun, element('not-yet')])) },
+    children: { Room: room, Stream: stream('inbound_track'), ...Object.fromEntries(['ConversationRelay', 'VirtualAgent', 'Conversation', 'Autopilot', 'AiSession', 'ConversationRelaySession'].map((noun) => [noun, element('refused')])) },
   }),
   Say: VOICE.Say,
   Play: VOICE.Play,
   Pause: VOICE.Pause,
   Redirect: element('works', { attributes: { method: works(method, 13710) }, text: true }),
   Reject: element('works', { attributes: { reason: works(oneOf('rejected', 'busy')) } }),
-  Hangup: element('works', { children: { Parameter: element('not-yet') } }),
+  Hangup: element('works', { children: { Parameter: element('refused') } }),
   Gather: element('works', {
     attributes: {
       action: works(url, 13338),
@@ -210,7 +227,7 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
       profanityFilter: works(truth),
       speechModel: works((value) => (/^[\w.-]{1,60}$/.test(value) ? null : 'a name'), 13334),
       enhanced: works(truth, 13339),
-      ...notYet('partialResultCallback', 'partialResultCallbackMethod', 'debug'),
+      ...refused('partialResultCallback', 'partialResultCallbackMethod', 'debug'),
     },
     children: { Say: VOICE.Say, Play: { ...VOICE.Play, attributes: { loop: works(integer(0, 1000), 13410) } }, Pause: VOICE.Pause },
     nestingCode: 13320,
@@ -247,9 +264,10 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
       recordingTrack: works(oneOf('inbound', 'outbound', 'both')),
       trim: works(oneOf('trim-silence', 'do-not-trim')),
       ringTone: works(ringTone),
-      ...notYet('referUrl', 'referMethod', 'callReason', 'events', 'passports'),
+      callReason: works(reason),
+      ...refused('referUrl', 'referMethod', 'events', 'passports'),
     },
-    children: { ...PARTIES, ...Object.fromEntries(['Sim', 'Application', 'WhatsApp'].map((noun) => [noun, element('not-yet', { text: true })])), Conference: conference, Queue: queue },
+    children: { ...PARTIES, ...Object.fromEntries(['Sim', 'Application', 'WhatsApp'].map((noun) => [noun, element('refused', { text: true })])), Conference: conference, Queue: queue },
     nestingCode: 13215,
     text: true,
   }),
@@ -269,12 +287,12 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
   Leave: element('works'),
   Refer: element('works', { attributes: { action: works(url), method: works(method) }, children: { Sip: element('works', { text: true }) } }),
   Start: element('works', {
-    attributes: notYet('action', 'method'),
-    children: { Stream: stream('inbound_track', 'outbound_track', 'both_tracks'), Recording: element('not-yet'), Siprec: element('refused'), Transcription: element('refused') },
+    attributes: refused('action', 'method'),
+    children: { Stream: stream('inbound_track', 'outbound_track', 'both_tracks'), Recording: recording, Siprec: element('refused'), Transcription: element('refused') },
     nestingCode: 14300,
   }),
   Stop: element('works', {
-    children: { Stream: element('works', { attributes: { name: works(anyText) } }), Siprec: element('refused'), Transcription: element('refused') },
+    children: { Stream: element('works', { attributes: { name: works(anyText) } }), Recording: element('works', { attributes: { name: works(upTo(128)) } }), Siprec: element('refused'), Transcription: element('refused') },
     nestingCode: 14300,
   }),
   Pay: element('refused'),

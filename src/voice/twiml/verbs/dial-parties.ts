@@ -64,9 +64,15 @@ function readTargets(nouns: readonly TwimlElement[], dial: TwimlElement, context
   if (targets.length === 0) return { status };
   const given = dial.attributes['callerId'];
   const callerId = callerIdOf(given, { call, directory: dialler.directory, towardsNumber: targets.some(({ noun }) => noun.name === 'Number') });
-  if (callerId) return { targets: targets.slice(0, MAX_PARTIES), callerId };
+  if (callerId) return { targets: targets.slice(0, MAX_PARTIES).map((target) => withReason(target, dial)), callerId };
   context.report({ errorCode: 13214, message: `<Dial>: '${(given ?? call.from).slice(0, 60)}' may not be the caller id: it must be this call's From or To, a number or a verified caller id of the account`, log: 0 });
   return { status: 'failed' };
+}
+
+/** `callReason` is the Subject of the INVITE, as over REST. */
+function withReason(target: Target, { attributes }: TwimlElement): Target {
+  const reason = attributes['callReason']?.trim() ?? '';
+  return reason === '' ? target : { ...target, headers: [...target.headers, ['Subject', reason]] };
 }
 
 interface One extends Reading {

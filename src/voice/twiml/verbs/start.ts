@@ -1,13 +1,19 @@
-import { streamSpec, streamsIn } from '../stream-noun.ts';
+import type { TwimlElement } from '../document.ts';
+import { streamSpec } from '../stream-noun.ts';
 import { NEXT_VERB, type Verb } from '../verb.ts';
+import { startRecording } from './start-recording.ts';
 
-/** `<Start><Stream>`: opens streams in the background; the next verb runs at once (contract §3.4). */
+/** `<Start>` of `<Stream>`s and `<Recording>`s: they go on in the background; the next verb runs at once (contract §3.4). */
 export const start: Verb = async (element, context) => {
-  const streams = streamsIn(element);
-  if (streams.length === 0) return NEXT_VERB;
+  const nouns = element.children.filter((child): child is TwimlElement => typeof child !== 'string');
+  if (nouns.length === 0) return NEXT_VERB;
   const phone = await context.answer();
-  for (const stream of streams) {
-    const spec = streamSpec(stream, { bidirectional: false, context });
+  for (const noun of nouns) {
+    if (noun.name === 'Recording') {
+      await startRecording(noun, { phone, context });
+      continue;
+    }
+    const spec = streamSpec(noun, { bidirectional: false, context });
     if (spec) context.streams.open(spec, { phone, bidirectional: false });
   }
   return NEXT_VERB;

@@ -1,9 +1,11 @@
 import { parseSid } from '../../../base/sid.ts';
 import { streamsIn } from '../stream-noun.ts';
 import { NEXT_VERB, type Verb } from '../verb.ts';
+import { stopRecording } from './start-recording.ts';
 
-/** `<Stop><Stream name>`: ends a stream of this call that was started by name, from TwiML or over REST. */
+/** `<Stop><Stream name>` and `<Stop><Recording name>`: ends what was started by that name; a stream from TwiML or over REST. */
 export const stop: Verb = (element, context) => {
+  for (const noun of element.children) if (typeof noun !== 'string' && noun.name === 'Recording') stopRecording(noun, context);
   for (const { attributes } of streamsIn(element)) {
     const name = attributes['name'] ?? '';
     const stream = context.streams.find(parseSid('MZ', name) ?? name);
