@@ -88,7 +88,6 @@ describe('<Start><Stream>', () => {
     ['<Siprec/>', 14300, 1],
     ['<Transcription/>', 14300, 1],
     ['<Room>r</Room>', 14300, 1],
-    ['<Recording/>', 12200, 1],
   ])('%s is skipped with %i', async (noun, code, log) => {
     await call(`<Start>${noun}</Start>`);
     expect(codes()).toEqual([[code, log]]);
