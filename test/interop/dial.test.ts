@@ -135,6 +135,25 @@ it('B26: nobody answers for 5 s', async () => {
   expect(await sipp.result()).toBe(0);
 });
 
+it('a <Sip> with <Uri> and <Headers> is called while <Start><Recording> records both sides', async () => {
+  const sipp = await startSipp({ scenario: 'busy' });
+  stage.app.on('/recorded', () => '');
+  stage.app.on('/voice', () => {
+    const response = new VoiceResponse();
+    response.start().recording({ channels: 'dual', trim: 'do-not-trim', recordingStatusCallback: '/recorded' });
+    const noun = response.dial({ action: '/action', callReason: 'Order 7' } as object).sip('');
+    noun.uri(`sip:busy@127.0.0.1:${sipp.sipPort}`);
+    noun.headers().header({ name: 'X-Order', value: '7' });
+    return response;
+  });
+  const asked = stage.app.matching({ path: '/voice' }).length;
+  await caller.dial(stage.server.sipUri(NUMBER));
+  const sid = (await stage.app.waitFor({ path: '/voice' }, { nth: asked + 1 })).params['CallSid'] ?? '';
+  expect((await action(sid)).params).toMatchObject({ DialCallStatus: 'busy', DialSipResponseCode: '486' });
+  await caller.hangUp();
+  expect((await stage.app.waitFor({ path: '/recorded', params: { CallSid: sid } })).params).toMatchObject({ RecordingStatus: 'completed', RecordingChannels: '2' });
+});
+
 it('a busy phone is busy', async () => {
   const sipp = await startSipp({ scenario: 'busy' });
   const sid = await call({ action: '/action' }, (dial) => dial.sip(`sip:busy@127.0.0.1:${sipp.sipPort}`));
