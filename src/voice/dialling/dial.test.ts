@@ -294,6 +294,15 @@ describe('<Dial><Client>', () => {
     expect(children().map(({ to }) => to)).toEqual(['client:alice', 'client:alice']);
   });
 
+  it('its parameters are headers', async () => {
+    world.registered.set('alice', [{ uri: 'sip:alice@192.0.2.7:1', outboundProxy: 'sip:192.0.2.7:1' }]);
+    await call('<Dial><Client><Identity>alice</Identity><Parameter name="Order" value="7"/><Parameter name="a b" value="8"/><Parameter name="Twilio-CallSid" value="9"/></Client></Dial>');
+    expect(callee().options.to).toBe('sip:alice@192.0.2.7:1');
+    expect(callee().options.headers?.filter(([name]) => !name.startsWith('X-Twilio-'))).toEqual([['X-Order', '7']]);
+    expect(callee().options.headers?.filter(([, value]) => value === '9')).toEqual([]);
+    expect(codes()).toEqual([13252, 13252]);
+  });
+
   it('nobody there is no-answer', async () => {
     await call('<Dial action="/after"><Client><Identity>alice</Identity></Client></Dial>');
     expect(asked('/after')).toMatchObject([{ DialCallStatus: 'no-answer' }]);

@@ -47,9 +47,9 @@ function readHeader(pair: string): [name: string, value: string] | null {
   }
 }
 
-/** A header that a document may add to an INVITE; null when it may not. */
+/** A header that a document may add to an INVITE; null when it may not. `X-Twilio-…` are the server's own. */
 export function allowedHeader(name: string, value: string): [name: string, value: string] | null {
-  const allowed = /^x-[\w.!%*+`'~-]+$/i.test(name) || HEADERS.includes(name.toLowerCase());
+  const allowed = /^x-(?!twilio-)[\w.!%*+`'~-]+$/i.test(name) || HEADERS.includes(name.toLowerCase());
   return allowed && !hasControl(value) ? [name, value] : null;
 }
 

@@ -87,13 +87,13 @@ function inside(noun: TwimlElement, name: string): TwimlElement[] {
 
 const MAX_LISTED_CHARS = 1024;
 
-/** Headers that elements with `name` and `value` ask for; those that may not be sent are left out with 13252. `X-Twilio-…` are the server's own. */
+/** Headers that elements with `name` and `value` ask for; those that may not be sent are left out with 13252. */
 function headersOf(elements: readonly TwimlElement[], { prefix, warn }: { prefix: string; warn: TargetContext['warn'] }): Target['headers'] {
   const headers: Target['headers'] = [];
   let chars = 0;
   for (const { name: element, attributes } of elements) {
     const { name = '', value = '' } = attributes;
-    const header = /^(x-)?twilio-/i.test(name) ? null : allowedHeader(`${prefix}${name}`, value);
+    const header = allowedHeader(`${prefix}${name}`, value);
     chars += name.length + value.length;
     if (header && chars < MAX_LISTED_CHARS) headers.push(header);
     else warn({ errorCode: 13252, message: `<${element}>: '${name.slice(0, 60)}' may not be sent as a header and was left out` });
