@@ -480,6 +480,12 @@ describe('what goes wrong in between', () => {
 });
 
 describe('what a document adds to the INVITE', () => {
+  it('<Sip> with two <Uri> calls the first and says so', async () => {
+    await call('<Dial><Sip><Uri>sip:desk@10.0.0.7</Uri><Uri>sip:desk@10.0.0.8</Uri></Sip></Dial>');
+    expect(world.sip.placed.map(({ options }) => options.to)).toEqual(['sip:desk@10.0.0.7']);
+    expect(world.calls.notifications.map(({ errorCode }) => errorCode)).toEqual([12200]);
+  });
+
   it('<Sip> with <Uri>, <Headers> and callReason', async () => {
     await call('<Dial callReason="Order 7"><Sip><Uri>sip:desk@10.0.0.7?X-A=1</Uri><Headers><Header name="X-B" value="2"/><Header name="Via" value="3"/><Header name="X-Twilio-CallSid" value="4"/><Header name="X-C" value="5&#10;Via: 6"/></Headers></Sip></Dial>');
     expect(callee().options.to).toBe('sip:desk@10.0.0.7');

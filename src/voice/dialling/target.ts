@@ -59,7 +59,7 @@ function dialledNumber(text: string): string | null {
 const MAX_IDENTITY_CHARS = 256;
 
 function ofClient(noun: TwimlElement, { accountSid, dialler: { registrations }, warn }: TargetContext): Target[] | Unreachable {
-  const identity = textOf(inside(noun, 'Identity')[0] ?? noun).trim().replace(/^client:/i, '');
+  const identity = textOf(onlyOne(noun, 'Identity', warn) ?? noun).trim().replace(/^client:/i, '');
   if (identity === '' || [...identity].length > MAX_IDENTITY_CHARS) return failed(13224, `<Client> names nobody, or with more than ${MAX_IDENTITY_CHARS} characters`);
   const contacts = registrations.contactsOf(accountSid, identity);
   if (contacts.length === 0) return nobody(`client:${identity}`);
@@ -68,7 +68,7 @@ function ofClient(noun: TwimlElement, { accountSid, dialler: { registrations }, 
 }
 
 function ofSip(noun: TwimlElement, { accountSid, dialler: { registrations }, warn }: TargetContext): Target[] | Unreachable {
-  const address = readSipAddress(textOf(inside(noun, 'Uri')[0] ?? noun).trim());
+  const address = readSipAddress(textOf(onlyOne(noun, 'Uri', warn) ?? noun).trim());
   if ('problem' in address) return failed(13243, `<Sip>: ${address.problem}`);
   for (const { errorCode, message } of address.warnings) warn({ errorCode, message: `<Sip>: ${message}` });
   const credentials = credentialsOf(noun, warn);
@@ -83,6 +83,13 @@ function ofSip(noun: TwimlElement, { accountSid, dialler: { registrations }, war
 /** Elements of this name in a noun. */
 function inside(noun: TwimlElement, name: string): TwimlElement[] {
   return noun.children.filter((child): child is TwimlElement => typeof child !== 'string' && child.name === name);
+}
+
+/** The first element of this name; a noun calls one address, and more of them are told. */
+function onlyOne(noun: TwimlElement, name: string, warn: TargetContext['warn']): TwimlElement | undefined {
+  const [first, ...more] = inside(noun, name);
+  if (more.length > 0) warn({ errorCode: 12200, message: `<${noun.name}>: only the first <${name}> is called` });
+  return first;
 }
 
 const MAX_LISTED_CHARS = 1024;
