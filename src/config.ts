@@ -119,7 +119,7 @@ export const settings = {
   }),
   dataDir: setting({
     env: 'PARTYLINE_DATA_DIR',
-    about: 'Folder of the credentials, the embedded database and the prompt cache',
+    about: 'Folder of the credentials, the embedded database, the recordings and the caches of prompts and speech',
     defaultText: './data',
     schema: z.string().min(1, 'must not be empty').optional().transform((value) => resolve(value ?? './data')),
   }),

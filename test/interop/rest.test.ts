@@ -100,6 +100,11 @@ describe('sign-in', () => {
 });
 
 describe('numbers', () => {
+  it('with a fallback but no VoiceUrl are refused (F5)', async () => {
+    const answer = await stage.server.rest(`/2010-04-01/Accounts/${stage.server.accountSid}/IncomingPhoneNumbers.json`, { form: { PhoneNumber: '+15550677', VoiceFallbackUrl: 'https://app.example.com/fallback' } });
+    expect([answer.status, answer.body.code]).toEqual([400, 21405]);
+  });
+
   it('are created, changed, listed and released', async () => {
     const numbers = stage.server.client.incomingPhoneNumbers;
     const created = await numbers.create({ phoneNumber: '+15550410', voiceUrl: `${stage.app.url}/a`, friendlyName: 'Front desk' });
