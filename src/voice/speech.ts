@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { access, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { orAborted } from '../base/abort.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { CacheFolder } from './cache-folder.ts';
@@ -87,7 +88,8 @@ class EspeakSpeech implements Speech {
     // Looked at again: room may have been made meanwhile.
     if (await exists(path)) return path;
     const making = this.#making.get(entry) ?? this.#make(wanted, { voice, entry, path });
-    await orAborted(making, wanted.signal);
+    if (wanted.signal && (await orAborted(making, wanted.signal)) === null) throw new SpeechError('the call left');
+    await making;
     return path;
   }
 
@@ -111,16 +113,6 @@ class EspeakSpeech implements Speech {
       throw error;
     }
   }
-}
-
-/** Settles with the work, or rejects at once when the signal aborts. */
-function orAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const leave = (): void => reject(new SpeechError('the call left'));
-    if (signal?.aborted) leave();
-    signal?.addEventListener('abort', leave, { once: true });
-    work.then(resolve, reject).finally(() => signal?.removeEventListener('abort', leave));
-  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { aborted } from '../base/abort.ts';
 import { sleep, type Clock } from '../base/clock.ts';
 import { MediaError, type PhoneMedia } from '../media/protocol.ts';
 import type { HoldMusic } from './hold-music.ts';
@@ -66,25 +67,6 @@ async function playMusic({ phone, music, signal, context }: WaitOptions): Promis
     if (error instanceof MediaError && error.reason !== 'prompt-unreadable' && error.reason !== 'prompt-type') throw error;
     context.report({ errorCode: 13420, message: 'The hold music could not be played', log: 1 });
   }
-}
-
-/** As `work`, or null when the signal aborts first. Leaves no listener behind: a call's signal may outlive thousands of them. */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  if (signal.aborted) return null;
-  let leave = (): void => undefined;
-  const left = new Promise<null>((resolve) => (leave = () => resolve(null)));
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await Promise.race([work, left]);
-  } finally {
-    signal.removeEventListener('abort', leave);
-  }
-}
-
-/** Resolves when the signal aborts. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /**

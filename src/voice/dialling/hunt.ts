@@ -1,5 +1,5 @@
+import { orAborted } from '../../base/abort.ts';
 import { terminated } from '../termination.ts';
-import { orAborted } from '../waiting.ts';
 import type { Party } from './party.ts';
 import type { Target } from './target.ts';
 

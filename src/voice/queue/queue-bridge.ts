@@ -1,6 +1,6 @@
+import { orAborted } from '../../base/abort.ts';
 import { newSid } from '../../base/sid.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../../media/protocol.ts';
-import { orAborted } from '../waiting.ts';
 
 /**
  * Lets two phones talk until the signal aborts or the mixer is lost; both are their own again when it resolves. Rejects with

@@ -1,3 +1,4 @@
+import { orAborted } from '../../../base/abort.ts';
 import { PromptError } from '../../prompts.ts';
 import { resolveUrl } from '../../webhook/client.ts';
 import { textOf } from '../document.ts';
@@ -8,6 +9,7 @@ import { NEXT_VERB, type Verb, type VerbContext } from '../verb.ts';
 export const play: Verb = async (element, context) => {
   const phone = await context.answer();
   const digits = element.attributes['digits'];
+  // Keys that are on their way cannot be called back: a call that leaves does not wait for them.
   if (digits !== undefined && digits !== '') await orAborted(phone.sendDigits(digits), context.signal);
   const url = textOf(element).trim();
   if (url === '' || context.signal.aborted) return NEXT_VERB;
@@ -30,14 +32,3 @@ async function fetched(reference: string, context: VerbContext): Promise<{ path:
     return null;
   }
 }
-
-/** Settles with the work, or at once when the signal aborts: keys that are on their way cannot be called back. */
-async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve, reject) => {
-    const stop = (): void => resolve();
-    signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
-}
-
