@@ -1,7 +1,8 @@
 import { sleep } from '../base/clock.ts';
 import { TwilioError } from '../base/errors.ts';
-import { newSid, type AccountSid, type CallSid } from '../base/sid.ts';
+import type { AccountSid, CallSid } from '../base/sid.ts';
 import { Call, type CallDeps } from './call.ts';
+import { newCallRecord } from './call-record.ts';
 import { isFinal } from './call-state.ts';
 import { createDialler } from './dialling/child-calls.ts';
 import type { Dialler } from './dialling/dialler.ts';
@@ -140,7 +141,7 @@ export class LiveCalls implements Calls {
 
   #outgoing(account: AccountRecord, checked: CheckedCreate, own?: OwnCall): Call {
     const { sip, media, config, log, clock } = this.#deps;
-    const record = queuedRecord(account.sid, checked, clock.wallMs());
+    const record = newCallRecord({ accountSid: account.sid, to: checked.to, from: checked.from, phoneNumberSid: checked.phoneNumberSid, direction: 'outbound-api', nowMs: clock.wallMs() });
     const leg = new OutboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
     const plan = {
       source: checked.source,
@@ -209,28 +210,6 @@ function endByStatus(call: Call, status: 'canceled' | 'completed'): void {
 
 function notInProgress(): TwilioError {
   return new TwilioError(21220, 'Call is not in-progress. Cannot redirect.');
-}
-
-function queuedRecord(accountSid: AccountSid, checked: CheckedCreate, nowMs: number): CallRecord {
-  return {
-    sid: newSid('CA'),
-    accountSid,
-    parentCallSid: null,
-    to: checked.to,
-    from: checked.from,
-    phoneNumberSid: checked.phoneNumberSid,
-    status: 'queued',
-    direction: 'outbound-api',
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-    startedAtMs: null,
-    answeredAtMs: null,
-    endedAtMs: null,
-    answeredBy: null,
-    forwardedFrom: null,
-    callerName: null,
-    terminationReason: null,
-  };
 }
 
 function hostText(address: string): string {

@@ -1,6 +1,6 @@
-import { newSid } from '../base/sid.ts';
 import type { IncomingSipCall } from '../sip/contract.ts';
 import { SdpError } from '../sdp/sdp-error.ts';
+import { newCallRecord } from './call-record.ts';
 import { Call } from './call.ts';
 import type { CallPlan } from './call.ts';
 import type { LiveCalls } from './calls.ts';
@@ -9,7 +9,7 @@ import { callerOf, routeCall, type Route } from './dial-plan/dial-plan.ts';
 import { admitToDomain, sipCallerOf } from './dial-plan/sip-domain.ts';
 import { InboundLeg } from './leg.ts';
 import { checkOffer } from './leg-media.ts';
-import type { AccountRecord, CallRecord, PhoneNumberRecord, SipDomainRecord, VoiceUrls } from './model.ts';
+import type { AccountRecord, PhoneNumberRecord, SipDomainRecord, VoiceUrls } from './model.ts';
 import type { Registrations } from './registrations.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 
@@ -80,25 +80,16 @@ export class IncomingCalls {
   #take(sip: IncomingSipCall, target: Target): void {
     const { live, config, media, log, clock } = this.#deps;
     const nowMs = clock.wallMs();
-    const record: CallRecord = {
-      sid: newSid('CA'),
+    const record = newCallRecord({
       accountSid: target.account.sid,
-      parentCallSid: null,
       to: target.to,
       from: target.from,
       phoneNumberSid: target.phoneNumberSid,
-      status: 'queued',
       direction: 'inbound',
-      createdAtMs: nowMs,
-      updatedAtMs: nowMs,
+      nowMs,
       startedAtMs: nowMs,
-      answeredAtMs: null,
-      endedAtMs: null,
-      answeredBy: null,
       forwardedFrom: forwardedFrom(sip),
-      callerName: null,
-      terminationReason: null,
-    };
+    });
     const leg = new InboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
     const plan = this.#plan(target);
     const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan, ended }));

@@ -1,5 +1,5 @@
-import { newSid } from '../../base/sid.ts';
 import { Call, type CallDeps, type CallPlan } from '../call.ts';
+import { newCallRecord } from '../call-record.ts';
 import { OutboundLeg } from '../leg.ts';
 import type { CallRecord } from '../model.ts';
 import type { Registrations } from '../registrations.ts';
@@ -69,23 +69,5 @@ async function dial(call: Call, { target, callerId, ringTimeoutMs, parent }: Chi
 }
 
 function childRecord({ parent, target, callerId }: ChildOptions, nowMs: number): CallRecord {
-  return {
-    sid: newSid('CA'),
-    accountSid: parent.accountSid,
-    parentCallSid: parent.sid,
-    to: target.to,
-    from: callerId.text,
-    phoneNumberSid: callerId.phoneNumberSid,
-    status: 'queued',
-    direction: 'outbound-dial',
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-    startedAtMs: null,
-    answeredAtMs: null,
-    endedAtMs: null,
-    answeredBy: null,
-    forwardedFrom: null,
-    callerName: null,
-    terminationReason: null,
-  };
+  return newCallRecord({ accountSid: parent.accountSid, parentCallSid: parent.sid, to: target.to, from: callerId.text, phoneNumberSid: callerId.phoneNumberSid, direction: 'outbound-dial', nowMs });
 }
