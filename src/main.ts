@@ -5,6 +5,7 @@ import { registerDemo } from './api/demo.ts';
 import { systemClock } from './base/clock.ts';
 import { StartupError, messageOf } from './base/errors.ts';
 import { setListenerErrorSink } from './base/listener-errors.ts';
+import { bracket } from './sip/message/uri.ts';
 import type { Log } from './base/log.ts';
 import { newSid, type AccountSid } from './base/sid.ts';
 import { createRoomConnector } from './bridge/phone-participant.ts';
@@ -239,11 +240,7 @@ function localHosts(config: Config): string[] {
 }
 
 function demoUri(config: Config, sipPort: number): string {
-  return `sip:${config.demoNumber}@${hostText(config.publicAddress ?? config.bindAddress)}:${sipPort}`;
-}
-
-function hostText(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
+  return `sip:${config.demoNumber}@${bracket(config.publicAddress ?? config.bindAddress)}:${sipPort}`;
 }
 
 async function listen(app: ReturnType<typeof createApi>, config: Config): Promise<string> {
@@ -255,7 +252,7 @@ async function listen(app: ReturnType<typeof createApi>, config: Config): Promis
   const address = app.server.address();
   const port = address !== null && typeof address === 'object' ? address.port : config.httpPort;
   const reachable = config.bindAddress === '0.0.0.0' || config.bindAddress === '::' ? '127.0.0.1' : config.bindAddress;
-  return `http://${hostText(reachable)}:${port}`;
+  return `http://${bracket(reachable)}:${port}`;
 }
 
 function version(): string {
@@ -271,7 +268,7 @@ function once(fn: () => Promise<void>): () => Promise<void> {
 /** What people see on their terminal once everything listens. */
 export function banner(config: Config, server: RunningServer): string {
   const { credentials } = server;
-  const host = hostText(config.publicAddress ?? config.bindAddress);
+  const host = bracket(config.publicAddress ?? config.bindAddress);
   const lines = [
     '',
     `  Partyline ${version()} is ready.`,

@@ -1,5 +1,6 @@
 import { sleep } from '../base/clock.ts';
 import { TwilioError } from '../base/errors.ts';
+import { bracket } from '../sip/message/uri.ts';
 import type { AccountSid, CallSid } from '../base/sid.ts';
 import { Call, type CallDeps } from './call.ts';
 import { newCallRecord } from './call-record.ts';
@@ -170,7 +171,7 @@ export class LiveCalls implements Calls {
     await call.dial({
       to: phone?.uri ?? checked.toUri,
       ...(phone ? { outboundProxy: phone.outboundProxy } : {}),
-      from: `sip:${checked.fromUser}@${hostText(this.#deps.config.publicAddress)}`,
+      from: `sip:${checked.fromUser}@${bracket(this.#deps.config.publicAddress)}`,
       ringTimeoutMs: checked.ringTimeoutMs,
       ...(checked.credentials ? { credentials: checked.credentials } : {}),
       headers: [
@@ -210,8 +211,4 @@ function endByStatus(call: Call, status: 'canceled' | 'completed'): void {
 
 function notInProgress(): TwilioError {
   return new TwilioError(21220, 'Call is not in-progress. Cannot redirect.');
-}
-
-function hostText(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
 }

@@ -1,3 +1,4 @@
+import { bracket } from '../../sip/message/uri.ts';
 import { Call, type CallDeps, type CallPlan } from '../call.ts';
 import { newCallRecord } from '../call-record.ts';
 import { OutboundLeg } from '../leg.ts';
@@ -54,7 +55,7 @@ async function dial(call: Call, { target, callerId, ringTimeoutMs, parent }: Chi
   const { sid, accountSid } = call.record;
   await call.dial({
     to: target.toUri,
-    from: `sip:${callerId.user}@${publicAddress.includes(':') ? `[${publicAddress}]` : publicAddress}`,
+    from: `sip:${callerId.user}@${bracket(publicAddress)}`,
     ringTimeoutMs,
     ...(target.outboundProxy === null ? {} : { outboundProxy: target.outboundProxy }),
     ...(target.credentials ? { credentials: target.credentials } : {}),
