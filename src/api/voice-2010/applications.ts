@@ -8,7 +8,7 @@ import { notFound } from '../errors.ts';
 import type { Form } from '../form.ts';
 import { listAnswer, pageOf, pageRequest } from '../paging.ts';
 import { accountPath, API_VERSION, friendlyName } from './resource.ts';
-import { changedKept, changedUrls, checkApiVersion } from './voice-url-parameters.ts';
+import { NO_VOICE_URLS, changedKept, changedUrls, checkApiVersion } from './voice-url-parameters.ts';
 
 type Deps = Pick<ApiDeps, 'directory' | 'clock'>;
 
@@ -43,12 +43,7 @@ async function create({ account, form }: ApiRequest, { directory, clock }: Deps)
     sid: newSid('AP'),
     accountSid: account.sid,
     friendlyName: '',
-    voiceUrl: null,
-    voiceMethod: 'POST',
-    voiceFallbackUrl: null,
-    voiceFallbackMethod: 'POST',
-    statusCallback: null,
-    statusCallbackMethod: 'POST',
+    ...NO_VOICE_URLS,
     voiceCallerIdLookup: false,
     publicApplicationConnectEnabled: false,
     createdAtMs: nowMs,

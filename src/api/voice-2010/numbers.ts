@@ -9,6 +9,7 @@ import { numberText } from './calls.ts';
 import { numberBody } from './number-body.ts';
 import { changedNumber } from './number-parameters.ts';
 import { formatted } from './resource.ts';
+import { NO_VOICE_URLS } from './voice-url-parameters.ts';
 
 type Kind = 'Local' | 'Mobile' | 'TollFree';
 type Deps = Pick<ApiDeps, 'directory' | 'clock'>;
@@ -58,12 +59,7 @@ function blankNumber(accountSid: AccountSid, phoneNumber: string, nowMs: number)
     accountSid,
     phoneNumber,
     friendlyName: formatted(phoneNumber),
-    voiceUrl: null,
-    voiceMethod: 'POST',
-    voiceFallbackUrl: null,
-    voiceFallbackMethod: 'POST',
-    statusCallback: null,
-    statusCallbackMethod: 'POST',
+    ...NO_VOICE_URLS,
     voiceApplicationSid: null,
     trunkSid: null,
     voiceCallerIdLookup: false,

@@ -8,7 +8,7 @@ import { notFound } from '../errors.ts';
 import type { Form } from '../form.ts';
 import { listAnswer, pageOf, pageRequest } from '../paging.ts';
 import { accountPath, API_VERSION, friendlyName } from './resource.ts';
-import { method, url } from './voice-url-parameters.ts';
+import { NO_VOICE_URLS, method, url } from './voice-url-parameters.ts';
 
 type Deps = Pick<ApiDeps, 'sip' | 'sipDomainSuffix' | 'clock'>;
 
@@ -62,12 +62,7 @@ function blankDomain(accountSid: AccountSid, nowMs: number): SipDomainRecord {
     domainName: '',
     friendlyName: '',
     sipRegistration: false,
-    voiceUrl: null,
-    voiceMethod: 'POST',
-    voiceFallbackUrl: null,
-    voiceFallbackMethod: 'POST',
-    statusCallback: null,
-    statusCallbackMethod: 'POST',
+    ...NO_VOICE_URLS,
     callCredentialLists: [],
     callIpAcls: [],
     registrationCredentialLists: [],

@@ -6,6 +6,16 @@ import { API_VERSION } from './resource.ts';
 
 /** Parameters that numbers and applications have in common (contract §6). An empty value clears. */
 
+/** Of what nobody has set up yet. */
+export const NO_VOICE_URLS: Readonly<VoiceUrls> = {
+  voiceUrl: null,
+  voiceMethod: 'POST',
+  voiceFallbackUrl: null,
+  voiceFallbackMethod: 'POST',
+  statusCallback: null,
+  statusCallbackMethod: 'POST',
+};
+
 /** Throws 21402 (URL), 21403 (method), 21405 (a fallback without a URL). */
 export function changedUrls(before: VoiceUrls, form: Form): VoiceUrls {
   const changed: VoiceUrls = {
