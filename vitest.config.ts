@@ -5,9 +5,11 @@ export default defineConfig({
     // Two at a time, on a machine with two cores as well: half of them wait for sockets and workers.
     projects: [
       { test: { name: 'unit', include: ['src/**/*.test.ts', 'console/**/*.test.ts', 'test/torture/**/*.test.ts', 'test/fuzz/**/*.test.ts'], testTimeout: 60_000, maxWorkers: 2, sequence: { groupOrder: 0 } } },
-      // One after another: these start servers, phones and browsers: one file at a time on a small machine.
-      { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false, sequence: { groupOrder: 1 } } },
-      { test: { name: 'interop', include: ['test/interop/**/*.test.ts'], testTimeout: 90_000, hookTimeout: 90_000, fileParallelism: false, sequence: { groupOrder: 2 } } },
+      // Two at a time too: servers and phones, which wait more than they work. Ports: test/peers/ports.ts.
+      { test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2, sequence: { groupOrder: 1 } } },
+      { test: { name: 'interop', include: ['test/interop/**/*.test.ts'], testTimeout: 90_000, hookTimeout: 90_000, maxWorkers: 2, sequence: { groupOrder: 1 } } },
+      // One after another: a browser takes a small machine for itself.
+      { test: { name: 'browsers', include: ['test/browsers/**/*.test.ts'], testTimeout: 90_000, hookTimeout: 90_000, fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],
   },
 });

@@ -12,6 +12,7 @@ import { makeAccessToken } from '../../src/signaling/access-token.ts';
 import { createSignaling, type Signaling } from '../../src/signaling/signaling.ts';
 import { RtpCaller } from '../../src/testing/rtp-caller.ts';
 import { Browser, type JoinOptions, type Party, type RoomView } from '../peers/browser.ts';
+import { freePort, freePorts } from '../peers/ports.ts';
 import { TcpProxy } from '../peers/tcp-proxy.ts';
 import { waitUntil } from '../peers/wait.ts';
 
@@ -46,8 +47,8 @@ let proxy: TcpProxy;
 let browser: Browser;
 
 beforeAll(async () => {
-  const base = 20_000 + Math.floor(Math.random() * 20_000) * 2;
-  media = await createMediaPlane({ workers: 1, bindAddress: '127.0.0.1', rtpPorts: { min: base % 60_000, max: (base % 60_000) + 199 }, webrtcPort: (base % 60_000) + 300 }, { clock: systemClock, log });
+  const rtp = await freePorts(200);
+  media = await createMediaPlane({ workers: 1, bindAddress: '127.0.0.1', rtpPorts: { min: rtp, max: rtp + 199 }, webrtcPort: await freePort() }, { clock: systemClock, log });
   rooms = createRooms({ clock: systemClock, log, media, repository, callbacks: { send: () => {} }, settings: () => ({ clientRoomCreation: true, roomStatusCallback: null }) });
   signaling = createSignaling({ clock: systemClock, log, rooms, keys: { secretOf: (sid) => (sid === key.apiKeySid ? { accountSid: account, secret: key.apiKeySecret } : null), accountActive: () => true } });
   server = http.createServer().on('upgrade', (request, socket, head) => void signaling.handleUpgrade(request, socket, head));
