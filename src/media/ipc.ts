@@ -1,6 +1,8 @@
 import type { RoomSid, TrackSid } from '../base/sid.ts';
 import type {
   BrowserMediaStats,
+  BrowserQuality,
+  LayerDemand,
   LocalIceDtls,
   MediaError,
   PhoneMediaStats,
@@ -16,6 +18,7 @@ import type {
   StreamEndReason,
   StreamOptions,
   StreamWarning,
+  VideoPolicy,
 } from './protocol.ts';
 
 /** What travels between the control process and one media worker. Private to `media/`; the wall itself is `protocol.ts`. */
@@ -67,6 +70,8 @@ export interface WorkerRequests {
   setReceiveTracks: { in: { browserId: string; tracks: ReceiveTrack[] }; out: null };
   setSendTracks: { in: { browserId: string; tracks: SendTrack[] }; out: null };
   showState: { in: { browserId: string; label: string; text: string }; out: null };
+  setVideoPolicy: { in: { browserId: string; policy: VideoPolicy }; out: null };
+  browserQuality: { in: { browserId: string }; out: BrowserQuality };
   browserStats: { in: { browserId: string }; out: BrowserMediaStats };
   closeBrowser: { in: { browserId: string }; out: null };
   cpuUsage: { in: Record<string, never>; out: { userMs: number; systemMs: number; rssBytes: number } };
@@ -88,6 +93,8 @@ export type WorkerEvent =
   | { type: 'streamEnded'; phoneId: string; streamSid: string; reason: StreamEndReason; detail: string }
   | { type: 'recordingEnded'; recordingId: string; result: RecordingResult }
   | { type: 'activeSpeakerChanged'; roomSid: RoomSid; trackSid: TrackSid | null }
+  | { type: 'layersWanted'; roomSid: RoomSid; demand: LayerDemand }
+  | { type: 'videoSwitched'; browserId: string; off: TrackSid[]; on: TrackSid[] }
   | { type: 'browserConnected'; browserId: string }
   | { type: 'browserFailed'; browserId: string };
 

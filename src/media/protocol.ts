@@ -210,7 +210,17 @@ export interface PhoneMedia extends Emitter<PhoneMediaEvents> {
 export interface RoomMediaEvents {
   /** The loudest talker among phones and browsers, with hysteresis; null when all are silent. */
   activeSpeakerChanged: [trackSid: TrackSid | null];
+  /**
+   * Which layers of a simulcast track (lowest first) some subscriber gets or waits for. All are taken as wanted until the first
+   * event; told on changes only, a layer that becomes wanted at once, one that ceases to be after 3 s.
+   */
+  layersWanted: [demand: LayerDemand];
   lost: [reason: MediaLossReason];
+}
+
+export interface LayerDemand {
+  trackSid: TrackSid;
+  layers: boolean[];
 }
 
 /** A mixer and forwarder. Beside a video room it is also the bridge of a `<Dial>` and the mixer of a `<Conference>`. */
@@ -291,11 +301,63 @@ export interface SendTrack {
   extensions: HeaderExtensions;
 }
 
+/** How one subscribed video is wanted by its browser. */
+export interface VideoWish {
+  trackSid: TrackSid;
+  priority: 'high' | 'standard' | 'low';
+  /** False: the page does not show it. */
+  enabled: boolean;
+  /** Size it is shown in, CSS pixels; null: not known, the best layer is wanted. */
+  renderDimensions: { width: number; height: number } | null;
+}
+
+/** What one browser may get of the videos it is subscribed to. */
+export interface VideoPolicy {
+  /** Of all videos together, in bit/s; null: as much as the path carries. */
+  maxBitrateBps: number | null;
+  /** Videos at a time; null: all. */
+  maxTracks: number | null;
+  /**
+   * `grid`: all get their lowest layer before one gets a higher one, and rise in turns; `collaboration`: all get their lowest
+   * layer, then the most important rise first; `presentation`: the most important gets all it can use before the next gets any.
+   */
+  mode: 'grid' | 'collaboration' | 'presentation';
+  /** When bandwidth may switch a video off: once congestion is measured, as soon as the estimate does not suffice, never. */
+  switchOff: 'detected' | 'predicted' | 'disabled';
+  /** Videos that are not listed: standard, enabled, size not known. */
+  wishes: VideoWish[];
+}
+
+/** How one direction does for one kind, over the last report interval (1 s or more). Null: not known. */
+export interface FlowQuality {
+  /** RTP as it passes here, with its headers, over the last second. */
+  actualBps: number;
+  /** Estimate for this kind: audio may use the whole path, video what audio leaves. */
+  availableBps: number | null;
+  rttMs: number | null;
+  jitterMs: number | null;
+  /** 0–1. */
+  fractionLost: number | null;
+}
+
+/** Null where no track of the kind is on its way. */
+export interface BrowserQuality {
+  /** Browser → us. */
+  send: Record<TrackKind, FlowQuality | null>;
+  /** Us → browser. */
+  receive: Record<TrackKind, FlowQuality | null>;
+}
+
 export interface BrowserMediaEvents {
   /** ICE and DTLS are up: media flows. */
   connected: [];
   /** ICE or DTLS gave up, or consent expired. The transport is dead; an ICE restart makes a new one. */
   failed: [];
+  /**
+   * Subscribed videos that it ceased or began to get, for whatever cause (bandwidth, `maxTracks`, not shown). Only after a policy
+   * was set; a video is on until told off.
+   */
+  videoSwitched: [change: { off: TrackSid[]; on: TrackSid[] }];
   lost: [reason: MediaLossReason];
 }
 
@@ -321,6 +383,9 @@ export interface BrowserMedia extends Emitter<BrowserMediaEvents> {
    * opens. Sent once the browser has said something there; older texts that have not gone are dropped. 16 labels at most.
    */
   showState(label: string, text: string): Promise<void>;
+  /** Replaces the policy before. Without any, every video is sent, in the best layer that the path carries. */
+  setVideoPolicy(policy: VideoPolicy): Promise<void>;
+  quality(): Promise<BrowserQuality>;
   stats(): Promise<BrowserMediaStats>;
   close(): Promise<void>;
 }

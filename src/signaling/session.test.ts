@@ -37,6 +37,8 @@ class FakeBrowser extends Emitter<BrowserMediaEvents> implements BrowserMedia {
     return Promise.resolve();
   }
   setSendTracks = (): Promise<void> => Promise.resolve();
+  setVideoPolicy = (): Promise<void> => Promise.resolve();
+  quality = (): Promise<never> => Promise.reject(new TypeError('not here'));
   stats = (): Promise<never> => Promise.reject(new TypeError('not here'));
   close(): Promise<void> {
     this.closed = true;

@@ -6,10 +6,12 @@ import {
   type BrowserMedia,
   type BrowserMediaEvents,
   type BrowserMediaStats,
+  type BrowserQuality,
   type LocalIceDtls,
   type ReceiveTrack,
   type RemoteIceDtls,
   type SendTrack,
+  type VideoPolicy,
 } from '../protocol.ts';
 import type { WorkerClient, WorkerObject } from './worker-client.ts';
 
@@ -73,6 +75,16 @@ export class RemoteBrowser extends Emitter<BrowserMediaEvents> implements Browse
     await this.#client.request('showState', { browserId: this.id, label, text });
   }
 
+  async setVideoPolicy(policy: VideoPolicy): Promise<void> {
+    this.#assertOpen();
+    await this.#client.request('setVideoPolicy', { browserId: this.id, policy });
+  }
+
+  async quality(): Promise<BrowserQuality> {
+    this.#assertOpen();
+    return this.#client.request('browserQuality', { browserId: this.id });
+  }
+
   async stats(): Promise<BrowserMediaStats> {
     this.#assertOpen();
     return this.#client.request('browserStats', { browserId: this.id });
@@ -96,6 +108,7 @@ export class RemoteBrowser extends Emitter<BrowserMediaEvents> implements Browse
   workerEvent(event: WorkerEvent): void {
     if (event.type === 'browserConnected') this.emit('connected');
     else if (event.type === 'browserFailed') this.emit('failed');
+    else if (event.type === 'videoSwitched') this.emit('videoSwitched', { off: event.off, on: event.on });
   }
 
   workerDied(): void {

@@ -86,6 +86,7 @@ export class RemoteRoom extends Emitter<RoomMediaEvents> implements RoomMedia, W
   }
 
   workerEvent(event: WorkerEvent): void {
+    if (event.type === 'layersWanted') return void this.emit('layersWanted', event.demand);
     if (event.type !== 'activeSpeakerChanged') return;
     this.#activeSpeaker = event.trackSid;
     this.emit('activeSpeakerChanged', event.trackSid);

@@ -188,6 +188,17 @@ export class PublishedTrack implements TrackSource {
     }
   }
 
+  /** Adds up what its streams say; null before the first packet. */
+  quality(nowMs: number): { bps: number; jitterMs: number; fractionLost: number } | null {
+    const flowing = this.#streams.filter((stream) => stream.jitterMs !== null);
+    if (flowing.length === 0) return null;
+    return {
+      bps: flowing.reduce((sum, stream) => sum + stream.rate.bps(nowMs), 0),
+      jitterMs: Math.max(...flowing.map((stream) => stream.jitterMs ?? 0)),
+      fractionLost: Math.max(...flowing.map((stream) => stream.fractionLost)),
+    };
+  }
+
   /** Blocks for the next receiver report. */
   reportBlocks(nowMs: number, out: ReportBlock[]): void {
     for (const stream of this.#streams) {

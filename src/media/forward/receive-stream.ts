@@ -4,6 +4,7 @@ import type { SenderInfo } from '../rtp/rtcp-feedback.ts';
 import type { RtpView } from '../rtp/packet.ts';
 import { NackGenerator } from './nack-generator.ts';
 import { KeyFrameRequester } from './key-frame-requester.ts';
+import { RateMeter } from './rate-meter.ts';
 import { SequenceWindow } from './sequence-window.ts';
 import type { SourceClock } from './track.ts';
 
@@ -16,6 +17,11 @@ export class ReceiveStream {
   lastArrivalMs = -Infinity;
   /** Since when packets have come without a pause of 1 s. */
   steadySinceMs = 0;
+  /** What came on the stream itself, retransmissions left out. */
+  readonly rate = new RateMeter();
+  /** 0–1, over the last report interval. */
+  fractionLost = 0;
+  #clockRateHz = 0;
   #window = new SequenceWindow();
   #reception = new Reception();
 
@@ -30,9 +36,18 @@ export class ReceiveStream {
     if (!this.#window.accept(view.sequenceNumber)) return false;
     if (at.nowMs - this.lastArrivalMs > 1000) this.steadySinceMs = at.nowMs;
     this.lastArrivalMs = at.nowMs;
-    if (!at.repeated) this.#reception.packetReceived(view.sequenceNumber, view.timestamp, at);
+    if (!at.repeated) {
+      this.#reception.packetReceived(view.sequenceNumber, view.timestamp, at);
+      this.rate.add(view.length, at.nowMs);
+      this.#clockRateHz = at.clockRateHz;
+    }
     this.nack?.packetReceived(view.sequenceNumber, at.nowMs);
     return true;
+  }
+
+  /** Null before the first packet. */
+  get jitterMs(): number | null {
+    return this.#clockRateHz > 0 ? (this.#reception.jitter * 1000) / this.#clockRateHz : null;
   }
 
   senderReportReceived(info: SenderInfo, nowMs: number): void {
@@ -43,9 +58,11 @@ export class ReceiveStream {
   reportBlock(nowMs: number): ReportBlock | null {
     if (this.#reception.received === 0) return null;
     const { clock } = this;
+    const fractionLost = this.#reception.fractionLost();
+    this.fractionLost = fractionLost / 256;
     return {
       ssrc: this.ssrc,
-      fractionLost: this.#reception.fractionLost(),
+      fractionLost,
       lost: this.#reception.lost,
       extendedHighest: this.#reception.extendedHighest,
       jitter: this.#reception.jitter,

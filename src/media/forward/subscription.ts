@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
-import type { RtpCodec, SendTrack } from '../protocol.ts';
+import type { TrackSid } from '../../base/sid.ts';
+import type { RtpCodec, SendTrack, TrackKind } from '../protocol.ts';
 import { RTP_HEADER_BYTES, writeRtpHeader } from '../rtp/packet.ts';
 import type { RtpView } from '../rtp/packet.ts';
 import type { ReportBlock } from '../rtp/rtcp.ts';
@@ -10,6 +11,7 @@ import { beginsKeyFrame } from './key-frame.ts';
 import { PacketCache } from './packet-cache.ts';
 import type { PacketScratch } from './packet-scratch.ts';
 import { AUDIO_LEVEL_URI, VIDEO_ORIENTATION_URI } from './published-track.ts';
+import { RateMeter } from './rate-meter.ts';
 import { wrapRtx } from './rtx.ts';
 import { ReportClock } from './report-clock.ts';
 import { StreamRewriter } from './stream-rewriter.ts';
@@ -46,6 +48,13 @@ export class Subscription implements TrackSink {
   #orientationId = 0;
   #rtxSequence = randomInt(0x8000);
   #packetsSent = 0;
+  #paused = false;
+  /** What is sent, retransmissions left out. */
+  readonly rate = new RateMeter();
+  /** As the browser last reported; null before. */
+  jitterMs: number | null = null;
+  /** 0–1, over its last report interval; null before the first. */
+  fractionLost: number | null = null;
   #octetsSent = 0;
   #header = { payloadType: 0, marker: false, sequenceNumber: 0, timestamp: 0, ssrc: 0 };
   #payload = { offset: 0, length: 0 };
@@ -63,6 +72,26 @@ export class Subscription implements TrackSink {
 
   get ssrc(): number {
     return this.#track.ssrc;
+  }
+
+  get trackSid(): TrackSid {
+    return this.#track.trackSid;
+  }
+
+  get kind(): TrackKind {
+    return this.#track.kind;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Paused, the browser gets nothing of it; it goes on with a key frame. */
+  setPaused(paused: boolean): void {
+    if (paused === this.#paused) return;
+    this.#paused = paused;
+    this.#startOver();
+    this.keyFrameRequested();
   }
 
   get rtxSsrc(): number | undefined {
@@ -112,7 +141,7 @@ export class Subscription implements TrackSink {
   }
 
   packetForwarded(view: RtpView, codec: string, nowMs: number): void {
-    if (!this.#output.open) return;
+    if (!this.#output.open || this.#paused) return;
     const target = this.#targetCodec(codec);
     if (!target) return this.#rewriter.interrupt();
     if (this.#waitsForKeyFrame && !this.#keyFrameBegins(view, codec)) return;
@@ -122,6 +151,7 @@ export class Subscription implements TrackSink {
     if (!packet) return;
     this.#cache?.store(this.#rewriter.sequenceNumber, packet);
     this.#packetsSent++;
+    this.rate.add(packet.length, nowMs);
     this.#octetsSent += view.payloadLength;
     this.#output.sendRtp(packet);
   }
@@ -192,7 +222,7 @@ export class Subscription implements TrackSink {
 
   /** The browser asks for a key frame (PLI or FIR). */
   keyFrameRequested(): void {
-    this.#currentSource()?.requestKeyFrame();
+    if (!this.#paused) this.#currentSource()?.requestKeyFrame();
   }
 
   /** The next sender report; null when none is due. Every second once packets flow, and with the first of them. */
@@ -210,6 +240,10 @@ export class Subscription implements TrackSink {
 
   /** Round-trip time the block tells of, null when it answers none of our latest reports. */
   reportReceived(block: ReportBlock, nowMs: number): number | null {
+    if (block.ssrc === this.#track.ssrc && this.#rewriter.clockRateHz > 0) {
+      this.jitterMs = (block.jitter * 1000) / this.#rewriter.clockRateHz;
+      this.fractionLost = block.fractionLost / 256;
+    }
     return this.#reports.roundTripMs(block, nowMs);
   }
 

@@ -2,7 +2,8 @@ import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { TrackRegistry } from '../forward/track.ts';
-import { MediaError, type BrowserMediaStats, type LocalIceDtls, type ReceiveTrack, type RemoteIceDtls, type SendTrack } from '../protocol.ts';
+import type { BrowserTransportEvents } from '../transport/webrtc-transport.ts';
+import { MediaError, type BrowserMediaStats, type BrowserQuality, type LocalIceDtls, type ReceiveTrack, type RemoteIceDtls, type SendTrack, type VideoPolicy } from '../protocol.ts';
 
 /** A browser's transport as the worker drives it. */
 export interface BrowserTransport {
@@ -11,6 +12,8 @@ export interface BrowserTransport {
   setReceiveTracks(tracks: ReceiveTrack[]): void;
   setSendTracks(tracks: SendTrack[]): void;
   showState(label: string, text: string): void;
+  setVideoPolicy(policy: VideoPolicy): void;
+  quality(): BrowserQuality;
   stats(): BrowserMediaStats;
   close(): void;
 }
@@ -22,7 +25,7 @@ export interface BrowserTransportOptions {
   settings: { bindAddress: string; publicAddress?: string; webrtcPort: number };
   clock: Clock;
   log: Log;
-  events: { connected(): void; failed(): void };
+  events: BrowserTransportEvents;
 }
 
 type TransportModule = typeof import('../transport/webrtc-transport.ts');

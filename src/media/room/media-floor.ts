@@ -96,6 +96,8 @@ export class MediaFloor {
     setReceiveTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setReceiveTracks(tracks)),
     setSendTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setSendTracks(tracks)),
     showState: ({ browserId, label, text }) => done(this.#browser(browserId).showState(label, text)),
+    setVideoPolicy: ({ browserId, policy }) => done(this.#browser(browserId).setVideoPolicy(policy)),
+    browserQuality: ({ browserId }) => this.#browser(browserId).quality(),
     browserStats: ({ browserId }) => this.#browser(browserId).stats(),
     closeBrowser: ({ browserId }) => done(this.#closeBrowser(browserId)),
   };
@@ -301,6 +303,8 @@ export class MediaFloor {
       events: {
         connected: () => this.#emit({ type: 'browserConnected', browserId }),
         failed: () => this.#emit({ type: 'browserFailed', browserId }),
+        videoSwitched: (off, on) => this.#emit({ type: 'videoSwitched', browserId, off, on }),
+        layersWanted: (demand) => this.#emit({ type: 'layersWanted', roomSid, demand }),
       },
     });
     if (this.#rooms.get(roomSid) !== registry) {

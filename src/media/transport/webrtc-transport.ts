@@ -3,41 +3,29 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { TrackSid } from '../../base/sid.ts';
 import { MediaError } from '../protocol.ts';
-import type { BrowserMediaStats, LocalIceDtls, ReceiveTrack, RemoteIceDtls, SendTrack } from '../protocol.ts';
-import { PacketScratch } from '../forward/packet-scratch.ts';
+import type { BrowserMediaStats, BrowserQuality, FlowQuality, LayerDemand, LocalIceDtls, ReceiveTrack, RemoteIceDtls, SendTrack, TrackKind, VideoPolicy } from '../protocol.ts';
+import { Downlink } from '../forward/downlink.ts';
+import type { DownlinkPath } from '../forward/downlink.ts';
 import { PublishedTrack } from '../forward/published-track.ts';
 import type { PublisherFeedback } from '../forward/published-track.ts';
-import { Subscription } from '../forward/subscription.ts';
-import type { SubscriberOutput } from '../forward/subscription.ts';
 import type { TrackRegistry } from '../forward/track.ts';
 import { TwccRecorder } from '../forward/twcc-recorder.ts';
 import { extensionDataLength, findExtension, isRtcp, parseRtp, RtpView } from '../rtp/packet.ts';
 import type { ReportBlock } from '../rtp/rtcp.ts';
-import {
-  PSFB_AFB,
-  PSFB_FIR,
-  PSFB_PLI,
-  readFir,
-  readNack,
-  readRemb,
-  readReportBlocks,
-  readSenderInfo,
-  RTCP_PSFB,
-  RTCP_RR,
-  RTCP_RTPFB,
-  RTCP_SR,
-  RtcpCursor,
-  RTPFB_NACK,
-  writeNack,
-  writePli,
-  writeReceiverReport,
-} from '../rtp/rtcp-feedback.ts';
+import { readSenderInfo, RTCP_SR, RtcpCursor, writeNack, writePli, writeReceiverReport } from '../rtp/rtcp-feedback.ts';
 import { StateChannel } from './state-channel.ts';
 import { WebRtcDemux } from './webrtc-demux.ts';
 import { preloadWebRtc, WebRtcPeer } from './webrtc-peer.ts';
 import type { WebRtcSettings } from './webrtc-peer.ts';
 
 export const TRANSPORT_CC_URI = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
+
+export interface BrowserTransportEvents {
+  connected(): void;
+  failed(): void;
+  videoSwitched(off: TrackSid[], on: TrackSid[]): void;
+  layersWanted(demand: LayerDemand): void;
+}
 
 export interface WebRtcTransportOptions {
   id: string;
@@ -46,7 +34,7 @@ export interface WebRtcTransportOptions {
   settings: WebRtcSettings;
   clock: Clock;
   log: Log;
-  events: { connected(): void; failed(): void };
+  events: BrowserTransportEvents;
 }
 
 /** Transport-wide feedback: Chrome's estimator wants it about this often. */
@@ -54,7 +42,6 @@ const TICK_MS = 50;
 const REPORT_MS = 1000;
 /** The old transport of an ICE restart serves this long beside the new one. */
 const OLD_PEER_MS = 200;
-const DEFAULT_RTT_MS = 100;
 const MAX_CHANNELS = 16;
 
 /** One browser: its published tracks and its subscriptions over one ICE+DTLS+SRTP transport. */
@@ -69,21 +56,16 @@ export class WebRtcTransport {
   #timers = new Set<Timer>();
   #demux = new WebRtcDemux();
   #published = new Map<TrackSid, PublishedTrack>();
-  #subscriptions = new Map<number, Subscription>();
-  #bySsrc = new Map<number, Subscription>();
   #channels = new Map<string, StateChannel>();
   #ownSsrc = randomInt(1, 0xffffffff);
   #twcc = new TwccRecorder(this.#ownSsrc);
   #twccId = 0;
   #view = new RtpView();
   #cursor = new RtcpCursor();
-  #nacked: number[] = [];
   #lastReportMs = -Infinity;
   #stats: BrowserMediaStats = { bytesReceived: 0, bytesSent: 0, packetsReceived: 0, packetsSent: 0 };
-  #rttMs = DEFAULT_RTT_MS;
-  #rembBps: number | null = null;
   #feedback: PublisherFeedback;
-  #output: SubscriberOutput;
+  #downlink: Downlink;
 
   /** Spends the first transport's start-up cost ahead. */
   static preload(): void {
@@ -100,7 +82,7 @@ export class WebRtcTransport {
   private constructor(options: WebRtcTransportOptions) {
     this.#options = options;
     this.#feedback = this.#makeFeedback();
-    this.#output = this.#makeOutput();
+    this.#downlink = this.#makeDownlink();
   }
 
   get local(): LocalIceDtls {
@@ -158,7 +140,7 @@ export class WebRtcTransport {
 
   #connected(): void {
     if (!this.#ticking) this.#tick();
-    for (const subscription of this.#subscriptions.values()) subscription.transportConnected();
+    this.#downlink.transportConnected();
     for (const track of this.#published.values()) track.requestKeyFrame();
     this.#options.events.connected();
   }
@@ -199,26 +181,11 @@ export class WebRtcTransport {
 
   /** The complete list of what the browser gets; a track is known again by its SSRC. */
   setSendTracks(tracks: SendTrack[]): void {
-    if (this.#closed) return;
-    const listed = new Set(tracks.map((track) => track.ssrc));
-    for (const [ssrc, subscription] of this.#subscriptions) {
-      if (listed.has(ssrc)) continue;
-      subscription.close();
-      this.#subscriptions.delete(ssrc);
-    }
-    for (const track of tracks) this.#setSendTrack(track);
-    this.#bySsrc.clear();
-    for (const subscription of this.#subscriptions.values()) {
-      this.#bySsrc.set(subscription.ssrc, subscription);
-      if (subscription.rtxSsrc !== undefined) this.#bySsrc.set(subscription.rtxSsrc, subscription);
-    }
+    if (!this.#closed) this.#downlink.setTracks(tracks);
   }
 
-  #setSendTrack(track: SendTrack): void {
-    const known = this.#subscriptions.get(track.ssrc);
-    if (known) return known.update(track);
-    const { registry, clock } = this.#options;
-    this.#subscriptions.set(track.ssrc, new Subscription(track, { registry, output: this.#output, clock }));
+  setVideoPolicy(policy: VideoPolicy): void {
+    if (!this.#closed) this.#downlink.setPolicy(policy);
   }
 
   #packetReceived(packet: Buffer): void {
@@ -250,9 +217,7 @@ export class WebRtcTransport {
     cursor.reset(packet);
     while (cursor.next()) {
       if (cursor.type === RTCP_SR) this.#senderReportReceived(cursor, nowMs);
-      if (cursor.type === RTCP_SR || cursor.type === RTCP_RR) this.#reportsReceived(cursor, nowMs);
-      else if (cursor.type === RTCP_RTPFB && cursor.count === RTPFB_NACK) this.#nackReceived(cursor, nowMs);
-      else if (cursor.type === RTCP_PSFB) this.#payloadFeedbackReceived(cursor);
+      this.#downlink.rtcpReceived(cursor, nowMs);
     }
   }
 
@@ -263,26 +228,6 @@ export class WebRtcTransport {
     if (route && !route.rtx) route.stream.senderReportReceived(info, nowMs);
   }
 
-  #reportsReceived(cursor: RtcpCursor, nowMs: number): void {
-    for (const block of readReportBlocks(cursor)) {
-      const rttMs = this.#bySsrc.get(block.ssrc)?.reportReceived(block, nowMs) ?? null;
-      if (rttMs !== null) this.#rttMs += (rttMs - this.#rttMs) / 4;
-    }
-  }
-
-  #nackReceived(cursor: RtcpCursor, nowMs: number): void {
-    this.#nacked.length = 0;
-    readNack(cursor, this.#nacked);
-    const subscription = this.#subscriptions.get(cursor.mediaSsrc);
-    subscription?.nackReceived(this.#nacked, nowMs);
-  }
-
-  #payloadFeedbackReceived(cursor: RtcpCursor): void {
-    if (cursor.count === PSFB_PLI) this.#bySsrc.get(cursor.mediaSsrc)?.keyFrameRequested();
-    else if (cursor.count === PSFB_FIR) for (const ssrc of readFir(cursor)) this.#bySsrc.get(ssrc)?.keyFrameRequested();
-    else if (cursor.count === PSFB_AFB) this.#rembBps = readRemb(cursor) ?? this.#rembBps;
-  }
-
   /** Every 50 ms while connected: what feedback, reports and repeated requests are due. */
   #tick(): void {
     this.#ticking = true;
@@ -291,7 +236,7 @@ export class WebRtcTransport {
       for (const packet of this.#twcc.takeFeedback()) this.#send(packet);
       for (const track of this.#published.values()) track.tick(nowMs);
       if (nowMs - this.#lastReportMs >= REPORT_MS) this.#sendReceiverReports(nowMs);
-      this.#sendSenderReports(nowMs);
+      this.#downlink.tick(nowMs);
     }
     this.#after(TICK_MS, () => this.#tick());
   }
@@ -303,13 +248,6 @@ export class WebRtcTransport {
     for (let i = 0; i < blocks.length; i += 31) this.#send(writeReceiverReport(this.#ownSsrc, blocks.slice(i, i + 31)));
   }
 
-  #sendSenderReports(nowMs: number): void {
-    for (const subscription of this.#subscriptions.values()) {
-      const report = subscription.takeSenderReport(nowMs);
-      if (report) this.#send(report);
-    }
-  }
-
   #send(packet: Buffer): boolean {
     const peer = this.#peer?.isOpen ? this.#peer : this.#oldPeer;
     if (!peer?.send(packet)) return false;
@@ -319,7 +257,7 @@ export class WebRtcTransport {
   }
 
   #makeFeedback(): PublisherFeedback {
-    const rtt = (): number => this.#rttMs;
+    const rtt = (): number => this.#downlink.rttMs;
     return {
       sendPli: (ssrc) => this.#send(writePli(this.#ownSsrc, ssrc)),
       sendNack: (ssrc, sequenceNumbers) => void this.#send(writeNack(this.#ownSsrc, ssrc, sequenceNumbers)),
@@ -329,15 +267,16 @@ export class WebRtcTransport {
     };
   }
 
-  #makeOutput(): SubscriberOutput {
+  #makeDownlink(): Downlink {
+    const { registry, clock, events } = this.#options;
     const open = (): boolean => (this.#peer?.isOpen || this.#oldPeer?.isOpen) ?? false;
-    return {
-      scratch: new PacketScratch(),
-      sendRtp: (packet) => void this.#send(packet),
+    const path: DownlinkPath = {
+      send: (packet) => void this.#send(packet),
       get open() {
         return open();
       },
     };
+    return new Downlink({ registry, clock, path, switched: (off, on) => events.videoSwitched(off, on) });
   }
 
   /** The state a data channel of this label carries: the latest text is what the browser gets. The first one opens the channel. */
@@ -356,9 +295,23 @@ export class WebRtcTransport {
     return { ...this.#stats };
   }
 
-  /** What the browser says it can receive, in bit/s; null when it has not said. */
-  get receiveEstimateBps(): number | null {
-    return this.#rembBps;
+  quality(): BrowserQuality {
+    const nowMs = this.#options.clock.nowMs();
+    return { send: { audio: this.#sendQuality('audio', nowMs), video: this.#sendQuality('video', nowMs) }, receive: this.#downlink.quality(nowMs) };
+  }
+
+  /** What the browser could send is its own estimate, which it does not tell. */
+  #sendQuality(kind: TrackKind, nowMs: number): FlowQuality | null {
+    const tracks = [...this.#published.values()].filter((track) => track.kind === kind);
+    if (tracks.length === 0) return null;
+    const flows = tracks.flatMap((track) => track.quality(nowMs) ?? []);
+    return {
+      actualBps: flows.reduce((sum, flow) => sum + flow.bps, 0),
+      availableBps: null,
+      rttMs: this.#downlink.measuredRttMs,
+      jitterMs: flows.length > 0 ? Math.max(...flows.map((flow) => flow.jitterMs)) : null,
+      fractionLost: flows.length > 0 ? Math.max(...flows.map((flow) => flow.fractionLost)) : null,
+    };
   }
 
   /** Ends its tracks and subscriptions. No event follows. Idempotent. */
@@ -367,9 +320,7 @@ export class WebRtcTransport {
     this.#closed = true;
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
-    for (const subscription of this.#subscriptions.values()) subscription.close();
-    this.#subscriptions.clear();
-    this.#bySsrc.clear();
+    this.#downlink.close();
     for (const track of [...this.#published.values()]) this.#endTrack(track);
     this.#oldPeer?.close();
     this.#peer?.close();
