@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StartupError } from './base/errors.ts';
-import { flagOf, privateNetworksOf, readConfig, settings } from './config.ts';
+import { flagOf, privateNetworksOf, readConfig, settings, turnAccessOf } from './config.ts';
 
 const refusal = (argv: string[], env: Record<string, string>): string => {
   try {
@@ -51,6 +51,11 @@ describe('configuration', () => {
     [{ PARTYLINE_CARRIER: 'carrier.example' }, /^PARTYLINE_CARRIER must look like sip:host:port/],
     [{ PARTYLINE_ACCOUNT_SID: 'AC12' }, /^PARTYLINE_ACCOUNT_SID must be AC and 32/],
     [{ PARTYLINE_WEBHOOK_PRIVATE_NETWORKS: '10.0.0.0/33' }, /^PARTYLINE_WEBHOOK_PRIVATE_NETWORKS must be allow, deny or networks/],
+    [{ PARTYLINE_TURN_URLS: 'turn://host' }, /^PARTYLINE_TURN_URLS must be up to 8 URLs like turn:/],
+    [{ PARTYLINE_TURN_URLS: 'turn:host' }, /^PARTYLINE_TURN_URLS needs PARTYLINE_TURN_SECRET, or/],
+    [{ PARTYLINE_TURN_USERNAME: 'u' }, /^PARTYLINE_TURN_USERNAME and PARTYLINE_TURN_PASSWORD go together/],
+    [{ PARTYLINE_TURN_SECRET: 'eight or more', PARTYLINE_TURN_USERNAME: 'u', PARTYLINE_TURN_PASSWORD: 'p' }, /exclude each other/],
+    [{ PARTYLINE_TURN_TTL: '59' }, /^PARTYLINE_TURN_TTL must be 60 to 604800 seconds/],
     [{ PARTYLINE_API_KEY_SID: `SK${'0'.repeat(32)}` }, /go together/],
   ])('refuses %j with one clear line', (env, line) => {
     expect(refusal([], env as Record<string, string>)).toMatch(line);
@@ -67,8 +72,16 @@ describe('configuration', () => {
     expect(privateNetworksOf(readConfig([], env))).toEqual(networks);
   });
 
+  it('signs browsers in to TURN by the secret, or by one name for all', () => {
+    const url = { PARTYLINE_TURN_URLS: 'turn:host,stun:host' };
+    expect(turnAccessOf(readConfig([], { ...url, PARTYLINE_TURN_SECRET: 'eight or more' }))).toEqual({ kind: 'secret', secret: 'eight or more', ttlS: 86_400 });
+    expect(turnAccessOf(readConfig([], { ...url, PARTYLINE_TURN_USERNAME: 'u', PARTYLINE_TURN_PASSWORD: 'p' }))).toEqual({ kind: 'static', username: 'u', password: 'p' });
+    expect(readConfig([], { PARTYLINE_TURN_URLS: 'stun:host' }).turnUrls).toEqual(['stun:host']);
+  });
+
   it('never repeats a secret', () => {
     expect(refusal([], { DATABASE_URL: 'mysql://user:hunter2@db' })).toBe('DATABASE_URL must be a postgres:// URL');
+    expect(refusal([], { PARTYLINE_TURN_SECRET: 'hunter2' })).toBe('PARTYLINE_TURN_SECRET must have at least 8 characters');
     expect(refusal([], { PARTYLINE_ACCOUNT_SID: `AC${'0'.repeat(32)}`, PARTYLINE_AUTH_TOKEN: 'hunter2' })).not.toContain('hunter2');
   });
 

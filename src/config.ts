@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { StartupError, messageOf } from './base/errors.ts';
 import { isSid } from './base/sid.ts';
+import { needsCredential, readIceUrls, type TurnAccess } from './signaling/ice-servers.ts';
 import { isNetwork, type PrivateNetworks } from './voice/webhook/network-policy.ts';
 
 /**
@@ -106,6 +107,31 @@ export const settings = {
     defaultText: '7882',
     schema: port(7882),
   }),
+  turnUrls: setting({
+    env: 'PARTYLINE_TURN_URLS',
+    about: 'TURN and STUN servers that browsers are told of, separated by commas: turn:turn.example.com:3478?transport=udp',
+    defaultText: 'none: browsers reach the media port directly',
+    schema: z
+      .string()
+      .refine((value) => readIceUrls(value) !== null, 'must be up to 8 URLs like turn:turn.example.com:3478?transport=udp separated by commas')
+      .optional()
+      .transform((value) => (value === undefined ? [] : (readIceUrls(value) ?? []))),
+  }),
+  turnSecret: setting({ env: 'PARTYLINE_TURN_SECRET', about: 'Secret shared with the TURN servers (coturn: static-auth-secret); each browser gets a user name and password of its own, made from it', defaultText: 'none', secret: true, schema: text((value) => value.length >= 8, 'must have at least 8 characters') }),
+  turnTtlS: setting({
+    env: 'PARTYLINE_TURN_TTL',
+    about: 'How many seconds (60-604800) a user name made from the secret may be used for',
+    defaultText: '86400',
+    schema: z
+      .string()
+      .regex(/^\d{2,6}$/, 'must be a number of seconds')
+      .transform(Number)
+      .refine((seconds) => seconds >= 60 && seconds <= 604_800, 'must be 60 to 604800 seconds')
+      .optional()
+      .transform((seconds) => seconds ?? 86_400),
+  }),
+  turnUsername: setting({ env: 'PARTYLINE_TURN_USERNAME', about: 'User name at the TURN servers, when they share no secret with this one; every browser is told it', defaultText: 'none', schema: text((value) => value.length <= 509, 'must have at most 509 characters') }),
+  turnPassword: setting({ env: 'PARTYLINE_TURN_PASSWORD', about: 'Password that goes with it; every browser is told it', defaultText: 'none', secret: true, schema: text(() => true, '') }),
   mediaWorkers: setting({
     env: 'PARTYLINE_MEDIA_WORKERS',
     about: 'Number of media worker processes (1-64)',
@@ -251,7 +277,20 @@ export function readConfig(argv: string[], env: Record<string, string | undefine
 function checkTogether(config: Config): void {
   if ((config.apiKeySid === null) !== (config.apiKeySecret === null)) throw new StartupError('PARTYLINE_API_KEY_SID and PARTYLINE_API_KEY_SECRET go together: set both or neither');
   if ((config.accountSid === null) !== (config.authToken === null)) throw new StartupError('PARTYLINE_ACCOUNT_SID and PARTYLINE_AUTH_TOKEN go together: set both or neither');
+  checkTurn(config);
   if (config.webrtcPort !== 0 && config.webrtcPort + config.mediaWorkers - 1 > 65535) throw new StartupError('PARTYLINE_WEBRTC_PORT leaves no room for one port per media worker');
+}
+
+function checkTurn({ turnUrls, turnSecret, turnUsername, turnPassword }: Config): void {
+  if ((turnUsername === null) !== (turnPassword === null)) throw new StartupError('PARTYLINE_TURN_USERNAME and PARTYLINE_TURN_PASSWORD go together: set both or neither');
+  if (turnSecret !== null && turnUsername !== null) throw new StartupError('PARTYLINE_TURN_SECRET and PARTYLINE_TURN_USERNAME exclude each other: set one of them');
+  if (turnUrls.some(needsCredential) && turnSecret === null && turnUsername === null) throw new StartupError('PARTYLINE_TURN_URLS needs PARTYLINE_TURN_SECRET, or PARTYLINE_TURN_USERNAME and PARTYLINE_TURN_PASSWORD');
+}
+
+/** How browsers sign in to the TURN servers; null when there is nothing to sign in to. */
+export function turnAccessOf({ turnSecret, turnTtlS, turnUsername, turnPassword }: Config): TurnAccess | null {
+  if (turnSecret !== null) return { kind: 'secret', secret: turnSecret, ttlS: turnTtlS };
+  return turnUsername !== null && turnPassword !== null ? { kind: 'static', username: turnUsername, password: turnPassword } : null;
 }
 
 function readFlags(argv: string[]): Map<string, string> {

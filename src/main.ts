@@ -9,7 +9,7 @@ import { bracket } from './sip/message/uri.ts';
 import type { Log } from './base/log.ts';
 import { newSid, type AccountSid } from './base/sid.ts';
 import { createRoomConnector } from './bridge/phone-participant.ts';
-import { describeSettings, privateNetworksOf, readConfig, type Config } from './config.ts';
+import { describeSettings, privateNetworksOf, readConfig, turnAccessOf, type Config } from './config.ts';
 import { loadCredentials, type Credentials } from './credentials.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
 import { checkPorts } from './port-check.ts';
@@ -17,7 +17,7 @@ import { createRooms } from './rooms/rooms.ts';
 import { createLog } from './server-log.ts';
 import { makeAccessToken } from './signaling/access-token.ts';
 import { refuseUpgrade } from './signaling/refuse-upgrade.ts';
-import { createSignaling, type TokenKeys } from './signaling/signaling.ts';
+import { createSignaling, iceServers, type TokenKeys } from './signaling/signaling.ts';
 import { createSipUserAgent } from './sip/user-agent.ts';
 import { openStore, type Store } from './store/store.ts';
 import type { PhoneNumberRecord } from './voice/model.ts';
@@ -144,7 +144,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
       makeToken: (identity, room) => makeAccessToken({ ...credentials, identity, ...(room ? { room } : {}) }),
     });
   }
-  const signaling = createSignaling({ clock, log: log.child({ part: 'signaling' }), rooms, keys: tokenKeys(store) });
+  const signaling = createSignaling({ clock, log: log.child({ part: 'signaling' }), rooms, keys: tokenKeys(store), iceServers: iceServers(config.turnUrls, turnAccessOf(config)) });
   closers.set('signaling', () => signaling.stop());
   app.server.on('upgrade', (request, socket, head) => {
     if (!signaling.handleUpgrade(request, socket, head)) refuseUpgrade(socket, '404 Not Found');

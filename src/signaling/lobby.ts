@@ -6,6 +6,7 @@ import { verifyAccessToken, type AccessGrant, type TokenKeys } from './access-to
 import { readDescription, remoteOf } from './browser-peer.ts';
 import type { SignalingConnection } from './connection.ts';
 import { errorMessage } from './ending.ts';
+import { issueIceServers, type IceServerSource } from './ice-servers.ts';
 import { readClientMessage, type ClientMessage, type ConnectMessage, type SyncMessage } from './messages.ts';
 import { Session } from './session.ts';
 
@@ -14,7 +15,7 @@ export interface LobbyDeps {
   log: Log;
   rooms: Rooms;
   keys: TokenKeys;
-  iceServers: unknown[];
+  iceServers: IceServerSource;
   sessionTimeoutS: number;
 }
 
@@ -123,7 +124,8 @@ class Visitor {
 
   async #iceAsked(token: string): Promise<void> {
     await this.#verify(token);
-    this.#connection.send({ type: 'iced', version: 1, ice_servers: this.#deps.iceServers });
+    const servers = issueIceServers(this.#deps.iceServers, this.#deps.clock.wallMs());
+    this.#connection.send({ type: 'iced', version: 1, ice_servers: servers });
   }
 
   async #connect(message: ConnectMessage): Promise<void> {

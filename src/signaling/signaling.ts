@@ -6,19 +6,21 @@ import type { Log } from '../base/log.ts';
 import type { Rooms } from '../rooms/contract.ts';
 import type { TokenKeys } from './access-token.ts';
 import { SignalingConnection } from './connection.ts';
+import type { IceServerSource } from './ice-servers.ts';
 import { Lobby } from './lobby.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { telemetryOpened } from './telemetry.ts';
 
 export type { TokenKeys } from './access-token.ts';
+export { iceServers, type IceServerSource } from './ice-servers.ts';
 
 export interface SignalingDeps {
   clock: Clock;
   log: Log;
   rooms: Rooms;
   keys: TokenKeys;
-  /** RTCIceServer objects handed to browsers as they are. Default none. */
-  iceServers?: unknown[];
+  /** What browsers reach media through beside our own address. Default none. */
+  iceServers?: IceServerSource;
   /** How long a browser may be without its socket before it has left. Default 30. */
   sessionTimeoutS?: number;
 }
@@ -52,7 +54,7 @@ class WebSocketSignaling implements Signaling {
 
   constructor(deps: SignalingDeps) {
     this.#deps = deps;
-    this.#lobby = new Lobby({ ...deps, iceServers: deps.iceServers ?? [], sessionTimeoutS: deps.sessionTimeoutS ?? DEFAULT_SESSION_TIMEOUT_S });
+    this.#lobby = new Lobby({ ...deps, iceServers: deps.iceServers ?? (() => []), sessionTimeoutS: deps.sessionTimeoutS ?? DEFAULT_SESSION_TIMEOUT_S });
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
