@@ -14,11 +14,11 @@ import { fork } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import ndc from 'node-datachannel';
 import { systemClock } from '../dist/base/clock.js';
 import { silentLog } from '../dist/base/log.js';
 import { newSid } from '../dist/base/sid.js';
 import { createMediaPlane } from '../dist/media/worker-pool.js';
+import { isRtcp, RtcPeer } from './rtc-peer.mjs';
 
 const FRAME_MS = 20;
 const FRAME_BYTES = 160;
@@ -31,7 +31,6 @@ const LOUD = 0x90;
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const remoteOf = (port) => ({ address: '127.0.0.1', port, rtcpPort: port, codec: 'PCMU', payloadType: 0, dtmfPayloadType: 101, ptimeMs: FRAME_MS, send: true, receive: true });
-const isRtcp = (packet) => packet[1] >= 192 && packet[1] <= 223;
 
 /** Index of the click's first sample, -1 without one. */
 function clickIn(packet, from = HEADER_BYTES) {
@@ -93,29 +92,14 @@ const PCMU = { name: 'pcmu', payloadType: 0, clockRateHz: 8000 };
 
 /** A browser that gets or sends one audio track; resolves when it is connected. */
 async function openBrowser(room, { sendTracks = [], receiveTracks = [], ear = new Ear() }) {
-  const connection = new ndc.PeerConnection('browser', { iceServers: [], disableAutoNegotiation: true, forceMediaTransport: true, bindAddress: '127.0.0.1' });
-  const audio = new ndc.Audio('0', 'SendRecv');
-  audio.addAudioCodec(0, 'PCMU');
-  const track = connection.addTrack(audio);
-  track.onMessage((packet) => void (isRtcp(packet) || ear.heard(clickIn(packet, HEADER_BYTES + (packet[0] & 0x10 ? 4 + packet.readUInt16BE(14) * 4 : 0)) < 0 ? -1 : 0)));
-  const channel = connection.createDataChannel('x');
-  connection.setLocalDescription('offer');
-  const offer = connection.localDescription().sdp;
-  const value = (name) => new RegExp(`a=${name}:(.*?)\r\n`).exec(offer)[1];
-  const browser = await room.createBrowser({ remote: { iceUfrag: value('ice-ufrag'), icePwd: value('ice-pwd'), fingerprint: value('fingerprint') } });
+  const peer = new RtcPeer((packet) => void (isRtcp(packet) || ear.heard(clickIn(packet, HEADER_BYTES + (packet[0] & 0x10 ? 4 + packet.readUInt16BE(14) * 4 : 0)) < 0 ? -1 : 0)));
+  const browser = await room.createBrowser({ remote: peer.remote });
   const connected = new Promise((resolve) => browser.once('connected', resolve));
   await browser.setSendTracks(sendTracks);
   await browser.setReceiveTracks(receiveTracks);
-  const { iceUfrag, icePwd, fingerprint, setup, candidates } = browser.local;
-  const mid = /m=application[\s\S]*a=mid:(\S+)/.exec(offer)[1];
-  const answer = [
-    'v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 't=0 0', 'a=group:BUNDLE 0 1', `a=ice-ufrag:${iceUfrag}`, `a=ice-pwd:${icePwd}`, `a=fingerprint:${fingerprint}`, `a=setup:${setup}`,
-    'm=audio 9 UDP/TLS/RTP/SAVPF 0', 'c=IN IP4 0.0.0.0', 'a=mid:0', 'a=sendrecv', 'a=rtcp-mux', 'a=rtpmap:0 PCMU/8000', ...candidates.map((candidate) => `a=candidate:${candidate}`),
-    'm=application 9 UDP/DTLS/SCTP webrtc-datachannel', 'c=IN IP4 0.0.0.0', `a=mid:${mid}`, 'a=sctp-port:5000', '',
-  ];
-  connection.setRemoteDescription(answer.join('\r\n'), 'answer');
+  peer.accept(browser.local);
   await connected;
-  return { connection, track, channel };
+  return peer;
 }
 
 async function openListener(plane, near, room) {
@@ -137,7 +121,6 @@ async function openPhoneRoom(plane, anchors) {
   const near = await openListener(plane, room, room);
   const far = await openListener(plane, anchors.find(({ client }) => client !== room.client), room);
   const browserEar = new Ear();
-  // Kept: libdatachannel lets go of what nobody refers to.
   const browser = await openBrowser(room, { sendTracks: [{ trackSid, kind: 'audio', mid: '0', ssrc: 77, cname: 'bench', codecs: [PCMU], extensions: {} }], ear: browserEar });
   const socket = await openSocket(() => {});
   const emit = (packet) => socket.send(packet, talker.localPort, '127.0.0.1');
@@ -150,7 +133,7 @@ async function openBrowserRoom(plane) {
   const phone = await openListener(plane, room, room);
   const receiveTracks = [{ trackSid: newSid('MT'), kind: 'audio', mid: '0', codecs: [PCMU], extensions: {}, encodings: [{ ssrc: 4321 }] }];
   const browser = await openBrowser(room, { receiveTracks });
-  return { emit: (packet) => browser.track.isOpen() && browser.track.sendMessageBinary(packet), ssrc: 4321, ears: { fromBrowser: phone.ear }, browser };
+  return { emit: (packet) => browser.send(packet), ssrc: 4321, ears: { fromBrowser: phone.ear }, browser };
 }
 
 /** A room of silent callers but for two, driven from a process of its own. */
