@@ -1,20 +1,20 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { newSid, type AccountSid, type TrackSid } from '../base/sid.ts';
-import { MediaError, type RoomMedia } from '../media/protocol.ts';
+import { MediaError, type RoomMedia, type RoomVoice } from '../media/protocol.ts';
 import type { Room, Rooms } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import { createRooms } from '../rooms/rooms.ts';
 import { EXCLUDE_ALL, INCLUDE_ALL } from '../rooms/track-rules.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { FakePhone, FakeRoomMedia } from '../testing/fake-media.ts';
-import type { RoomConnector } from '../voice/contract.ts';
+import type { RoomConnector, RoomWishes } from '../voice/contract.ts';
 import { createRoomConnector } from './phone-participant.ts';
 
 class PhoneOfTest extends FakePhone {
   inRoom: TrackSid | null = null;
   failing = false;
-  override joinRoom(room: RoomMedia, options: { trackSid: TrackSid }): Promise<void> {
+  override joinRoom(room: RoomMedia, options: { trackSid: TrackSid; voice?: Partial<RoomVoice> }): Promise<void> {
     if (this.failing) return Promise.reject(new MediaError('worker-died', 'gone'));
     this.inRoom = options.trackSid;
     return super.joinRoom(room, options);
@@ -25,27 +25,32 @@ class PhoneOfTest extends FakePhone {
   }
 }
 
+const NO_WISHES: RoomWishes = { muted: false, muteKeys: null, joinTone: false, leaveTone: false };
 const account: AccountSid = newSid('AC');
 const nothing = (): void => undefined;
 let rooms: Rooms;
 let connector: RoomConnector;
+let clock: FakeClock;
+let media: FakeRoomMedia;
 
 beforeEach(() => {
+  clock = new FakeClock();
+  media = new FakeRoomMedia();
   rooms = createRooms({
-    clock: new FakeClock(),
+    clock,
     log: silentLog,
-    media: { createPhone: () => Promise.reject(new MediaError('closed', '')), createRoom: () => Promise.resolve(new FakeRoomMedia()) },
+    media: { createPhone: () => Promise.reject(new MediaError('closed', '')), createRoom: () => Promise.resolve(media) },
     repository: { saveRoom: nothing, saveParticipant: nothing, saveTrack: nothing } as unknown as RoomRepository,
     callbacks: { send: nothing },
     settings: () => null,
   });
-  connector = createRoomConnector({ rooms, log: silentLog });
+  connector = createRoomConnector({ rooms, clock, log: silentLog });
 });
 
-function arrive(room: string, options: { identity?: string; phone?: PhoneOfTest } = {}) {
+function arrive(room: string, options: { identity?: string; phone?: PhoneOfTest; wishes?: Partial<RoomWishes> } = {}) {
   const hangup = new AbortController();
   const phone = options.phone ?? new PhoneOfTest();
-  const stay = connector.stay({ accountSid: account, callSid: newSid('CA'), roomName: room, identity: options.identity ?? null, phone, signal: hangup.signal });
+  const stay = connector.stay({ accountSid: account, callSid: newSid('CA'), roomName: room, identity: options.identity ?? null, wishes: { ...NO_WISHES, ...options.wishes }, phone, signal: hangup.signal });
   return { phone, hangup, stay };
 }
 
@@ -141,5 +146,121 @@ describe('a phone in a room', () => {
     phone.emit('lost', 'worker-died');
     expect((await stay).reason).toBe('media-lost');
     expect(room.participants.size).toBe(0);
+  });
+});
+
+describe('a phone that is muted', () => {
+  const press = (phone: PhoneOfTest, keys: string): void => [...keys].forEach((key) => phone.emit('digitReceived', key));
+  const trackOf = (room: Room) => [...(only(room)?.publications.values() ?? [])][0];
+
+  it('by its own keys, is shown as disabled, hears a tone, and comes back by the same keys', async () => {
+    const room = await rooms.create(account, { uniqueName: 'daily' });
+    const shown: boolean[] = [];
+    room.on('trackUpdated', (_, { enabled }) => shown.push(enabled));
+    const { phone } = arrive('daily', { wishes: { muteKeys: '*6' } });
+    await settled();
+    press(phone, '1*6');
+    expect(phone.voice?.muted).toBe(true);
+    press(phone, '6');
+    press(phone, '**6');
+    expect(phone.voice?.muted).toBe(false);
+    expect(shown).toEqual([false, true]);
+    const tones = phone.played.map(({ source }) => (source.kind === 'tone' ? source.frequencyHz : 0));
+    expect(tones).toHaveLength(2);
+    expect(tones[0]).toBeLessThan(tones[1] ?? 0);
+  });
+
+  it('not by keys that are far apart, nor by any when none were named, nor after it left', async () => {
+    const room = await rooms.create(account, { uniqueName: 'daily' });
+    const { phone, hangup } = arrive('daily', { identity: 'keys', wishes: { muteKeys: '*6' } });
+    const other = arrive('daily', { identity: 'none' });
+    await settled();
+    press(phone, '*');
+    clock.advance(3100);
+    press(phone, '6');
+    press(other.phone, '*6');
+    expect([phone.voice?.muted, other.phone.voice?.muted]).toEqual([false, false]);
+    hangup.abort();
+    await settled();
+    press(phone, '*6');
+    expect([...room.participants.values()].map(({ identity }) => identity)).toEqual(['none']);
+    expect(phone.played).toEqual([]);
+  });
+
+  it('by others, while it is still on its way in too', async () => {
+    const room = await rooms.create(account, { uniqueName: 'daily' });
+    room.once('trackPublished', (participant, { sid }) => queueMicrotask(() => participant.update(sid, { enabled: false })));
+    const { phone } = arrive('daily');
+    await settled();
+    expect(phone.voice?.muted).toBe(true);
+    only(room)?.update(trackOf(room)?.sid ?? newSid('MT'), { enabled: true });
+    expect(phone.voice?.muted).toBe(false);
+  });
+
+  it('from the start when its document says so', async () => {
+    const room = await rooms.create(account, { uniqueName: 'daily' });
+    const { phone } = arrive('daily', { wishes: { muted: true } });
+    await settled();
+    expect(phone.voice?.muted).toBe(true);
+    expect(trackOf(room)?.enabled).toBe(false);
+    expect(phone.played).toEqual([]);
+  });
+});
+
+describe('tones of a room', () => {
+  const heard = (): number[] => media.played.map(({ source }) => (source.kind === 'tone' ? source.frequencyHz : 0));
+
+  it('sound when others join and leave, while a phone that asked for them is there', async () => {
+    const room = await rooms.create(account, { uniqueName: 'daily' });
+    const { hangup } = arrive('daily', { wishes: { joinTone: true, leaveTone: true } });
+    await settled();
+    expect(heard()).toEqual([]);
+    const browser = room.join({ identity: 'bob', medium: 'browser' });
+    room.join({ identity: 'at once', medium: 'browser' });
+    expect(heard()).toEqual([880]);
+    await settled();
+    browser.disconnect('left');
+    expect(heard()).toEqual([880, 587]);
+    await settled();
+    hangup.abort();
+    await settled();
+    room.join({ identity: 'carol', medium: 'browser' });
+    expect(heard()).toEqual([880, 587]);
+  });
+
+  it('are off unless asked for, each by itself, and do not announce the end of the room', async () => {
+    const room = await rooms.create(account, { uniqueName: 'daily' });
+    arrive('daily', { identity: 'plain' });
+    await settled();
+    room.join({ identity: 'bob', medium: 'browser' }).disconnect('left');
+    expect(heard()).toEqual([]);
+    arrive('daily', { wishes: { leaveTone: true } });
+    await settled();
+    room.join({ identity: 'bob', medium: 'browser' });
+    expect(heard()).toEqual([]);
+    room.end('completed-by-api');
+    expect(heard()).toEqual([]);
+  });
+});
+
+describe('waiting for a room', () => {
+  it('is over when the room of that name and account opens, or when nobody waits any more', async () => {
+    const told: string[] = [];
+    const wait = (name: string, signal = new AbortController().signal): void => void connector.whenOpen(account, name, signal).then(() => told.push(name));
+    const gone = new AbortController();
+    wait('daily');
+    wait('other', gone.signal);
+    await rooms.create(newSid('AC'), { uniqueName: 'daily' });
+    await settled();
+    expect(told).toEqual([]);
+    gone.abort();
+    await settled();
+    expect(told).toEqual(['other']);
+    await rooms.create(account, { uniqueName: 'daily' });
+    await settled();
+    expect(told).toEqual(['other', 'daily']);
+    wait('daily');
+    await settled();
+    expect(told).toEqual(['other', 'daily', 'daily']);
   });
 });

@@ -1,26 +1,51 @@
+import type { Clock } from '../base/clock.ts';
 import { TwilioError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { TrackSid } from '../base/sid.ts';
+import type { AccountSid } from '../base/sid.ts';
 import type { RoomMedia } from '../media/protocol.ts';
 import type { Participant, Room, Rooms } from '../rooms/contract.ts';
 import type { LeaveReason } from '../rooms/model.ts';
-import { includesAll } from '../rooms/track-rules.ts';
 import type { RoomConnector, RoomDisconnectReason, RoomStay } from '../voice/contract.ts';
+import { followMute } from './phone-mute.ts';
+import { RoomTones } from './room-tones.ts';
+import { followRules, heardBy } from './subscribe-rules.ts';
 
-interface Deps {
+export interface RoomConnectorDeps {
   rooms: Rooms;
+  clock: Clock;
   log: Log;
+}
+
+interface Deps extends RoomConnectorDeps {
+  tones: RoomTones;
 }
 
 type StayOptions = Parameters<RoomConnector['stay']>[0];
 
 /** Makes phones participants of rooms (contract §3.3). The one place that knows both a call's leg and a room. */
-export function createRoomConnector(deps: Deps): RoomConnector {
+export function createRoomConnector(connectorDeps: RoomConnectorDeps): RoomConnector {
+  const deps: Deps = { ...connectorDeps, tones: new RoomTones(connectorDeps.log) };
   return {
     exists: (accountSid, roomName) => deps.rooms.find(accountSid, roomName) !== null,
+    whenOpen: (accountSid, roomName, signal) => whenOpen(deps.rooms, { accountSid, roomName, signal }),
     mediaOf: (accountSid, roomName) => mediaOf(deps, deps.rooms.find(accountSid, roomName)),
     stay: (options) => stay(deps, options),
   };
+}
+
+function whenOpen(rooms: Rooms, { accountSid, roomName, signal }: { accountSid: AccountSid; roomName: string; signal: AbortSignal }): Promise<void> {
+  if (signal.aborted || rooms.find(accountSid, roomName)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      forget();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const forget = rooms.onOpened(() => {
+      if (rooms.find(accountSid, roomName)) done();
+    });
+    signal.addEventListener('abort', done, { once: true });
+  });
 }
 
 async function mediaOf({ log }: Deps, room: Room | null): Promise<RoomMedia | null> {
@@ -40,7 +65,7 @@ async function stay(deps: Deps, options: StayOptions): Promise<RoomStay> {
   if (options.signal.aborted) return ended('left', room, null);
   if (!media) return ended('media-lost', room, null);
   try {
-    return await stayIn(room, { ...options, media, log });
+    return await stayIn(room, { ...options, media }, deps);
   } catch (error) {
     if (error instanceof TwilioError) return { ...ended(refusalReason(error), room, null), notification: { errorCode: error.code, message: error.message } };
     log.error({ callSid: options.callSid, roomSid: room.sid, error: messageOf(error) }, 'a phone could not join a room');
@@ -49,19 +74,17 @@ async function stay(deps: Deps, options: StayOptions): Promise<RoomStay> {
 }
 
 /** Throws what `Room.join` throws, before anything was changed. */
-async function stayIn(room: Room, options: StayOptions & { media: RoomMedia; log: Log }): Promise<RoomStay> {
-  const { phone, signal, log, callSid } = options;
+async function stayIn(room: Room, options: StayOptions & { media: RoomMedia }, deps: Deps): Promise<RoomStay> {
+  const { phone, signal, callSid } = options;
+  const { log } = deps;
   const participant = room.join({ identity: options.identity, medium: 'phone' });
   const left = new Promise<LeaveReason>((resolve) => participant.once('disconnected', resolve));
   const leave = (): void => participant.disconnect('left');
   signal.addEventListener('abort', leave, { once: true });
-  const forgetLoss = phone.once('lost', () => participant.disconnect('media-lost'));
+  const forget = [phone.once('lost', () => participant.disconnect('media-lost'))];
   try {
-    const track = participant.publish({ kind: 'audio', name: '' });
-    log.info({ callSid, roomSid: room.sid, participantSid: participant.sid }, 'a phone joins a room');
-    await phone.joinRoom(options.media, { trackSid: track.sid, voice: { hears: heardBy(participant) } });
-    const forgetRules = followRules(participant, (hears) => void phone.setRoomVoice({ hears }).catch((error: unknown) => log.debug({ callSid, error: messageOf(error) }, 'a phone could not follow its subscribe rules')));
-    const reason = await left.finally(forgetRules);
+    forget.push(await takeSeat(participant, options, deps));
+    const reason = await left;
     // A call that hangs up closes its media itself.
     if (!signal.aborted) await phone.leaveRoom();
     return ended(reasonOf(reason), room, participant);
@@ -72,32 +95,27 @@ async function stayIn(room: Room, options: StayOptions & { media: RoomMedia; log
     return ended(signal.aborted ? 'left' : 'media-lost', room, participant);
   } finally {
     signal.removeEventListener('abort', leave);
-    forgetLoss();
+    for (const one of forget) one();
   }
 }
 
-/** Tracks that a phone hears by its subscribe rules; null: all. */
-function heardBy(participant: Participant): TrackSid[] | null {
-  if (includesAll(participant.subscribeRules.rules)) return null;
-  const heard: TrackSid[] = [];
-  for (const publisher of participant.room.participants.values()) {
-    for (const track of publisher.publications.values()) if (track.kind === 'audio' && participant.subscribesTo(publisher, track)) heard.push(track.sid);
+/** Publishes the phone, lets it hear the room, and follows what changes both; until the returned function is called. */
+async function takeSeat(participant: Participant, options: StayOptions & { media: RoomMedia }, { clock, log, tones }: Deps): Promise<() => void> {
+  const { phone, media, callSid, wishes } = options;
+  const track = participant.publish({ kind: 'audio', name: '', enabled: !wishes.muted });
+  log.info({ callSid, roomSid: participant.room.sid, participantSid: participant.sid }, 'a phone joins a room');
+  const joining = phone.joinRoom(media, { trackSid: track.sid, voice: { hears: heardBy(participant), muted: wishes.muted } });
+  // What changes before it is in takes effect right after.
+  const forget = [followMute({ participant, track, phone, muteKeys: wishes.muteKeys, clock, log }), followRules(participant, { phone, log })];
+  const leave = (): void => forget.forEach((one) => one());
+  try {
+    await joining;
+    forget.push(tones.ask(participant, media, wishes));
+  } catch (error) {
+    leave();
+    throw error;
   }
-  return heard;
-}
-
-/** Tells what the phone is to hear whenever that may have changed, until the returned function is called. */
-function followRules(participant: Participant, apply: (hears: TrackSid[] | null) => void): () => void {
-  const { room } = participant;
-  let told = JSON.stringify(heardBy(participant));
-  const look = (): void => {
-    const hears = heardBy(participant);
-    const text = JSON.stringify(hears);
-    if (text !== told) apply(hears);
-    told = text;
-  };
-  const forget = [participant.on('subscribeRulesChanged', look), room.on('trackPublished', look), room.on('trackUnpublished', look)];
-  return () => forget.forEach((one) => one());
+  return leave;
 }
 
 function reasonOf(reason: LeaveReason): RoomDisconnectReason {

@@ -18,6 +18,8 @@ export interface Rooms {
    * is told by contract §7.2: we use 53106 for a missing room with creation off).
    */
   findOrCreateForSdk(accountSid: AccountSid, nameOrSid: string | null): Promise<Room>;
+  /** Called with each room that opens from now on, however it came about; until the returned function is called. */
+  onOpened(listener: (room: Room) => void): () => void;
   /** All in-progress rooms. */
   all(): Room[];
   /** Ends everything; called at stop. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { Emitter } from '../base/emitter.ts';
 import { TwilioError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { parseSid, type AccountSid, type RoomSid } from '../base/sid.ts';
@@ -35,6 +36,7 @@ class LiveRooms implements Rooms {
   readonly #deps: RoomsDeps;
   readonly #bySid = new Map<RoomSid, LiveRoom>();
   readonly #byName = new Map<string, LiveRoom>();
+  readonly #events = new Emitter<{ opened: [room: Room] }>();
   #stopping = false;
 
   constructor(deps: RoomsDeps) {
@@ -67,7 +69,12 @@ class LiveRooms implements Rooms {
     const room = new LiveRoom(record, { ...this.#deps, forget: (ended) => this.#forget(ended) });
     this.#bySid.set(room.sid, room);
     this.#byName.set(nameKey(accountSid, room.uniqueName), room);
+    this.#events.emit('opened', room);
     return room;
+  }
+
+  onOpened(listener: (room: Room) => void): () => void {
+    return this.#events.on('opened', listener);
   }
 
   #forget(room: LiveRoom): void {

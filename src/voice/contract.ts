@@ -82,12 +82,26 @@ export interface RoomStay {
   notification?: { errorCode: number; message: string };
 }
 
+/** What a phone wants of its stay beyond Twilio's `<Room>` (twiml/extensions.ts). */
+export interface RoomWishes {
+  /** It comes in muted. */
+  muted: boolean;
+  /** Keys that mute it and let it be heard again, such as `*6`; null: none. */
+  muteKeys: string | null;
+  /** While it is there, the phones of the room hear a tone when somebody joins. */
+  joinTone: boolean;
+  /** The same when somebody leaves. */
+  leaveTone: boolean;
+}
+
 /** How `<Connect><Room>` reaches rooms without voice/ knowing them. Implemented by bridge/. */
 export interface RoomConnector {
   /** The media of an in-progress room, so that a call's media can be opened beside it; null when there is no such room. */
   mediaOf(accountSid: AccountSid, roomName: string): Promise<RoomMedia | null>;
   /** Whether the room is there now; asked before an unanswered call is answered. */
   exists(accountSid: AccountSid, roomName: string): boolean;
+  /** Resolves as soon as the room is there, or when the signal aborts. */
+  whenOpen(accountSid: AccountSid, roomName: string, signal: AbortSignal): Promise<void>;
   /**
    * Joins and stays until the room or the call lets go. `signal` aborts when the call hangs up or is redirected: the
    * participant leaves at once and the stay resolves with `left`. Never rejects.
@@ -97,6 +111,7 @@ export interface RoomConnector {
     callSid: CallSid;
     roomName: string;
     identity: string | null;
+    wishes: RoomWishes;
     phone: PhoneMedia;
     signal: AbortSignal;
   }): Promise<RoomStay>;

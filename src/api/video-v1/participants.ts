@@ -8,6 +8,7 @@ import type { ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
 import { given } from '../form.ts';
 import { metaAnswer, pageRequest } from '../paging.ts';
+import { mutePhone } from './phone-mute.ts';
 import { createdBetween, roomOf } from './rooms.ts';
 
 const STATUSES: readonly ParticipantStatus[] = ['connected', 'reconnecting', 'disconnected'];
@@ -27,9 +28,12 @@ export function addParticipants(endpoints: Endpoints, deps: Deps): void {
     GET: async (request) => ({ status: 200, body: participantBody(await participantOf(request, deps), request.origin) }),
     POST: async (request) => {
       const before = await participantOf(request, deps);
-      if (request.form.text('Status') !== 'disconnected') throw new TwilioError(53209, 'Status must be disconnected');
       const live = rooms.find(request.account.sid, before.roomSid)?.participants.get(before.sid);
-      live?.disconnect('participant-removed');
+      const muted = request.form.boolean('Muted');
+      const status = request.form.text('Status');
+      if (status !== 'disconnected' && (status !== undefined || muted === undefined)) throw new TwilioError(53209, 'Status must be disconnected');
+      if (muted !== undefined) mutePhone(live, muted);
+      if (status !== undefined) live?.disconnect('participant-removed');
       return { status: 202, body: participantBody(live?.record ?? before, request.origin) };
     },
   });

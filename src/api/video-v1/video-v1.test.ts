@@ -157,6 +157,27 @@ describe('participants', () => {
     expect((await rooms()(room.sid).participants(alice.sid).fetch()).status).toBe('disconnected');
   });
 
+  it('that are phones are muted by Muted, which shows in what they publish', async () => {
+    const room = await world.rooms.create(world.account.sid, { uniqueName: name() });
+    const desk = room.join({ identity: 'desk', medium: 'phone' });
+    const track = desk.publish({ kind: 'audio', name: '' });
+    const path = `/v1/Rooms/${room.sid}/Participants/desk`;
+    const muted = await post(path, { Muted: 'true' });
+    expect(muted.status, muted.text).toBe(202);
+    expect(problemsOf('video', 'video.v1.room.room_participant', muted.body)).toEqual([]);
+    expect(muted.body).toMatchObject({ identity: 'desk', status: 'connected' });
+    expect((await rooms()(room.sid).participants('desk').publishedTracks(track.sid).fetch()).enabled).toBe(false);
+    expect((await post(path, { Muted: 'FALSE' })).status).toBe(202);
+    expect(track.enabled).toBe(true);
+    expect((await post(path, { Muted: 'maybe' })).body).toMatchObject({ status: 400, code: 20001 });
+    expect((await post(path, { Muted: 'true', Status: 'connected' })).body.code).toBe(53209);
+    expect(track.enabled).toBe(true);
+    const page = room.join({ identity: 'page', medium: 'browser' });
+    expect((await post(`/v1/Rooms/${room.sid}/Participants/${page.sid}`, { Muted: 'true' })).body).toMatchObject({ status: 400, code: 20001 });
+    page.disconnect('left');
+    expect((await post(`/v1/Rooms/${room.sid}/Participants/${page.sid}`, { Muted: 'true' })).body).toMatchObject({ status: 400, code: 53204 });
+  });
+
   it('receive everything until SubscribeRules say otherwise', async () => {
     const room = await world.rooms.create(world.account.sid, { uniqueName: name() });
     const alice = room.join({ identity: 'alice', medium: 'browser' });

@@ -6,7 +6,7 @@ import { newSid, type AccountSid, type CallSid } from '../../base/sid.ts';
 import type { RoomMedia } from '../../media/protocol.ts';
 import { FakeClock } from '../../testing/fake-clock.ts';
 import { LiveCalls } from '../calls.ts';
-import type { CallbackSender, RoomConnector, RoomStay } from '../contract.ts';
+import type { CallbackSender, RoomConnector, RoomStay, RoomWishes } from '../contract.ts';
 import type { ConferenceFilter, ConferenceRecord, ConferenceRepository } from '../conference/model.ts';
 import { createGatherings } from '../gatherings.ts';
 import { IncomingCalls } from '../incoming-calls.ts';
@@ -24,21 +24,42 @@ import { FakeMediaPlane, fakeRoomMedia } from '../../testing/fake-media.ts';
 /** Rooms by name; a stay lasts until `release` or until the call lets go. */
 export class FakeRooms implements RoomConnector {
   readonly names = new Set<string>();
-  readonly stays: { roomName: string; identity: string | null; release: (stay: RoomStay) => void }[] = [];
+  readonly stays: { roomName: string; identity: string | null; wishes: RoomWishes; release: (stay: RoomStay) => void }[] = [];
+  readonly #waiting = new Set<() => void>();
   readonly media = fakeRoomMedia();
 
   exists(_account: AccountSid, roomName: string): boolean {
     return this.names.has(roomName);
   }
 
+  /** A room opens. */
+  open(roomName: string): void {
+    this.names.add(roomName);
+    for (const look of this.#waiting) look();
+  }
+
+  whenOpen(_account: AccountSid, roomName: string, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => void ((this.names.has(roomName) || signal.aborted) && this.#waiting.delete(look) && resolve());
+      this.#waiting.add(look);
+      signal.addEventListener('abort', look);
+      look();
+    });
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   mediaOf(_account: AccountSid, roomName: string): Promise<RoomMedia | null> {
     return Promise.resolve(this.names.has(roomName) ? this.media : null);
   }
 
-  stay({ roomName, identity, signal }: Parameters<RoomConnector['stay']>[0]): Promise<RoomStay> {
+  stay({ roomName, identity, wishes, signal }: Parameters<RoomConnector['stay']>[0]): Promise<RoomStay> {
     if (!this.names.has(roomName)) return Promise.resolve({ reason: 'room-not-found', parameters: [], notification: { errorCode: 53106, message: 'Room not found' } });
     return new Promise((resolve) => {
-      this.stays.push({ roomName, identity, release: resolve });
+      this.stays.push({ roomName, identity, wishes, release: resolve });
       signal.addEventListener('abort', () => resolve({ reason: 'left', parameters: [] }));
     });
   }

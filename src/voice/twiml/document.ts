@@ -1,11 +1,13 @@
 import { SaxesParser } from 'saxes';
 import { messageOf } from '../../base/errors.ts';
 import { CharsetError, decodeText } from './charset.ts';
+import { attributeKey, attributeLabel, prefixesIn, type ExtensionPrefixes } from './extensions.ts';
 import { VERBS, type ElementRule } from './schema.ts';
 
 /** One element of a document, all that the schema does not know taken out. Lines and columns count from 1. */
 export interface TwimlElement {
   name: string;
+  /** By name; extensions of ours by `extensionKey`. */
   attributes: Readonly<Record<string, string>>;
   children: readonly (TwimlElement | string)[];
   line: number;
@@ -109,7 +111,7 @@ function readDocument(text: string): TwimlDocument {
   if (version !== undefined && !/^1(\.0)?$/.test(version.trim())) throw new TwimlError(12101, `Version '${version.slice(0, 40)}' of <Response> is not known`, root);
   const warnings: TwimlProblem[] = [];
   const warn = (problem: TwimlProblem): void => void (warnings.length < MAX_WARNINGS && warnings.push(problem));
-  for (const name of Object.keys(root.attributes)) if (name !== 'version' && !isDeclaration(name)) warn(problemAt(root, 12200, `Attribute '${name}' of <Response> is not known`));
+  for (const name of Object.keys(root.attributes)) if (name !== 'version' && !isDeclaration(name)) warn(problemAt(root, 12200, `Attribute '${attributeLabel(name)}' of <Response> is not known`));
   return { verbs: checkedChildren(root, RESPONSE, warn).filter((child) => typeof child !== 'string'), warnings };
 }
 
@@ -120,6 +122,7 @@ const RESPONSE: ElementRule = { support: 'works', attributes: {}, children: VERB
 interface OpenElement extends TwimlElement {
   attributes: Record<string, string>;
   children: (OpenElement | string)[];
+  prefixes: ExtensionPrefixes;
 }
 
 /** Well-formed XML, nothing more. No entity but XML's own five and character references is known. */
@@ -138,7 +141,9 @@ function readXml(text: string): OpenElement {
   });
   parser.on('opentag', (tag) => {
     if (open.length >= MAX_DEPTH) throw new TwimlError(12100, `Elements are nested more than ${MAX_DEPTH} deep`, started);
-    const element: OpenElement = { name: tag.name, attributes: { ...tag.attributes }, children: [], ...started };
+    const prefixes = prefixesIn(tag.attributes, open.at(-1)?.prefixes ?? null);
+    const attributes = Object.fromEntries(Object.entries(tag.attributes).map(([name, value]) => [attributeKey(name, prefixes), value]));
+    const element: OpenElement = { name: tag.name, attributes, children: [], prefixes, ...started };
     open.at(-1)?.children.push(element);
     root ??= element;
     open.push(element);
@@ -200,10 +205,11 @@ function checked(element: TwimlElement, rule: ElementRule, warn: Warn): TwimlEle
   for (const [name, value] of Object.entries(element.attributes)) {
     if (isDeclaration(name)) continue;
     const attribute = Object.hasOwn(rule.attributes, name) ? rule.attributes[name] : undefined;
+    const label = attributeLabel(name);
     const expected = attribute?.support === 'works' ? attribute.check(value) : null;
-    if (!attribute) warn(problemAt(element, 12200, `Attribute '${name}' of <${element.name}> is not known and was ignored`));
-    else if (attribute.support !== 'works') warn(problemAt(element, 12200, `Attribute '${name}' of <${element.name}> is not supported here and was ignored`));
-    else if (expected !== null) warn(problemAt(element, attribute.code, `Attribute '${name}' of <${element.name}> must be ${expected}, not '${value.slice(0, 40)}'`));
+    if (!attribute) warn(problemAt(element, 12200, `Attribute '${label}' of <${element.name}> is not known and was ignored`));
+    else if (attribute.support !== 'works') warn(problemAt(element, 12200, `Attribute '${label}' of <${element.name}> is not supported here and was ignored`));
+    else if (expected !== null) warn(problemAt(element, attribute.code, `Attribute '${label}' of <${element.name}> must be ${expected}, not '${value.slice(0, 40)}'`));
     else attributes[name] = value;
   }
   return { name: element.name, attributes, children: checkedChildren(element, rule, warn), line: element.line, column: element.column };

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { attributeLabel } from './extensions.ts';
 import { VERBS, type ElementRule } from './schema.ts';
 
 const WORDS = { works: 'works', refused: 'refused' };
@@ -8,7 +9,7 @@ const WORDS = { works: 'works', refused: 'refused' };
 function ofSchema(): string[] {
   const lines: string[] = [];
   const attributes = (name: string, rule: ElementRule): void => {
-    for (const [attribute, { support }] of Object.entries(rule.attributes)) lines.push(`\`${name}\`|\`${attribute}\`|${WORDS[support]}`);
+    for (const [attribute, { support }] of Object.entries(rule.attributes)) lines.push(`\`${name}\`|\`${attributeLabel(attribute)}\`|${WORDS[support]}`);
   };
   for (const [name, rule] of Object.entries(VERBS)) {
     lines.push(`\`${name}\`||${WORDS[rule.support]}`);

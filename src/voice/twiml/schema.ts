@@ -1,4 +1,5 @@
 import { isVoiceName } from '../speech-voices.ts';
+import { extensionKey } from './extensions.ts';
 
 /**
  * Which verbs, nouns and attributes TwiML has, which of them work here, and what an attribute's value must look like: the
@@ -77,7 +78,22 @@ function speechMarkup(): Record<string, ElementRule> {
   return markup;
 }
 
-const room = element('works', { attributes: { participantIdentity: works(upTo(128), 53201) }, text: true });
+/** What Twilio's `<Room>` cannot do (extensions.ts). */
+const roomExtensions = {
+  muted: works(truth),
+  muteKeys: works((value) => (/^[0-9*#]{1,4}$/.test(value) ? null : 'one to four keys of 0-9, * and #')),
+  joinTone: works(truth),
+  leaveTone: works(truth),
+  waitForRoom: works(truth),
+  waitUrl: works(anyText),
+  waitMethod: works(method),
+  waitTimeout: works(integer(1, 14_400)),
+};
+
+const room = element('works', {
+  attributes: { participantIdentity: works(upTo(128), 53201), ...Object.fromEntries(Object.entries(roomExtensions).map(([name, rule]) => [extensionKey(name), rule])) },
+  text: true,
+});
 
 /** Twilio's list of countries; the tones themselves are the business of the verb. */
 const RING_TONES = ['at', 'au', 'be', 'bg', 'br', 'ch', 'cl', 'cn', 'cz', 'de', 'dk', 'ee', 'es', 'fi', 'fr', 'gr', 'hu', 'il', 'in', 'it', 'jp', 'lt', 'mx', 'my', 'nl', 'no', 'nz', 'ph', 'pl', 'pt', 'ru', 'se', 'sg', 'th', 'tw', 'uk', 'us', 'us-old', 've', 'za'];
