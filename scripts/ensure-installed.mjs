@@ -16,6 +16,7 @@ const TEST_PEERS = {
   chromium: ['chromium', 'fonts-liberation'],
   ffmpeg: ['ffmpeg'],
   'espeak-ng': ['espeak-ng'],
+  turnserver: ['coturn'],
   sox: ['sox', 'libsox-fmt-all'],
 };
 
