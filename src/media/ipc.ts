@@ -3,6 +3,7 @@ import type {
   BrowserMediaStats,
   BrowserQuality,
   LayerDemand,
+  DataTracks,
   LocalIceDtls,
   MediaError,
   PhoneMediaStats,
@@ -69,6 +70,7 @@ export interface WorkerRequests {
   restartIce: { in: { browserId: string; remote: RemoteIceDtls }; out: LocalIceDtls };
   setReceiveTracks: { in: { browserId: string; tracks: ReceiveTrack[] }; out: null };
   setSendTracks: { in: { browserId: string; tracks: SendTrack[] }; out: null };
+  setDataTracks: { in: { browserId: string; tracks: DataTracks }; out: null };
   showState: { in: { browserId: string; label: string; text: string }; out: null };
   setVideoPolicy: { in: { browserId: string; policy: VideoPolicy }; out: null };
   browserQuality: { in: { browserId: string }; out: BrowserQuality };

@@ -348,6 +348,14 @@ export interface BrowserQuality {
   receive: Record<TrackKind, FlowQuality | null>;
 }
 
+/** Data tracks of one browser: complete lists. */
+export interface DataTracks {
+  /** The browser's own; `trackId` labels the channel that it opens for it. */
+  published: { trackId: string; trackSid: TrackSid }[];
+  /** Those of others that it gets, each over a channel labelled with the SID. */
+  subscribed: TrackSid[];
+}
+
 export interface BrowserMediaEvents {
   /** ICE and DTLS are up: media flows. */
   connected: [];
@@ -378,6 +386,8 @@ export interface BrowserMedia extends Emitter<BrowserMediaEvents> {
   setReceiveTracks(tracks: ReceiveTrack[]): Promise<void>;
   /** The complete list of what this browser gets. A new video track asks its publisher for a key frame. */
   setSendTracks(tracks: SendTrack[]): Promise<void>;
+  /** Every message of a published data track goes to everybody of the room who has it among its subscribed ones. */
+  setDataTracks(tracks: DataTracks): Promise<void>;
   /**
    * The latest text of a state goes to the browser over an ordered, reliable data channel of this label, which the first call
    * opens. Sent once the browser has said something there; older texts that have not gone are dropped. 16 labels at most.

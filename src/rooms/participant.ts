@@ -75,8 +75,9 @@ export class LiveParticipant extends Emitter<ParticipantEvents> implements Parti
   }
 
   publish(options: { kind: TrackKind; name: string; enabled?: boolean; priority?: TrackPriority }): Publication {
-    const names = [...this.#publications.values()].map((track) => track.name);
-    checkPublication(options, { audioOnly: this.room.record.audioOnly, names });
+    const others = [...this.#publications.values()];
+    const dataTracks = others.filter((track) => track.kind === 'data').length;
+    checkPublication(options, { audioOnly: this.room.record.audioOnly, names: others.map((track) => track.name), dataTracks });
     const sid = newSid('MT');
     const nowMs = this.#owner.nowMs();
     const record: TrackRecord = {

@@ -4,6 +4,7 @@ import type { Participant } from '../rooms/contract.ts';
 import type { ClientParticipant, ClientTrack } from './messages.ts';
 
 interface Entry {
+  kind: ClientTrack['kind'];
   sid: TrackSid | null;
   failure: { code: number; message: string } | null;
 }
@@ -49,13 +50,12 @@ export class Publications {
   }
 
   #publish(track: ClientTrack): Entry {
+    const { kind, name, enabled } = track;
     try {
-      if (track.kind === 'data') throw new TwilioError(53300, 'Data tracks are not supported yet');
-      const { kind, name, enabled } = track;
       const publication = this.#participant.publish({ kind, name, enabled, priority: track.priority ?? 'standard' });
-      return { sid: publication.sid, failure: null };
+      return { kind, sid: publication.sid, failure: null };
     } catch (error) {
-      if (error instanceof TwilioError) return { sid: null, failure: { code: error.code, message: error.message } };
+      if (error instanceof TwilioError) return { kind, sid: null, failure: { code: error.code, message: error.message } };
       throw error;
     }
   }
@@ -70,6 +70,11 @@ export class Publications {
   /** SID of the browser's track, null for one that is not published. */
   sidOf(trackId: string): TrackSid | null {
     return this.#entries.get(trackId)?.sid ?? null;
+  }
+
+  /** Published data tracks, by the browser's id, which labels the channel of each (rsp §4.2). */
+  dataTracks(): { trackId: string; trackSid: TrackSid }[] {
+    return [...this.#entries].flatMap(([trackId, { kind, sid }]) => (kind === 'data' && sid ? [{ trackId, trackSid: sid }] : []));
   }
 
   /** `published` of connected, synced and update; null when nothing changed since the last one and `always` is not set. */

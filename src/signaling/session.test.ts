@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Emitter } from '../base/emitter.ts';
 import { silentLog } from '../base/log.ts';
 import { newSid } from '../base/sid.ts';
-import type { BrowserMedia, BrowserMediaEvents, LocalIceDtls, MediaPlane } from '../media/protocol.ts';
+import type { BrowserMedia, BrowserMediaEvents, DataTracks, LocalIceDtls, MediaPlane } from '../media/protocol.ts';
 import type { Room } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import { createRooms } from '../rooms/rooms.ts';
@@ -34,6 +34,11 @@ class FakeBrowser extends Emitter<BrowserMediaEvents> implements BrowserMedia {
   shown: string[] = [];
   showState(_label: string, text: string): Promise<void> {
     this.shown.push(text);
+    return Promise.resolve();
+  }
+  data: DataTracks = { published: [], subscribed: [] };
+  setDataTracks(tracks: DataTracks): Promise<void> {
+    this.data = tracks;
     return Promise.resolve();
   }
   setSendTracks = (): Promise<void> => Promise.resolve();
@@ -228,13 +233,39 @@ describe('a session', () => {
   });
 
   it('takes muting, unpublishing and a failed publication', async () => {
-    await update({ participant: { revision: 3, tracks: [{ id: trackId, kind: 'audio', name: 'mic', enabled: false }, { id: 'd', kind: 'data', name: 'd' }] } });
+    await update({ participant: { revision: 3, tracks: [{ id: trackId, kind: 'audio', name: 'mic', enabled: false }, { id: 'd', kind: 'audio', name: 'mic' }] } });
     expect([...session.participant.publications.values()]).toMatchObject([{ enabled: false }]);
-    expect(link.last.published?.tracks).toMatchObject([{ id: trackId, state: 'ready' }, { id: 'd', state: 'failed', error: { code: 53300 } }]);
+    expect(link.last.published?.tracks).toMatchObject([{ id: trackId, state: 'ready' }, { id: 'd', state: 'failed', error: { code: 53304 } }]);
     await update({ participant: { revision: 4, tracks: [] } });
     expect(media.received).toEqual([]);
     await update({ participant: { revision: 3, tracks: [{ id: trackId, kind: 'audio', name: 'mic' }] } });
     expect(session.participant.publications.size, 'an old list is ignored').toBe(0);
+  });
+
+  it('publishes data tracks, up to a limit, by the labels of their channels', async () => {
+    const tracks = Array.from({ length: 9 }, (_, i) => ({ id: `d${i}`, kind: 'data', name: '' }));
+    await update({ participant: { revision: 3, tracks } });
+    const published = link.last.published!.tracks as { id: string; sid: string }[];
+    expect(published[8]).toMatchObject({ id: 'd8', state: 'failed', error: { code: 53203 } });
+    expect(media.data.published).toEqual(published.slice(0, 8).map(({ id, sid }) => ({ trackId: id, trackSid: sid })));
+    await update({ participant: { revision: 4, tracks: tracks.slice(1, 2) } });
+    expect(media.data.published.map(({ trackId }) => trackId)).toEqual(['d1']);
+  });
+
+  it('is told of data tracks of others by SID, as its rules have it', async () => {
+    const ben = room.join({ identity: 'ben', medium: 'browser' });
+    const chat = ben.publish({ kind: 'data', name: 'chat' });
+    await settle();
+    expect(link.last.subscribed?.tracks).toEqual([{ sid: chat.sid, id: chat.sid }]);
+    expect(media.data.subscribed).toEqual([chat.sid]);
+    session.participant.setSubscribeRules([INCLUDE_ALL, { ...EXCLUDE_ALL, all: null, kind: 'data' }], { byRest: true });
+    await settle();
+    expect([link.last.subscribed?.tracks, media.data.subscribed]).toEqual([[], []]);
+    session.participant.setSubscribeRules([INCLUDE_ALL], { byRest: true });
+    await settle();
+    ben.unpublish(chat.sid);
+    await settle();
+    expect([link.last.subscribed?.tracks, media.data.subscribed]).toEqual([[], []]);
   });
 
   it('refuses SDP that is none with 53403', async () => {

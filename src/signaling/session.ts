@@ -10,6 +10,7 @@ import { EXCLUDE_ALL } from '../rooms/track-rules.ts';
 import type { BrowserDescription } from '../sdp/browser-description.ts';
 import { ActiveSpeakerChannel } from './active-speaker.ts';
 import { BrowserPeer } from './browser-peer.ts';
+import { DataTrackList } from './data-tracks.ts';
 import { endingMessage, errorMessage } from './ending.ts';
 import type { WantedTrack } from './layout.ts';
 import { subscribesToAll, type ClientDescription, type ClientPeerConnection, type ConnectMessage, type SyncMessage, type UpdateMessage } from './messages.ts';
@@ -57,6 +58,7 @@ export class Session {
   readonly #media: BrowserMedia;
   readonly #peer: BrowserPeer;
   readonly #publications: Publications;
+  readonly #data: DataTrackList;
   readonly #activeSpeaker: ActiveSpeakerChannel | null;
   readonly #neighbours = new Neighbours();
   readonly #unlisten: (() => void)[] = [];
@@ -83,6 +85,7 @@ export class Session {
     // `automaticSubscription: false`: nothing, until REST sets other rules.
     if (!subscribesToAll(connect)) participant.setSubscribeRules([EXCLUDE_ALL], { byRest: false });
     this.#publications = new Publications(participant);
+    this.#data = new DataTrackList({ participant, media, published: () => this.#publications.dataTracks(), log: this.#log });
     this.#peer = new BrowserPeer({
       id: connect.peer_connections[0]?.id ?? '',
       media,
@@ -271,6 +274,7 @@ export class Session {
 
   #flush(): void {
     if (this.#ended || !this.#link || !this.#introduced) return;
+    this.#data.apply();
     const offer = this.#peer.nextOffer();
     const update = {
       subscribed: this.#subscriptions({ always: false }),
@@ -285,7 +289,7 @@ export class Session {
 
   #subscriptions(options: { always: boolean }): object | null {
     const wanted = this.#wanted();
-    const sids = this.#peer.placedTracks().filter((sid) => wanted.has(sid));
+    const sids = [...this.#peer.placedTracks().filter((sid) => wanted.has(sid)), ...this.#data.subscribed];
     const key = sids.join();
     if (key === this.#subscribed.sids && !options.always) return null;
     this.#subscribed = { revision: this.#subscribed.revision + 1, sids: key };

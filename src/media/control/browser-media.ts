@@ -7,6 +7,7 @@ import {
   type BrowserMediaEvents,
   type BrowserMediaStats,
   type BrowserQuality,
+  type DataTracks,
   type LocalIceDtls,
   type ReceiveTrack,
   type RemoteIceDtls,
@@ -68,6 +69,11 @@ export class RemoteBrowser extends Emitter<BrowserMediaEvents> implements Browse
   async setSendTracks(tracks: SendTrack[]): Promise<void> {
     this.#assertOpen();
     await this.#client.request('setSendTracks', { browserId: this.id, tracks });
+  }
+
+  async setDataTracks(tracks: DataTracks): Promise<void> {
+    this.#assertOpen();
+    await this.#client.request('setDataTracks', { browserId: this.id, tracks });
   }
 
   async showState(label: string, text: string): Promise<void> {

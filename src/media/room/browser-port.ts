@@ -1,9 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import type { DataRelay } from '../data/data-relay.ts';
 import type { TrackRegistry } from '../forward/track.ts';
 import type { BrowserTransportEvents } from '../transport/webrtc-transport.ts';
-import { MediaError, type BrowserMediaStats, type BrowserQuality, type LocalIceDtls, type ReceiveTrack, type RemoteIceDtls, type SendTrack, type VideoPolicy } from '../protocol.ts';
+import { MediaError, type BrowserMediaStats, type BrowserQuality, type DataTracks, type LocalIceDtls, type ReceiveTrack, type RemoteIceDtls, type SendTrack, type VideoPolicy } from '../protocol.ts';
 
 /** A browser's transport as the worker drives it. */
 export interface BrowserTransport {
@@ -11,6 +12,7 @@ export interface BrowserTransport {
   restartIce(remote: RemoteIceDtls): Promise<LocalIceDtls>;
   setReceiveTracks(tracks: ReceiveTrack[]): void;
   setSendTracks(tracks: SendTrack[]): void;
+  setDataTracks(tracks: DataTracks): void;
   showState(label: string, text: string): void;
   setVideoPolicy(policy: VideoPolicy): void;
   quality(): BrowserQuality;
@@ -22,6 +24,7 @@ export interface BrowserTransportOptions {
   id: string;
   remote: RemoteIceDtls;
   registry: TrackRegistry;
+  data: DataRelay;
   settings: { bindAddress: string; publicAddress?: string; webrtcPort: number };
   clock: Clock;
   log: Log;

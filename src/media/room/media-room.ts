@@ -1,5 +1,6 @@
 import type { RoomSid, TrackSid } from '../../base/sid.ts';
 import type { TrackRegistry, TrackSink, TrackSource } from '../forward/track.ts';
+import { DataRelay } from '../data/data-relay.ts';
 import { ActiveSpeaker } from '../mix/active-speaker.ts';
 import { BrowserVoice } from '../mix/browser-voice.ts';
 import { MixParty } from '../mix/mix-party.ts';
@@ -29,6 +30,7 @@ interface BrowserMember {
  */
 export class MediaRoom implements TrackRegistry, Ticked {
   readonly roomSid: RoomSid;
+  readonly data = new DataRelay();
   readonly #ticker: Ticker;
   readonly #activeSpeakerChanged: (trackSid: TrackSid | null) => void;
   readonly #mixer = new RoomMixer();

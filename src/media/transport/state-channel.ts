@@ -1,4 +1,5 @@
 import type { DataChannel } from 'node-datachannel';
+import type { Guard, PeerChannel } from './peer-channel.ts';
 
 /** What may wait in SCTP for a browser that does not read; the state is held back then. */
 const MAX_BUFFERED_BYTES = 64 * 1024;
@@ -7,7 +8,7 @@ const MAX_BUFFERED_BYTES = 64 * 1024;
  * One ordered, reliable data channel to a browser that carries a state: only its latest text counts, so nothing queues up. The
  * browser asks for it with its first message (rsp §5: `{"type":"ready"}`); earlier ones would find nobody who listens.
  */
-export class StateChannel {
+export class StateChannel implements PeerChannel {
   readonly label: string;
   #channel: DataChannel | null = null;
   /** Stream of the channel; another transport of the same browser takes it up under this number. */
@@ -26,7 +27,7 @@ export class StateChannel {
   }
 
   /** Takes over a new channel. `guard` keeps exceptions inside. */
-  attach(channel: DataChannel, guard: (fn: () => void) => () => void): void {
+  attach(channel: DataChannel, guard: Guard): void {
     this.#channel = channel;
     channel.onOpen(guard(() => this.#opened(channel)));
     const asked = guard(() => this.#asked(channel));

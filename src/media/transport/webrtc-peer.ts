@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { MediaError } from '../protocol.ts';
 import type { LocalIceDtls, RemoteIceDtls } from '../protocol.ts';
-import type { StateChannel } from './state-channel.ts';
+import type { PeerChannel } from './peer-channel.ts';
 
 export interface WebRtcSettings {
   /** Address the UDP socket is bound to. */
@@ -21,6 +21,8 @@ export interface WebRtcPeerEvents {
   /** An RTP or RTCP packet, decrypted. The buffer is the receiver's to keep or change. */
   packetReceived(packet: Buffer): void;
   connected(): void;
+  /** The browser opened a data channel; null when it is to be closed again. */
+  channelOpened(label: string): PeerChannel | null;
   failed(reason: string): void;
 }
 
@@ -33,6 +35,8 @@ export interface WebRtcPeerOptions {
   events: WebRtcPeerEvents;
 }
 
+/** Of a data channel's messages: what our SDP allows browsers, and what they all take. */
+const MAX_MESSAGE_BYTES = 256 * 1024;
 const GATHERING_TIMEOUT_MS = 5000;
 /** From our answer to media: a browser that never comes is given up. */
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -47,7 +51,7 @@ export class WebRtcPeer {
   #connection: PeerConnection;
   // The wrappers close what they wrap when collected, so they are held as long as the peer.
   #track: Track | null = null;
-  #dataChannels: DataChannel[] = [];
+  #dataChannels = new Map<PeerChannel, DataChannel>();
   #local: LocalIceDtls | null = null;
   #open = false;
   #ended = false;
@@ -80,8 +84,7 @@ export class WebRtcPeer {
       portRangeEnd: settings.webrtcPort,
     });
     this.#connection.onTrack(this.#guard((track: Track) => this.#trackOpened(track)));
-    // Nobody reads what a browser opens; held open it would gather its messages in our memory.
-    this.#connection.onDataChannel(this.#guard((channel: DataChannel) => channel.close()));
+    this.#connection.onDataChannel(this.#guard((channel: DataChannel) => this.#channelOpened(channel)));
     this.#connection.onStateChange(this.#guard((state: string) => this.#stateChanged(state)));
     this.#connection.onGatheringStateChange(this.#guard((state: string) => state === 'complete' && this.#onGathered()));
   }
@@ -165,15 +168,37 @@ export class WebRtcPeer {
     }
   }
 
-  /** Opens the data channel of a state, or takes it up from the transport before. */
-  openChannel(state: StateChannel): void {
+  /** Opens a data channel, or takes it up from the transport before. */
+  openChannel(kept: PeerChannel): void {
     if (this.#ended) return;
     try {
-      const channel = this.#connection.createDataChannel(state.label, state.init);
-      this.#dataChannels.push(channel);
-      state.attach(channel, (fn) => this.#guard(fn));
+      this.#attach(kept, this.#connection.createDataChannel(kept.label, kept.init));
     } catch (error) {
-      this.#options.log.warn({ label: state.label, error: messageOf(error) }, 'a data channel could not be opened');
+      this.#options.log.warn({ label: kept.label, error: messageOf(error) }, 'a data channel could not be opened');
+    }
+  }
+
+  #attach(kept: PeerChannel, channel: DataChannel): void {
+    this.#dataChannels.set(kept, channel);
+    kept.attach(channel, (fn) => this.#guard(fn));
+  }
+
+  /** Unread it would gather its messages in our memory. */
+  #channelOpened(channel: DataChannel): void {
+    const kept = this.#options.events.channelOpened(channel.getLabel());
+    if (kept) this.#attach(kept, channel);
+    else channel.close();
+  }
+
+  /** Closes a data channel and forgets it. */
+  closeChannel(kept: PeerChannel): void {
+    const channel = this.#dataChannels.get(kept);
+    this.#dataChannels.delete(kept);
+    if (!channel || this.#ended) return;
+    try {
+      channel.close();
+    } catch (error) {
+      this.#options.log.debug({ error: messageOf(error) }, 'closing a data channel');
     }
   }
 
@@ -223,6 +248,7 @@ function syntheticOffer(remote: RemoteIceDtls): string {
     'c=IN IP4 0.0.0.0',
     'a=mid:1',
     'a=sctp-port:5000',
+    `a=max-message-size:${MAX_MESSAGE_BYTES}`,
     '',
   ].join('\r\n');
 }

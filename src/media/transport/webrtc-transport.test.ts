@@ -6,6 +6,7 @@ import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { newSid } from '../../base/sid.ts';
 import type { TrackSid } from '../../base/sid.ts';
+import { DataRelay } from '../data/data-relay.ts';
 import type { TrackRegistry, TrackSink, TrackSource } from '../forward/track.ts';
 import type { LocalIceDtls, ReceiveTrack, RemoteIceDtls, RtpCodec, SendTrack } from '../protocol.ts';
 import { isRtcp, parseRtp, RtpView, writeRtpHeader } from '../rtp/packet.ts';
@@ -42,19 +43,18 @@ class FakeBrowser {
   /** The server's channels, and what came over them. */
   channels: DataChannel[] = [];
   texts: unknown[] = [];
-  ownChannelClosed = false;
+  /** Its own data track. */
+  chat!: DataChannel;
   #connection!: PeerConnection;
   #track!: Track;
-  #channel!: DataChannel;
 
-  start(kept?: { label: string; id: number }): RemoteIceDtls {
+  start(kept?: { label: string; id: number; chat?: number }): RemoteIceDtls {
     const connection = new ndc.PeerConnection('browser', { iceServers: [], disableAutoNegotiation: true, forceMediaTransport: true, bindAddress: '127.0.0.1' });
     const audio = new ndc.Audio('0', 'SendRecv');
     audio.addAudioCodec(0, 'PCMU');
     this.#track = connection.addTrack(audio);
     this.#track.onMessage((packet) => this.received.push(packet));
-    this.#channel = connection.createDataChannel('x');
-    this.#channel.onClosed(() => (this.ownChannelClosed = true));
+    this.chat = connection.createDataChannel('chat', kept?.chat === undefined ? {} : { negotiated: true, id: kept.chat });
     connection.onDataChannel((channel) => this.#listen(channel));
     if (kept) this.#listen(connection.createDataChannel(kept.label, { negotiated: true, id: kept.id }));
     connection.setLocalDescription('offer');
@@ -74,7 +74,7 @@ class FakeBrowser {
     const head = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 't=0 0', 'a=group:BUNDLE 0 1', ...common];
     const audio = ['m=audio 9 UDP/TLS/RTP/SAVPF 0', 'c=IN IP4 0.0.0.0', 'a=mid:0', 'a=sendrecv', 'a=rtcp-mux', 'a=rtpmap:0 PCMU/8000'];
     const mid = /m=application[\s\S]*a=mid:(\S+)/.exec(this.#connection.localDescription()!.sdp)![1]!;
-    const data = ['m=application 9 UDP/DTLS/SCTP webrtc-datachannel', 'c=IN IP4 0.0.0.0', `a=mid:${mid}`, 'a=sctp-port:5000'];
+    const data = ['m=application 9 UDP/DTLS/SCTP webrtc-datachannel', 'c=IN IP4 0.0.0.0', `a=mid:${mid}`, 'a=sctp-port:5000', 'a=max-message-size:262144'];
     const candidates = local.candidates.map((candidate) => `a=candidate:${candidate}`);
     this.#connection.setRemoteDescription([...head, ...audio, ...candidates, ...data, ''].join('\r\n'), 'answer');
   }
@@ -102,7 +102,7 @@ class FakeBrowser {
   }
 
   close(): void {
-    this.#channel.close();
+    this.chat.close();
     this.#connection.close();
   }
 }
@@ -120,13 +120,14 @@ async function until(what: string, met: () => boolean): Promise<void> {
   throw new Error(`never: ${what}`);
 }
 
-async function join(registry: TrackRegistry, webrtcPort: number): Promise<{ browser: FakeBrowser; transport: WebRtcTransport; connected: () => number }> {
+async function join(registry: TrackRegistry, webrtcPort: number, data = new DataRelay()): Promise<{ browser: FakeBrowser; transport: WebRtcTransport; connected: () => number }> {
   const browser = new FakeBrowser();
   let connected = 0;
   const transport = await WebRtcTransport.create({
     id: 'b',
     remote: browser.start(),
     registry,
+    data,
     settings: { bindAddress: '127.0.0.1', webrtcPort },
     clock: systemClock,
     log: silentLog,
@@ -227,9 +228,34 @@ describe('two browsers on one UDP port', () => {
     expect(() => transport.showState('one too many', '')).toThrow(/16 channels/);
   });
 
-  it('closes a channel that the browser opens', async () => {
-    const { browser } = await join(new TestRegistry(), randomPort());
-    await until('closed', () => browser.ownChannelClosed);
+  it('carries a data track, text and binary, small and large, and on over ICE restarts of both', async () => {
+    const [port, relay] = [randomPort(), new DataRelay()];
+    const [a, b] = [await join(new TestRegistry(), port, relay), await join(new TestRegistry(), port, relay)];
+    const trackSid = newSid('MT');
+    a.transport.setDataTracks({ published: [{ trackId: 'chat', trackSid }], subscribed: [] });
+    b.transport.setDataTracks({ published: [], subscribed: [trackSid] });
+    await until('both channels', () => a.browser.chat.isOpen() && b.browser.channels[0]?.isOpen() === true);
+    const channel = b.browser.channels[0]!;
+    expect(channel.getLabel()).toBe(trackSid);
+    const large = Buffer.alloc(200_000, 7);
+    a.browser.chat.sendMessage('grüezi');
+    a.browser.chat.sendMessage('');
+    a.browser.chat.sendMessageBinary(Buffer.from([1, 0, 2]));
+    a.browser.chat.sendMessageBinary(large);
+    await until('four messages', () => b.browser.texts.length === 4);
+    expect(b.browser.texts).toEqual(['grüezi', '', Buffer.from([1, 0, 2]), large]);
+
+    const again = new FakeBrowser();
+    const other = new FakeBrowser();
+    closing.push(again, other);
+    again.answered(await a.transport.restartIce(again.start({ label: 'x', id: 77, chat: a.browser.chat.getId() })));
+    other.answered(await b.transport.restartIce(other.start({ label: trackSid, id: channel.getId() })));
+    await until('both channels again', () => again.chat.isOpen() && other.channels[0]?.isOpen() === true);
+    again.chat.sendMessage('still here');
+    await until('the message', () => other.texts.length === 1);
+    expect(other.texts).toEqual(['still here']);
+    b.transport.setDataTracks({ published: [], subscribed: [] });
+    await until('its channel closed', () => other.channels[0]?.isOpen() === false);
   });
 
   it('asks for key frames, lost packets and tells the sender what arrived when', async () => {
@@ -289,14 +315,14 @@ describe('two browsers on one UDP port', () => {
 
   it('refuses credentials that would write lines into its SDP', async () => {
     const remote = { iceUfrag: 'abcd\r\na=x', icePwd: 'p'.repeat(24), fingerprint: `sha-256 ${Array(32).fill('AB').join(':')}` };
-    const options = { id: 'b', remote, registry: new TestRegistry(), settings: { bindAddress: '127.0.0.1', webrtcPort: randomPort() }, clock: systemClock, log: silentLog, events: { connected: () => {}, failed: () => {}, videoSwitched: () => {}, layersWanted: () => {} } };
+    const options = { id: 'b', remote, registry: new TestRegistry(), data: new DataRelay(), settings: { bindAddress: '127.0.0.1', webrtcPort: randomPort() }, clock: systemClock, log: silentLog, events: { connected: () => {}, failed: () => {}, videoSwitched: () => {}, layersWanted: () => {} } };
     await expect(WebRtcTransport.create(options)).rejects.toMatchObject({ reason: 'bad-request' });
   });
 
   it('writes the public address into its candidates', async () => {
     const browser = new FakeBrowser();
     const transport = await WebRtcTransport.create({
-      id: 'b', remote: browser.start(), registry: new TestRegistry(), clock: systemClock, log: silentLog, events: { connected: () => {}, failed: () => {}, videoSwitched: () => {}, layersWanted: () => {} },
+      id: 'b', remote: browser.start(), registry: new TestRegistry(), data: new DataRelay(), clock: systemClock, log: silentLog, events: { connected: () => {}, failed: () => {}, videoSwitched: () => {}, layersWanted: () => {} },
       settings: { bindAddress: '127.0.0.1', publicAddress: '203.0.113.7', webrtcPort: randomPort() },
     });
     closing.push(browser, transport);

@@ -3,7 +3,9 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { TrackSid } from '../../base/sid.ts';
 import { MediaError } from '../protocol.ts';
-import type { BrowserMediaStats, BrowserQuality, FlowQuality, LayerDemand, LocalIceDtls, ReceiveTrack, RemoteIceDtls, SendTrack, TrackKind, VideoPolicy } from '../protocol.ts';
+import { BrowserData } from '../data/browser-data.ts';
+import type { DataRelay } from '../data/data-relay.ts';
+import type { BrowserMediaStats, BrowserQuality, DataTracks, FlowQuality, LayerDemand, LocalIceDtls, ReceiveTrack, RemoteIceDtls, SendTrack, TrackKind, VideoPolicy } from '../protocol.ts';
 import { Downlink } from '../forward/downlink.ts';
 import type { DownlinkPath } from '../forward/downlink.ts';
 import { PublishedTrack } from '../forward/published-track.ts';
@@ -31,6 +33,8 @@ export interface WebRtcTransportOptions {
   id: string;
   remote: RemoteIceDtls;
   registry: TrackRegistry;
+  /** The data tracks of its room. */
+  data: DataRelay;
   settings: WebRtcSettings;
   clock: Clock;
   log: Log;
@@ -57,6 +61,7 @@ export class WebRtcTransport {
   #demux = new WebRtcDemux();
   #published = new Map<TrackSid, PublishedTrack>();
   #channels = new Map<string, StateChannel>();
+  #data: BrowserData;
   #ownSsrc = randomInt(1, 0xffffffff);
   #twcc = new TwccRecorder(this.#ownSsrc);
   #twccId = 0;
@@ -81,6 +86,7 @@ export class WebRtcTransport {
 
   private constructor(options: WebRtcTransportOptions) {
     this.#options = options;
+    this.#data = new BrowserData({ browserId: options.id, relay: options.data, clock: options.clock, log: options.log });
     this.#feedback = this.#makeFeedback();
     this.#downlink = this.#makeDownlink();
   }
@@ -109,6 +115,7 @@ export class WebRtcTransport {
         connected: () => {
           if (current()) this.#connected();
         },
+        channelOpened: (label) => (this.#closed ? null : this.#data.channelOpened(label)),
         failed: (reason) => {
           if (!current()) return;
           log.info({ transport: id, reason }, 'browser transport failed');
@@ -122,6 +129,7 @@ export class WebRtcTransport {
     }
     this.#peer = peer;
     for (const channel of this.#channels.values()) peer.openChannel(channel);
+    this.#data.peerOpened(peer);
     return peer;
   }
 
@@ -291,6 +299,10 @@ export class WebRtcTransport {
     channel.show(text);
   }
 
+  setDataTracks(tracks: DataTracks): void {
+    if (!this.#closed) this.#data.setTracks(tracks);
+  }
+
   stats(): BrowserMediaStats {
     return { ...this.#stats };
   }
@@ -322,6 +334,7 @@ export class WebRtcTransport {
     this.#timers.clear();
     this.#downlink.close();
     for (const track of [...this.#published.values()]) this.#endTrack(track);
+    this.#data.close();
     this.#oldPeer?.close();
     this.#peer?.close();
     this.#oldPeer = null;
