@@ -6,10 +6,11 @@ const rooms = {
   media: ['base', 'sdp'],
   voice: ['base', 'sip', 'sdp', 'media/protocol'],
   rooms: ['base', 'media/protocol'],
+  recording: ['base', 'voice', 'rooms', 'media/protocol'],
   bridge: ['base', 'voice', 'rooms', 'media/protocol'],
   signaling: ['base', 'rooms', 'sdp', 'media/protocol'],
-  api: ['base', 'voice', 'rooms'],
-  store: ['base', 'voice/model', 'voice/conference/model', 'voice/queue/model', 'voice/recording/model', 'rooms/model'],
+  api: ['base', 'voice', 'rooms', 'recording'],
+  store: ['base', 'voice/model', 'voice/conference/model', 'voice/queue/model', 'voice/recording/model', 'rooms/model', 'recording/model'],
   observe: ['base'],
 };
 

@@ -18,6 +18,7 @@ export type SipIpAclSid = Sid<'AL'>;
 export type NotificationSid = Sid<'NO'>;
 export type StreamSid = Sid<'MZ'>;
 export type RecordingSid = Sid<'RE'>;
+export type RoomRecordingSid = Sid<'RT'>;
 export type ConferenceSid = Sid<'CF'>;
 export type QueueSid = Sid<'QU'>;
 

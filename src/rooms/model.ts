@@ -47,6 +47,8 @@ export interface RoomRecord {
   updatedAtMs: number;
   endedAtMs: number | null;
   endReason: RoomEndReason | null;
+  /** Given at its creation or over REST; null: all or nothing, as `recordParticipantsOnConnect` says. */
+  recordingRules: RecordingRules | null;
 }
 
 export interface ParticipantRecord {
@@ -86,6 +88,13 @@ export interface SubscribeRules {
   /** When REST first set them; null: it never did. */
   createdAtMs: number | null;
   updatedAtMs: number | null;
+}
+
+/** Which tracks of a room are recorded (contract §7.6). */
+export interface RecordingRules {
+  rules: TrackRule[];
+  createdAtMs: number;
+  updatedAtMs: number;
 }
 
 export interface TrackRecord {

@@ -39,6 +39,7 @@ export function newRoomRecord(accountSid: AccountSid, options: CreateRoomOptions
     updatedAtMs: from.nowMs,
     endedAtMs: null,
     endReason: null,
+    recordingRules: null,
   };
 }
 

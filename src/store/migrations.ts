@@ -48,4 +48,14 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX recordings_by_conference ON recordings (conference_sid, seq)',
   ],
   ['ALTER TABLE participants ADD COLUMN subscribe_rules jsonb'],
+  [
+    `CREATE TABLE room_recordings (seq bigint GENERATED ALWAYS AS IDENTITY, sid text PRIMARY KEY, account_sid text NOT NULL, room_sid text NOT NULL,
+      participant_sid text NOT NULL, track_sid text NOT NULL, track_name text NOT NULL, type text NOT NULL, status text NOT NULL, container text NOT NULL,
+      codec text NOT NULL, bytes bigint, duration_ms bigint, offset_ms bigint NOT NULL, status_callback text, status_callback_method text NOT NULL,
+      created_at_ms bigint NOT NULL, updated_at_ms bigint NOT NULL)`,
+    'CREATE INDEX room_recordings_by_account ON room_recordings (account_sid, seq)',
+    'CREATE INDEX room_recordings_by_room ON room_recordings (room_sid, seq)',
+    'CREATE TABLE recording_settings (seq bigint GENERATED ALWAYS AS IDENTITY, account_sid text PRIMARY KEY, friendly_name text NOT NULL)',
+    'ALTER TABLE rooms ADD COLUMN recording_rules jsonb',
+  ],
 ];

@@ -1,5 +1,5 @@
 import { bigint, boolean, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
-import type { SubscribeRules } from '../rooms/model.ts';
+import type { RecordingRules, SubscribeRules } from '../rooms/model.ts';
 
 /**
  * The tables. Times are milliseconds since 1970 UTC in bigint columns; `seq` numbers rows in the order they came and is
@@ -32,6 +32,7 @@ export const rooms = pgTable('rooms', {
   updatedAtMs: ms('updated_at_ms').notNull(),
   endedAtMs: ms('ended_at_ms'),
   endReason: text('end_reason'),
+  recordingRules: jsonb('recording_rules').$type<RecordingRules>(),
 }, (table) => [index('rooms_by_account').on(table.accountSid, table.status, table.seq), index('rooms_by_name').on(table.accountSid, table.uniqueName)]);
 
 export const participants = pgTable('participants', {
@@ -157,4 +158,31 @@ export const queues = pgTable('queues', {
   maxSize: integer('max_size').notNull(),
   createdAtMs: ms('created_at_ms').notNull(),
   updatedAtMs: ms('updated_at_ms').notNull(),
+});
+
+export const roomRecordings = pgTable('room_recordings', {
+  seq: seq(),
+  sid: text('sid').primaryKey(),
+  accountSid: text('account_sid').notNull(),
+  roomSid: text('room_sid').notNull(),
+  participantSid: text('participant_sid').notNull(),
+  trackSid: text('track_sid').notNull(),
+  trackName: text('track_name').notNull(),
+  type: text('type').notNull(),
+  status: text('status').notNull(),
+  container: text('container').notNull(),
+  codec: text('codec').notNull(),
+  bytes: ms('bytes'),
+  durationMs: ms('duration_ms'),
+  offsetMs: ms('offset_ms').notNull(),
+  statusCallback: text('status_callback'),
+  statusCallbackMethod: text('status_callback_method').notNull(),
+  createdAtMs: ms('created_at_ms').notNull(),
+  updatedAtMs: ms('updated_at_ms').notNull(),
+}, (table) => [index('room_recordings_by_account').on(table.accountSid, table.seq), index('room_recordings_by_room').on(table.roomSid, table.seq)]);
+
+export const recordingSettings = pgTable('recording_settings', {
+  seq: seq(),
+  accountSid: text('account_sid').primaryKey(),
+  friendlyName: text('friendly_name').notNull(),
 });

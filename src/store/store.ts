@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { RoomRecordingRepository } from '../recording/model.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { ConferenceRepository } from '../voice/conference/model.ts';
 import type { RecordingRepository } from '../voice/recording/model.ts';
@@ -11,6 +12,7 @@ import { QueueStore } from './queue-store.ts';
 import { openDatabase, type DatabaseOptions } from './database.ts';
 import { DirectoryStore } from './directory-store.ts';
 import { RecordingStore } from './recording-store.ts';
+import { RoomRecordingStore } from './room-recording-store.ts';
 import { RoomStore } from './room-store.ts';
 import { SipStore } from './sip-store.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -18,6 +20,7 @@ import { WriteQueue } from './write-queue.ts';
 /** Everything that outlives the process. */
 export interface Store {
   rooms: RoomRepository;
+  roomRecordings: RoomRecordingRepository;
   calls: CallRepository;
   recordings: RecordingRepository;
   directory: KeyDirectory;
@@ -39,6 +42,7 @@ export async function openStore(options: DatabaseOptions, deps: { log: Log; cloc
   const queue = new WriteQueue(db, deps);
   return {
     rooms: new RoomStore(db, queue),
+    roomRecordings: new RoomRecordingStore(db, queue),
     calls: new CallStore(db, queue),
     recordings: new RecordingStore(db, queue),
     directory: await DirectoryStore.load(db, queue),
