@@ -71,6 +71,8 @@ export interface WorkerRequests {
   setReceiveTracks: { in: { browserId: string; tracks: ReceiveTrack[] }; out: null };
   setSendTracks: { in: { browserId: string; tracks: SendTrack[] }; out: null };
   setDataTracks: { in: { browserId: string; tracks: DataTracks }; out: null };
+  openChannel: { in: { browserId: string; label: string }; out: null };
+  sendOnChannel: { in: { browserId: string; label: string; text: string }; out: null };
   showState: { in: { browserId: string; label: string; text: string }; out: null };
   setVideoPolicy: { in: { browserId: string; policy: VideoPolicy }; out: null };
   browserQuality: { in: { browserId: string }; out: BrowserQuality };
@@ -98,7 +100,8 @@ export type WorkerEvent =
   | { type: 'layersWanted'; roomSid: RoomSid; demand: LayerDemand }
   | { type: 'videoSwitched'; browserId: string; off: TrackSid[]; on: TrackSid[] }
   | { type: 'browserConnected'; browserId: string }
-  | { type: 'browserFailed'; browserId: string };
+  | { type: 'browserFailed'; browserId: string }
+  | { type: 'channelMessage'; browserId: string; label: string; text: string };
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Emitter } from '../base/emitter.ts';
 import { silentLog } from '../base/log.ts';
 import { newSid } from '../base/sid.ts';
-import type { BrowserMedia, BrowserMediaEvents, DataTracks, LocalIceDtls, MediaPlane } from '../media/protocol.ts';
+import type { BrowserMedia, MediaPlane } from '../media/protocol.ts';
 import type { Room } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import { createRooms } from '../rooms/rooms.ts';
 import { EXCLUDE_ALL, INCLUDE_ALL } from '../rooms/track-rules.ts';
 import { readBrowserDescription } from '../sdp/browser-description.ts';
+import { FakeBrowserMedia } from '../testing/fake-browser-media.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { FakeRoomMedia } from '../testing/fake-media.ts';
 import { readClientMessage, type ConnectMessage, type SyncMessage, type UpdateMessage } from './messages.ts';
@@ -16,44 +16,9 @@ import { Session, type Link } from './session.ts';
 
 const sdp = readFileSync(new URL('../../test/fuzz/chromium-offer.sdp', import.meta.url), 'utf8');
 const trackId = '2c0f1249-92c6-4a02-b9dc-599c30c54dad';
-const local: LocalIceDtls = { iceUfrag: 'ours', icePwd: 'p'.repeat(22), fingerprint: 'sha-256 AA:BB', setup: 'active', candidates: ['1 1 UDP 1 127.0.0.1 5000 typ host'] };
-
-class FakeBrowser extends Emitter<BrowserMediaEvents> implements BrowserMedia {
-  readonly id = 'browser';
-  local = local;
-  closed = false;
-  received: string[] = [];
-  restartIce(): Promise<LocalIceDtls> {
-    this.local = { ...local, iceUfrag: 'other' };
-    return Promise.resolve(this.local);
-  }
-  setReceiveTracks(tracks: { trackSid: string }[]): Promise<void> {
-    this.received = tracks.map((track) => track.trackSid);
-    return Promise.resolve();
-  }
-  shown: string[] = [];
-  showState(_label: string, text: string): Promise<void> {
-    this.shown.push(text);
-    return Promise.resolve();
-  }
-  data: DataTracks = { published: [], subscribed: [] };
-  setDataTracks(tracks: DataTracks): Promise<void> {
-    this.data = tracks;
-    return Promise.resolve();
-  }
-  setSendTracks = (): Promise<void> => Promise.resolve();
-  setVideoPolicy = (): Promise<void> => Promise.resolve();
-  quality = (): Promise<never> => Promise.reject(new TypeError('not here'));
-  stats = (): Promise<never> => Promise.reject(new TypeError('not here'));
-  close(): Promise<void> {
-    this.closed = true;
-    return Promise.resolve();
-  }
-}
-
 class RoomOfBrowsers extends FakeRoomMedia {
   override createBrowser(): Promise<BrowserMedia> {
-    return Promise.resolve(new FakeBrowser());
+    return Promise.resolve(new FakeBrowserMedia());
   }
 }
 
@@ -88,7 +53,7 @@ let clock: FakeClock;
 let room: Room;
 let roomMedia: RoomOfBrowsers;
 let link: FakeLink;
-let media: FakeBrowser;
+let media: FakeBrowserMedia;
 let session: Session;
 
 beforeEach(async () => {
@@ -99,7 +64,7 @@ beforeEach(async () => {
   const rooms = createRooms({ clock, log: silentLog, media: plane, repository, callbacks: { send: () => {} }, settings: () => null });
   room = await rooms.create(newSid('AC'), {});
   link = new FakeLink();
-  media = new FakeBrowser();
+  media = new FakeBrowserMedia();
   const connect = readClientMessage({
     type: 'connect',
     token: 't',

@@ -76,6 +76,16 @@ export class RemoteBrowser extends Emitter<BrowserMediaEvents> implements Browse
     await this.#client.request('setDataTracks', { browserId: this.id, tracks });
   }
 
+  async openChannel(label: string): Promise<void> {
+    this.#assertOpen();
+    await this.#client.request('openChannel', { browserId: this.id, label });
+  }
+
+  async sendOnChannel(label: string, text: string): Promise<void> {
+    this.#assertOpen();
+    await this.#client.request('sendOnChannel', { browserId: this.id, label, text });
+  }
+
   async showState(label: string, text: string): Promise<void> {
     this.#assertOpen();
     await this.#client.request('showState', { browserId: this.id, label, text });
@@ -115,6 +125,7 @@ export class RemoteBrowser extends Emitter<BrowserMediaEvents> implements Browse
     if (event.type === 'browserConnected') this.emit('connected');
     else if (event.type === 'browserFailed') this.emit('failed');
     else if (event.type === 'videoSwitched') this.emit('videoSwitched', { off: event.off, on: event.on });
+    else if (event.type === 'channelMessage') this.emit('channelMessage', event.label, event.text);
   }
 
   workerDied(): void {

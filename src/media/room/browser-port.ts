@@ -13,6 +13,8 @@ export interface BrowserTransport {
   setReceiveTracks(tracks: ReceiveTrack[]): void;
   setSendTracks(tracks: SendTrack[]): void;
   setDataTracks(tracks: DataTracks): void;
+  openChannel(label: string): void;
+  sendOnChannel(label: string, text: string): void;
   showState(label: string, text: string): void;
   setVideoPolicy(policy: VideoPolicy): void;
   quality(): BrowserQuality;

@@ -96,6 +96,8 @@ export class MediaFloor {
     setReceiveTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setReceiveTracks(tracks)),
     setSendTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setSendTracks(tracks)),
     setDataTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setDataTracks(tracks)),
+    openChannel: ({ browserId, label }) => done(this.#browser(browserId).openChannel(label)),
+    sendOnChannel: ({ browserId, label, text }) => done(this.#browser(browserId).sendOnChannel(label, text)),
     showState: ({ browserId, label, text }) => done(this.#browser(browserId).showState(label, text)),
     setVideoPolicy: ({ browserId, policy }) => done(this.#browser(browserId).setVideoPolicy(policy)),
     browserQuality: ({ browserId }) => this.#browser(browserId).quality(),
@@ -307,6 +309,7 @@ export class MediaFloor {
         failed: () => this.#emit({ type: 'browserFailed', browserId }),
         videoSwitched: (off, on) => this.#emit({ type: 'videoSwitched', browserId, off, on }),
         layersWanted: (demand) => this.#emit({ type: 'layersWanted', roomSid, demand }),
+        channelMessage: (label, text) => this.#emit({ type: 'channelMessage', browserId, label, text }),
       },
     });
     if (this.#rooms.get(roomSid) !== registry) {

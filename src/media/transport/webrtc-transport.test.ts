@@ -131,7 +131,7 @@ async function join(registry: TrackRegistry, webrtcPort: number, data = new Data
     settings: { bindAddress: '127.0.0.1', webrtcPort },
     clock: systemClock,
     log: silentLog,
-    events: { connected: () => connected++, failed: () => {}, videoSwitched: () => {}, layersWanted: () => {} },
+    events: { connected: () => connected++, failed: () => {}, channelMessage: () => {}, videoSwitched: () => {}, layersWanted: () => {} },
   });
   closing.push(browser, transport);
   browser.answered(transport.local);
@@ -315,14 +315,14 @@ describe('two browsers on one UDP port', () => {
 
   it('refuses credentials that would write lines into its SDP', async () => {
     const remote = { iceUfrag: 'abcd\r\na=x', icePwd: 'p'.repeat(24), fingerprint: `sha-256 ${Array(32).fill('AB').join(':')}` };
-    const options = { id: 'b', remote, registry: new TestRegistry(), data: new DataRelay(), settings: { bindAddress: '127.0.0.1', webrtcPort: randomPort() }, clock: systemClock, log: silentLog, events: { connected: () => {}, failed: () => {}, videoSwitched: () => {}, layersWanted: () => {} } };
+    const options = { id: 'b', remote, registry: new TestRegistry(), data: new DataRelay(), settings: { bindAddress: '127.0.0.1', webrtcPort: randomPort() }, clock: systemClock, log: silentLog, events: { connected: () => {}, failed: () => {}, channelMessage: () => {}, videoSwitched: () => {}, layersWanted: () => {} } };
     await expect(WebRtcTransport.create(options)).rejects.toMatchObject({ reason: 'bad-request' });
   });
 
   it('writes the public address into its candidates', async () => {
     const browser = new FakeBrowser();
     const transport = await WebRtcTransport.create({
-      id: 'b', remote: browser.start(), registry: new TestRegistry(), data: new DataRelay(), clock: systemClock, log: silentLog, events: { connected: () => {}, failed: () => {}, videoSwitched: () => {}, layersWanted: () => {} },
+      id: 'b', remote: browser.start(), registry: new TestRegistry(), data: new DataRelay(), clock: systemClock, log: silentLog, events: { connected: () => {}, failed: () => {}, channelMessage: () => {}, videoSwitched: () => {}, layersWanted: () => {} },
       settings: { bindAddress: '127.0.0.1', publicAddress: '203.0.113.7', webrtcPort: randomPort() },
     });
     closing.push(browser, transport);

@@ -15,7 +15,7 @@ import { TwccRecorder } from '../forward/twcc-recorder.ts';
 import { extensionDataLength, findExtension, isRtcp, parseRtp, RtpView } from '../rtp/packet.ts';
 import type { ReportBlock } from '../rtp/rtcp.ts';
 import { readSenderInfo, RTCP_SR, RtcpCursor, writeNack, writePli, writeReceiverReport } from '../rtp/rtcp-feedback.ts';
-import { StateChannel } from './state-channel.ts';
+import { TextChannel } from './text-channel.ts';
 import { WebRtcDemux } from './webrtc-demux.ts';
 import { preloadWebRtc, WebRtcPeer } from './webrtc-peer.ts';
 import type { WebRtcSettings } from './webrtc-peer.ts';
@@ -25,6 +25,7 @@ export const TRANSPORT_CC_URI = 'http://www.ietf.org/id/draft-holmer-rmcat-trans
 export interface BrowserTransportEvents {
   connected(): void;
   failed(): void;
+  channelMessage(label: string, text: string): void;
   videoSwitched(off: TrackSid[], on: TrackSid[]): void;
   layersWanted(demand: LayerDemand): void;
 }
@@ -60,7 +61,7 @@ export class WebRtcTransport {
   #timers = new Set<Timer>();
   #demux = new WebRtcDemux();
   #published = new Map<TrackSid, PublishedTrack>();
-  #channels = new Map<string, StateChannel>();
+  #channels = new Map<string, TextChannel>();
   #data: BrowserData;
   #ownSsrc = randomInt(1, 0xffffffff);
   #twcc = new TwccRecorder(this.#ownSsrc);
@@ -287,16 +288,37 @@ export class WebRtcTransport {
     return new Downlink({ registry, clock, path, switched: (off, on) => events.videoSwitched(off, on) });
   }
 
-  /** The state a data channel of this label carries: the latest text is what the browser gets. The first one opens the channel. */
+  /** Opens a channel for texts both ways; one that is open stays. */
+  openChannel(label: string): void {
+    this.#channel(label);
+  }
+
+  /** In order, after everything sent there before. */
+  sendOnChannel(label: string, text: string): void {
+    if (!this.#channel(label)?.send(text)) throw new MediaError('bad-request', 'a browser does not read its channel');
+  }
+
+  /** The state a data channel of this label carries: the latest text is what the browser gets. */
   showState(label: string, text: string): void {
-    if (this.#closed) return;
-    let channel = this.#channels.get(label);
-    if (!channel) {
-      if (this.#channels.size >= MAX_CHANNELS) throw new MediaError('bad-request', `a browser has ${MAX_CHANNELS} channels at most`);
-      this.#channels.set(label, (channel = new StateChannel(label)));
-      this.#peer?.openChannel(channel);
-    }
-    channel.show(text);
+    this.#channel(label)?.show(text);
+  }
+
+  #channel(label: string): TextChannel | null {
+    if (this.#closed) return null;
+    const known = this.#channels.get(label);
+    if (known) return known;
+    if (this.#channels.size >= MAX_CHANNELS) throw new MediaError('bad-request', `a browser has ${MAX_CHANNELS} channels at most`);
+    const { clock, log, events, id } = this.#options;
+    const channel = new TextChannel(label, {
+      clock,
+      events: {
+        received: (text) => events.channelMessage(label, text),
+        overrun: (reason) => log.warn({ transport: id, label, reason }, 'messages of a browser on a signaling channel are left out'),
+      },
+    });
+    this.#channels.set(label, channel);
+    this.#peer?.openChannel(channel);
+    return channel;
   }
 
   setDataTracks(tracks: DataTracks): void {
