@@ -55,6 +55,13 @@ export interface InboundRtp {
   mid: string;
 }
 
+interface DataMessageView {
+  identity: string;
+  trackName: string;
+  text?: string;
+  bytes?: number[];
+}
+
 export interface JoinOptions {
   token: string;
   wsServer: string;
@@ -62,6 +69,8 @@ export interface JoinOptions {
   roomName?: string;
   toneHz?: number;
   video?: boolean;
+  /** Data tracks to publish at once: name → how (`ordered`, `maxRetransmits`, …). */
+  data?: Record<string, object>;
   /** More ConnectOptions. */
   options?: Record<string, unknown>;
 }
@@ -211,6 +220,50 @@ export class Party {
 
   unpublishAudio(): Promise<void> {
     return this.#call('unpublishAudio');
+  }
+
+  publishData(name: string, how: object = {}): Promise<string> {
+    return this.#call('publishData', name, how);
+  }
+
+  unpublishData(name: string): Promise<void> {
+    return this.#call('unpublishData', name);
+  }
+
+  /** Over its data track of this name: texts, and lists of bytes as an ArrayBuffer. */
+  send(name: string, messages: (string | number[])[]): Promise<void> {
+    return this.#call('send', name, messages);
+  }
+
+  /** What came over data tracks so far, of one participant and track. */
+  async messages(identity: string, trackName: string): Promise<(string | number[])[]> {
+    const all = await this.page.evaluate(() => (globalThis as unknown as { party: { messages: DataMessageView[] } }).party.messages);
+    return all.filter((message) => message.identity === identity && message.trackName === trackName).map((message) => message.text ?? message.bytes ?? '');
+  }
+
+  /** Waits until the latest messages of a track are these. */
+  async waitMessages(from: { identity: string; track: string }, expected: (string | number[])[], timeoutMs = 10_000): Promise<void> {
+    let last: (string | number[])[] = [];
+    await waitUntil(
+      async () => {
+        last = (await this.messages(from.identity, from.track)).slice(-expected.length);
+        return JSON.stringify(last) === JSON.stringify(expected);
+      },
+      { timeoutMs, what: () => `messages of ${from.identity} at page ${this.name}; the last were ${JSON.stringify(last).slice(0, 500)}\n${this.log()}` },
+    );
+  }
+
+  delivery(trackName: string): Promise<Record<string, unknown>> {
+    return this.#call('delivery', trackName);
+  }
+
+  /** The page's next offer restarts ICE. */
+  restartIceNext(): Promise<void> {
+    return this.#call('restartIceNext');
+  }
+
+  ufrags(): Promise<string[]> {
+    return this.#call('ufrags');
   }
 
   leave(): Promise<void> {

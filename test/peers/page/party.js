@@ -101,18 +101,22 @@ const party = {
   ears: {},
   audioTrack: null,
   videoTrack: null,
+  /** Own data tracks by name, and what came over those of others: { identity, trackName, text } or { …, bytes }. */
+  dataTracks: {},
+  messages: [],
 
   tell(name, details = {}) {
     this.events.push({ at: Date.now(), name, ...details });
   },
 
   /** Resolves with what the page knows of the room, rejects never: an SDK error comes back as { error }. */
-  async join({ token, wsServer, roomName, toneHz = null, video = false, options = {} }) {
+  async join({ token, wsServer, roomName, toneHz = null, video = false, data = null, options = {} }) {
     await audio().resume();
-    const { LocalAudioTrack, LocalVideoTrack, connect } = Twilio.Video;
+    const { LocalAudioTrack, LocalDataTrack, LocalVideoTrack, connect } = Twilio.Video;
     const tracks = [];
     if (toneHz !== null) tracks.push((this.audioTrack = new LocalAudioTrack(toneTrack(toneHz), { name: 'hum' })));
     if (video) tracks.push((this.videoTrack = new LocalVideoTrack(pictureTrack(), { name: 'picture' })));
+    for (const [name, how] of Object.entries(data ?? {})) tracks.push((this.dataTracks[name] = new LocalDataTrack({ name, ...how })));
     try {
       this.room = await connect(token, { wsServer, tracks, insights: false, logLevel: 'warn', ...(roomName === undefined ? {} : { name: roomName }), ...options });
     } catch (error) {
@@ -152,6 +156,7 @@ const party = {
     this.tell('trackSubscribed', { identity, kind: track.kind, sid: publication.trackSid });
     if (track.kind === 'audio') this.ears[`${identity} ${publication.trackSid}`] = new Ear(track.mediaStreamTrack);
     if (track.kind === 'video') document.body.append(track.attach());
+    if (track.kind === 'data') track.on('message', (message) => this.messages.push({ identity, trackName: track.name, ...(typeof message === 'string' ? { text: message } : { bytes: [...new Uint8Array(message)] }) }));
   },
 
   unsubscribed(identity, track) {
@@ -226,6 +231,45 @@ const party = {
 
   unpublishAudio() {
     this.room.localParticipant.unpublishTrack(this.audioTrack);
+  },
+
+  async publishData(name, how = {}) {
+    this.dataTracks[name] = new Twilio.Video.LocalDataTrack({ name, ...how });
+    const publication = await this.room.localParticipant.publishTrack(this.dataTracks[name]);
+    return publication.trackSid;
+  },
+
+  unpublishData(name) {
+    this.room.localParticipant.unpublishTrack(this.dataTracks[name]);
+  },
+
+  /** Texts as they are, lists of numbers as an ArrayBuffer. */
+  send(name, messages) {
+    for (const message of messages) this.dataTracks[name].send(typeof message === 'string' ? message : new Uint8Array(message).buffer);
+  },
+
+  /** What the page's subscriber sees of a data track's delivery. */
+  delivery(trackName) {
+    const tracks = [...this.room.participants.values()].flatMap((participant) => [...participant.dataTracks.values()].map(({ track }) => track));
+    const { ordered, reliable, maxPacketLifeTime, maxRetransmits } = tracks.find((track) => track?.name === trackName);
+    return { ordered, reliable, maxPacketLifeTime, maxRetransmits };
+  },
+
+  /** The next offer of the page restarts ICE. */
+  restartIceNext() {
+    for (const connection of window.peerConnections) {
+      if (connection.connectionState === 'closed') continue;
+      const createOffer = connection.createOffer.bind(connection);
+      connection.createOffer = (options) => {
+        delete connection.createOffer;
+        return createOffer({ ...options, iceRestart: true });
+      };
+    }
+  },
+
+  /** ICE user fragments of the page's live connections. */
+  ufrags() {
+    return window.peerConnections.filter((connection) => connection.connectionState !== 'closed').map((connection) => /a=ice-ufrag:(\S+)/.exec(connection.currentLocalDescription?.sdp ?? '')?.[1] ?? null);
   },
 
   leave() {
