@@ -20,6 +20,9 @@ import type {
   StreamOptions,
   StreamWarning,
   VideoPolicy,
+  TrackRecordingCodec,
+  TrackRecordingOptions,
+  TrackRecordingResult,
 } from './protocol.ts';
 
 /** What travels between the control process and one media worker. Private to `media/`; the wall itself is `protocol.ts`. */
@@ -66,6 +69,8 @@ export interface WorkerRequests {
   openStream: { in: { phoneId: string; options: StreamOptions }; out: null };
   stopStream: { in: { phoneId: string; streamSid: string }; out: null };
   stopRecording: { in: { recordingId: string }; out: RecordingResult };
+  recordTrack: { in: { roomSid: RoomSid; trackSid: TrackSid; recordingId: string; options: TrackRecordingOptions }; out: null };
+  stopTrackRecording: { in: { recordingId: string }; out: TrackRecordingResult };
   createBrowser: { in: { browserId: string; roomSid: RoomSid; remote: RemoteIceDtls }; out: LocalIceDtls };
   restartIce: { in: { browserId: string; remote: RemoteIceDtls }; out: LocalIceDtls };
   setReceiveTracks: { in: { browserId: string; tracks: ReceiveTrack[] }; out: null };
@@ -96,6 +101,10 @@ export type WorkerEvent =
   | { type: 'streamWarned'; phoneId: string; streamSid: string; warning: StreamWarning; detail: string }
   | { type: 'streamEnded'; phoneId: string; streamSid: string; reason: StreamEndReason; detail: string }
   | { type: 'recordingEnded'; recordingId: string; result: RecordingResult }
+  | { type: 'trackRecordingStarted'; recordingId: string; codec: TrackRecordingCodec; startedAtMs: number }
+  | { type: 'trackRecordingEnded'; recordingId: string; result: TrackRecordingResult }
+  /** No packet for 10 s, or packets again. */
+  | { type: 'trackMediaChanged'; recordingId: string; lost: boolean }
   | { type: 'activeSpeakerChanged'; roomSid: RoomSid; trackSid: TrackSid | null }
   | { type: 'layersWanted'; roomSid: RoomSid; demand: LayerDemand }
   | { type: 'videoSwitched'; browserId: string; off: TrackSid[]; on: TrackSid[] }

@@ -136,6 +136,50 @@ export interface MediaRecording extends Emitter<{ ended: [result: RecordingResul
   stop(): Promise<RecordingResult>;
 }
 
+/** A recording of one track of a room, in a file of its own. */
+export interface TrackRecordingOptions {
+  /** Absolute, without extension; its folder exists. `.mka` or `.mkv` is appended. Mode 0600. */
+  path: string;
+  kind: 'audio' | 'video';
+  maxDurationMs: number;
+}
+
+export type TrackRecordingCodec = 'OPUS' | 'PCMU' | 'VP8' | 'H264' | 'VP9';
+
+/** What happened to one track's file. */
+export interface TrackRecordingResult {
+  /** `track-ended`: its publisher ended it, or went over to a codec that cannot be in the same file; `no-media`: there is no file; `phone-closed`: the room closed. */
+  reason: RecordingEndReason | 'track-ended' | 'no-media';
+  durationMs: number;
+  bytes: number;
+  codec: TrackRecordingCodec | null;
+  container: 'mka' | 'mkv';
+  /** With extension. */
+  path: string;
+  /** Wall clock (ms since 1970, one clock for all files of a server) of the first media; null without any. Better known than `started` told. */
+  startedAtMs: number | null;
+}
+
+export interface TrackRecordingEvents {
+  /** The first media came: its codec, and its wall clock as far as known by then. */
+  started: [codec: TrackRecordingCodec, startedAtMs: number];
+  ended: [result: TrackRecordingResult];
+  /** No packet has come for 10 s. */
+  mediaLost: [];
+  /** Packets come again. */
+  mediaReturned: [];
+}
+
+export interface TrackRecording extends Emitter<TrackRecordingEvents> {
+  readonly trackSid: TrackSid;
+  /** What `started` told, which it may have before anybody can listen for it. */
+  readonly begun: TrackRecordingEvents['started'] | null;
+  /** Once it is over, which it may be before anybody can listen for `ended`. */
+  readonly result: TrackRecordingResult | null;
+  /** Resolves when the file is complete; idempotent, also after it ended by itself. */
+  stop(): Promise<TrackRecordingResult>;
+}
+
 export interface StreamOptions {
   /** `ws:` or `wss:`. */
   url: string;
@@ -234,6 +278,8 @@ export interface RoomMedia extends Emitter<RoomMediaEvents> {
   play(source: PromptSource, options?: { loops?: number; signal?: AbortSignal }): Promise<PlayOutcome>;
   /** Records the mix of all phones and browsers that everybody may hear, one channel, without what `play` plays. */
   record(options: Pick<RecordingOptions, 'path' | 'maxDurationMs' | 'trimSilence'>): Promise<MediaRecording>;
+  /** Records one track, a browser's or a phone's, which may still have to come. Any number at a time. */
+  recordTrack(trackSid: TrackSid, options: TrackRecordingOptions): Promise<TrackRecording>;
   close(): Promise<void>;
 }
 

@@ -19,6 +19,11 @@ import {
   type RoomVoice,
   type StreamEndReason,
   type StreamOptions,
+  type TrackRecording,
+  type TrackRecordingCodec,
+  type TrackRecordingEvents,
+  type TrackRecordingOptions,
+  type TrackRecordingResult,
 } from '../media/protocol.ts';
 
 export class FakePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia {
@@ -135,6 +140,41 @@ export class FakeRecording extends Emitter<{ ended: [result: RecordingResult] }>
   }
 }
 
+export class FakeTrackRecording extends Emitter<TrackRecordingEvents> implements TrackRecording {
+  readonly trackSid: TrackSid;
+  readonly options: TrackRecordingOptions;
+  begun: TrackRecordingEvents['started'] | null = null;
+  result: TrackRecordingResult | null = null;
+
+  constructor(trackSid: TrackSid, options: TrackRecordingOptions) {
+    super();
+    this.trackSid = trackSid;
+    this.options = options;
+  }
+
+  /** The first media comes. */
+  start(codec: TrackRecordingCodec = this.options.kind === 'audio' ? 'OPUS' : 'VP8', startedAtMs = 1_700_000_000_000): void {
+    this.begun = [codec, startedAtMs];
+    this.emit('started', codec, startedAtMs);
+  }
+
+  stop(): Promise<TrackRecordingResult> {
+    return Promise.resolve(this.end('stopped'));
+  }
+
+  /** Ends it as the media plane would; writes no file. */
+  end(reason: TrackRecordingResult['reason'], durationMs = 2000): TrackRecordingResult {
+    if (this.result) return this.result;
+    const container = this.options.kind === 'audio' ? 'mka' : 'mkv';
+    const path = `${this.options.path}.${container}`;
+    this.result = this.begun
+      ? { reason, durationMs, bytes: 500 + durationMs, codec: this.begun[0], container, path, startedAtMs: this.begun[1] }
+      : { reason: 'no-media', durationMs: 0, bytes: 0, codec: null, container, path, startedAtMs: null };
+    this.emit('ended', this.result);
+    return this.result;
+  }
+}
+
 export class FakeStream extends Emitter<MediaStreamEvents> implements MediaStream {
   readonly options: StreamOptions;
   ending: MediaStreamEvents['ended'] | null = null;
@@ -188,6 +228,7 @@ export class FakeRoomMedia extends Emitter<RoomMediaEvents> implements RoomMedia
   readonly roomSid: RoomSid;
   readonly played: { source: PromptSource; loops: number }[] = [];
   readonly recordings: FakeRecording[] = [];
+  readonly trackRecordings: FakeTrackRecording[] = [];
   activeSpeaker: TrackSid | null = null;
   /** How often it was closed. */
   closed = 0;
@@ -212,9 +253,15 @@ export class FakeRoomMedia extends Emitter<RoomMediaEvents> implements RoomMedia
     return Promise.resolve(recording);
   }
 
+  recordTrack(trackSid: TrackSid, options: TrackRecordingOptions): Promise<TrackRecording> {
+    const recording = new FakeTrackRecording(trackSid, options);
+    this.trackRecordings.push(recording);
+    return Promise.resolve(recording);
+  }
+
   close(): Promise<void> {
     this.closed++;
-    for (const recording of this.recordings) recording.end('phone-closed');
+    for (const recording of [...this.recordings, ...this.trackRecordings]) recording.end('phone-closed');
     return Promise.resolve();
   }
 }

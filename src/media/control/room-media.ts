@@ -1,9 +1,10 @@
 import { Emitter } from '../../base/emitter.ts';
 import type { RoomSid, TrackSid } from '../../base/sid.ts';
 import type { WorkerEvent } from '../ipc.ts';
-import { MediaError, type BrowserMedia, type MediaRecording, type PlayOutcome, type PromptSource, type RecordingOptions, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents } from '../protocol.ts';
+import { MediaError, type BrowserMedia, type MediaRecording, type PlayOutcome, type PromptSource, type RecordingOptions, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents, type TrackRecording, type TrackRecordingOptions } from '../protocol.ts';
 import { RemoteBrowser } from './browser-media.ts';
 import { RemoteRecording } from './recording-media.ts';
+import { RemoteTrackRecording } from './track-recording-media.ts';
 import type { WorkerClient, WorkerObject } from './worker-client.ts';
 
 /** A room of a media worker, seen from the control plane. Closing it closes its browsers; its phones fall silent. */
@@ -66,6 +67,13 @@ export class RemoteRoom extends Emitter<RoomMediaEvents> implements RoomMedia, W
     this.#assertOpen();
     const options: RecordingOptions = { ...given, source: 'inbound', channels: 1, silenceTimeoutMs: 0 };
     return RemoteRecording.open(this.client, options, (recordingId) => this.client.request('recordRoom', { roomSid: this.roomSid, recordingId, options }));
+  }
+
+  async recordTrack(trackSid: TrackSid, options: TrackRecordingOptions): Promise<TrackRecording> {
+    this.#assertOpen();
+    return RemoteTrackRecording.open(this.client, { trackSid, options }, (recordingId) =>
+      this.client.request('recordTrack', { roomSid: this.roomSid, trackSid, recordingId, options }),
+    );
   }
 
   #assertOpen(): void {

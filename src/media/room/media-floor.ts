@@ -10,6 +10,7 @@ import { ringbackClip } from '../play/ringback.ts';
 import { PromptStore } from '../play/prompt-store.ts';
 import { MediaError, type PlayOutcome, type PromptSource, type RoomVoice } from '../protocol.ts';
 import { Recordings } from '../record/recordings.ts';
+import { TrackRecordings } from '../record-track/track-recordings.ts';
 import { StreamFloor } from '../stream/stream-floor.ts';
 import { PhoneTransport } from '../transport/phone-transport.ts';
 import type { PhoneTap } from '../transport/phone-taps.ts';
@@ -48,6 +49,7 @@ export class MediaFloor {
   readonly #rooms = new Map<RoomSid, MediaRoom>();
   readonly #browsers = new Map<string, BrowserEntry>();
   readonly #recordings: Recordings;
+  readonly #trackRecordings: TrackRecordings;
   readonly #streams: StreamFloor;
   /** Prompts of rooms that are still being read, by the control side's number, which is unique in this worker. */
   readonly #loading = new Set<number>();
@@ -58,6 +60,7 @@ export class MediaFloor {
     this.#log = deps.log;
     this.#emit = deps.emit;
     this.#recordings = new Recordings(deps);
+    this.#trackRecordings = new TrackRecordings(deps);
     this.#streams = new StreamFloor(deps);
     this.#ticker = new Ticker(deps.clock, deps.log);
     this.#ports = new PortPool(settings.rtpPorts);
@@ -91,6 +94,8 @@ export class MediaFloor {
     openStream: ({ phoneId, options }) => done(this.#streams.open(phoneId, this.#phone(phoneId).phone, options)),
     stopStream: ({ phoneId, streamSid }) => done(this.#streams.stop(phoneId, streamSid)),
     stopRecording: ({ recordingId }) => this.#recordings.stop(recordingId),
+    recordTrack: async (body) => done(await this.#recordTrack(body)),
+    stopTrackRecording: ({ recordingId }) => this.#trackRecordings.stop(recordingId),
     createBrowser: (body) => this.#createBrowser(body),
     restartIce: ({ browserId, remote }) => this.#browser(browserId).restartIce(remote),
     setReceiveTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setReceiveTracks(tracks)),
@@ -106,13 +111,13 @@ export class MediaFloor {
   };
 
   /** Says BYE to phones and closes everything; resolves when all recordings are complete. */
-  close(): Promise<void> {
-    const recorded = this.#recordings.close();
+  async close(): Promise<void> {
+    const recorded = Promise.all([this.#recordings.close(), this.#trackRecordings.close()]);
     for (const id of [...this.#phones.keys()]) this.#closePhone(id);
     for (const roomSid of [...this.#rooms.keys()]) this.#closeRoom(roomSid);
     this.#ticker.stop();
     this.#prompts.close();
-    return recorded;
+    await recorded;
   }
 
   // ------------------------------------------------------------------------------------------------------- phones
@@ -284,10 +289,16 @@ export class MediaFloor {
     if (!this.#loading.delete(playId)) this.#rooms.get(roomSid)?.stopPlay(playId);
   }
 
+  #recordTrack({ roomSid, trackSid, recordingId, options }: RequestBody<'recordTrack'>): Promise<void> {
+    const room = this.#room(roomSid);
+    return this.#trackRecordings.start(recordingId, { room, trackSid, options, isOpen: () => this.#rooms.get(roomSid) === room });
+  }
+
   #closeRoom(roomSid: RoomSid): void {
     const room = this.#rooms.get(roomSid);
     if (!room) return;
     this.#rooms.delete(roomSid);
+    this.#trackRecordings.roomClosed(room);
     for (const [browserId, browser] of [...this.#browsers]) if (browser.roomSid === roomSid) this.#closeBrowser(browserId);
     for (const entry of this.#phones.values()) if (entry.room === room) this.#leaveRoom(entry);
     room.close();

@@ -1,0 +1,24 @@
+import type { TrackKind } from '../protocol.ts';
+import { OpusFrames, PcmuFrames } from './audio-frames.ts';
+import type { FrameEvents, FrameReader } from './frame-reader.ts';
+
+const READERS: Record<string, { kind: TrackKind; make(events: FrameEvents): FrameReader }> = {
+  opus: { kind: 'audio', make: (events) => new OpusFrames(events) },
+  pcmu: { kind: 'audio', make: (events) => new PcmuFrames(events) },
+  pcma: { kind: 'audio', make: (events) => new PcmuFrames(events) },
+};
+
+/** The reader of a codec's packets; null when that codec (in lower case) is not recorded, or is not of this kind. */
+export function frameReader(codec: string, kind: TrackKind, events: FrameEvents): FrameReader | null {
+  const reader = Object.hasOwn(READERS, codec) ? READERS[codec] : undefined;
+  return reader?.kind === kind ? reader.make(events) : null;
+}
+
+/** True when both may be in one file. */
+export function sameFile(codec: string, other: string): boolean {
+  return codec === other || (isG711(codec) && isG711(other));
+}
+
+function isG711(codec: string): boolean {
+  return codec === 'pcmu' || codec === 'pcma';
+}
