@@ -192,12 +192,10 @@ describe('layers', () => {
     };
     expect([come(low, 0), come(low, 10, true), come(low, 20)]).toEqual([false, true, true]);
     for (let t = 100; t < 1100; t += 100) expect([come(high, t, t === 100), come(low, t)]).toEqual([false, true]);
-    layers.tick(1150);
-    expect(high.keyFrames.pending).toBe(true);
+    expect(layers.awaited(1150)).toBe(high);
     expect([come(high, 1200), come(high, 1210, true), come(low, 1220, true)]).toEqual([false, true, false]);
     for (let t = 1300; t < 2500; t += 100) come(low, t);
-    layers.tick(2500);
-    expect(low.keyFrames.pending).toBe(true);
+    expect(layers.awaited(2500)).toBe(low);
     expect([come(low, 2510), come(low, 2520, true), come(low, 2530)]).toEqual([false, true, true]);
   });
 });

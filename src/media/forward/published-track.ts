@@ -5,6 +5,8 @@ import type { ReportBlock } from '../rtp/rtcp.ts';
 import { extensionDataLength, findExtension } from '../rtp/packet.ts';
 import type { RtpView } from '../rtp/packet.ts';
 import { beginsKeyFrame } from './key-frame.ts';
+import { readFrameSize } from './frame-size.ts';
+import { LayerDemand } from './layer-demand.ts';
 import { LayerSelector } from './layer-selector.ts';
 import { ReceiveStream } from './receive-stream.ts';
 import { rtxOriginalSequence, unwrapRtx } from './rtx.ts';
@@ -18,13 +20,15 @@ export interface PublisherFeedback {
   /** False when nothing could be sent (yet). */
   sendPli(ssrc: number): boolean;
   sendNack(ssrc: number, sequenceNumbers: number[]): void;
+  /** Which layers of a simulcast track somebody wants, when that changes. */
+  layersWanted(trackSid: TrackSid, layers: boolean[]): void;
   /** Round-trip time to the browser in ms. */
   readonly rttMs: number;
 }
 
 /**
  * One track a browser publishes: packets in, packets out to its sinks; key frames and lost packets asked for.
- * Of several layers one is forwarded.
+ * Of several layers each sink gets one.
  */
 export class PublishedTrack implements TrackSource {
   readonly trackSid: TrackSid;
@@ -34,7 +38,9 @@ export class PublishedTrack implements TrackSource {
   #clock: Clock;
   #sinks: TrackSink[] = [];
   #streams: ReceiveStream[] = [];
+  /** The choice of the sinks that make none. */
   #layers = new LayerSelector();
+  #demand = new LayerDemand();
   #codecByPayloadType = new Map<number, RtpCodec>();
   #codecByRtx = new Map<number, RtpCodec>();
   #audioLevelId = 0;
@@ -64,7 +70,13 @@ export class PublishedTrack implements TrackSource {
       const known = new Map(this.#streams.map((stream) => [stream.ssrc, stream]));
       this.#streams = track.encodings.map(({ ssrc }) => known.get(ssrc) ?? this.#newStream(ssrc));
     }
+    this.#streamsChanged();
+  }
+
+  #streamsChanged(): void {
     this.#layers.reset(this.#streams);
+    for (const { layers } of this.#sinks) layers?.reset(this.#streams);
+    this.#demand.reset(this.#streams.length, this.#clock.nowMs());
   }
 
   #newStream(ssrc: number): ReceiveStream {
@@ -77,7 +89,7 @@ export class PublishedTrack implements TrackSource {
     if (known) return known;
     const stream = this.#newStream(ssrc);
     this.#streams = [stream];
-    this.#layers.reset(this.#streams);
+    this.#streamsChanged();
     return stream;
   }
 
@@ -96,17 +108,19 @@ export class PublishedTrack implements TrackSource {
   addSink(sink: TrackSink): void {
     // Never changed in place: a sink may leave while packets are being handed out.
     this.#sinks = [...this.#sinks, sink];
-    this.requestKeyFrame();
+    sink.layers?.reset(this.#streams);
+    this.requestKeyFrame(sink);
   }
 
   removeSink(sink: TrackSink): void {
     this.#sinks = this.#sinks.filter((other) => other !== sink);
   }
 
-  requestKeyFrame(): void {
+  requestKeyFrame(sink?: TrackSink): void {
     if (this.kind !== 'video') return;
     const nowMs = this.#clock.nowMs();
-    const stream = this.#layers.current ?? this.#layers.candidate(nowMs);
+    const layers = sink?.layers ?? this.#layers;
+    const stream = layers.awaited(nowMs) ?? layers.current ?? layers.candidate(nowMs);
     // Before the first packet any layer may be the one.
     for (const each of stream ? [stream] : this.#streams) each.keyFrames.request();
     this.#sendPlis(nowMs);
@@ -131,13 +145,18 @@ export class PublishedTrack implements TrackSource {
     this.#at.clockRateHz = codec.clockRateHz;
     this.#at.repeated = packet.repeated;
     if (!stream.packetReceived(view, this.#at)) return;
-    if (this.kind === 'video') {
-      if (stream.nack?.waiting) this.#sendNacks(stream, nowMs);
-      const keyFrame = this.#beginsKeyFrame(view, codec);
-      if (keyFrame) this.#keyFrameReceived(stream, view);
-      if (!this.#layers.accept(stream, keyFrame, nowMs)) return;
+    this.#describe(view, codec);
+    if (this.kind === 'audio') {
+      for (const sink of this.#sinks) sink.packetForwarded(view, codec.name, nowMs);
+      return;
     }
-    this.#forward(view, codec, nowMs);
+    if (stream.nack?.waiting) this.#sendNacks(stream, nowMs);
+    const keyFrame = this.#beginsKeyFrame(view, codec);
+    if (keyFrame) this.#keyFrameReceived(stream, view, codec);
+    const usual = this.#layers.accept(stream, keyFrame, nowMs);
+    for (const sink of this.#sinks) {
+      if (sink.layers ? sink.layers.accept(stream, keyFrame, nowMs) : usual) sink.packetForwarded(view, codec.name, nowMs);
+    }
   }
 
   #beginsKeyFrame(view: RtpView, codec: RtpCodec): boolean {
@@ -146,16 +165,17 @@ export class PublishedTrack implements TrackSource {
     return view.payloadLength > 0 && beginsKeyFrame(codec.name, view.buffer, this.#payload);
   }
 
-  #keyFrameReceived(stream: ReceiveStream, view: RtpView): void {
+  #keyFrameReceived(stream: ReceiveStream, view: RtpView, codec: RtpCodec): void {
+    readFrameSize(codec.name, view.buffer.subarray(view.payloadOffset, view.payloadOffset + view.payloadLength), stream.size);
     stream.keyFrames.keyFrameReceived();
     stream.nack?.keyFrameReceived(view.sequenceNumber);
   }
 
-  #forward(view: RtpView, codec: RtpCodec, nowMs: number): void {
+  /** What goes on with a packet to every receiver. */
+  #describe(view: RtpView, codec: RtpCodec): void {
     view.audioLevel = this.#byteOf(view, this.#audioLevelId, 0x7f);
     view.videoOrientation = this.#byteOf(view, this.#orientationId, 0xff);
     this.currentCodec = codec;
-    for (const sink of this.#sinks) sink.packetForwarded(view, codec.name, nowMs);
   }
 
   #byteOf(view: RtpView, extensionId: number, mask: number): number {
@@ -167,9 +187,24 @@ export class PublishedTrack implements TrackSource {
   /** Repeats what has not been answered. Every 20–50 ms. */
   tick(nowMs: number): void {
     if (this.kind !== 'video') return;
-    this.#layers.tick(nowMs);
-    for (const stream of this.#streams) if (stream.nack?.waiting) this.#sendNacks(stream, nowMs);
+    for (const stream of this.#streams) {
+      stream.tick(nowMs);
+      if (stream.nack?.waiting) this.#sendNacks(stream, nowMs);
+    }
+    if (this.#streams.length > 1) this.#tickLayers(nowMs);
     this.#sendPlis(nowMs);
+  }
+
+  /** Asks for the key frames that changes of layer wait for; tells what is wanted. */
+  #tickLayers(nowMs: number): void {
+    for (const { layers = this.#layers } of this.#sinks) {
+      const awaited = layers.limit < 0 ? null : layers.awaited(nowMs);
+      if (awaited && !awaited.keyFrames.pending) awaited.keyFrames.request();
+      if (layers === this.#layers) this.#demand.allWanted(nowMs);
+      else this.#demand.wanted(layers, nowMs);
+    }
+    const change = this.#demand.change(nowMs);
+    if (change) this.#feedback.layersWanted(this.trackSid, change);
   }
 
   #sendNacks(stream: ReceiveStream, nowMs: number): void {
@@ -179,7 +214,11 @@ export class PublishedTrack implements TrackSource {
     if (missing.length > 0) this.#feedback.sendNack(stream.ssrc, missing);
     if (nack.abandoned === 0) return;
     nack.abandoned = 0;
-    if (stream === this.#layers.current) stream.keyFrames.request();
+    if (this.#isForwarded(stream)) stream.keyFrames.request();
+  }
+
+  #isForwarded(stream: ReceiveStream): boolean {
+    return this.#sinks.some(({ layers = this.#layers }) => layers.current === stream && layers.limit >= 0);
   }
 
   #sendPlis(nowMs: number): void {

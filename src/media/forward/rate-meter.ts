@@ -1,13 +1,17 @@
-const BUCKET_MS = 100;
 const BUCKETS = 10;
 
-/** Bit rate over the last second, in steps of 100 ms. Pure; allocates nothing after its construction. */
+/** Bit rate over ten buckets of time, a second by default. Pure; allocates nothing after its construction. */
 export class RateMeter {
+  readonly #bucketMs: number;
   #bytes = new Float64Array(BUCKETS);
   /** Number of the newest bucket, counted from time 0; -1 before the first packet. */
   #newest = -1;
   #sum = 0;
   #sinceMs = 0;
+
+  constructor(windowMs = 1000) {
+    this.#bucketMs = windowMs / BUCKETS;
+  }
 
   add(bytes: number, nowMs: number): void {
     this.#advance(nowMs);
@@ -16,22 +20,16 @@ export class RateMeter {
     this.#sum += bytes;
   }
 
-  /** Of the time since the first packet, when that is shorter than a second. */
+  /** Of the time since the first packet, when that is shorter than the window. */
   bps(nowMs: number): number {
     if (this.#newest < 0) return 0;
     this.#advance(nowMs);
-    const coveredMs = (BUCKETS - 1) * BUCKET_MS + (nowMs - this.#newest * BUCKET_MS);
-    return (this.#sum * 8000) / Math.max(BUCKET_MS, Math.min(coveredMs, nowMs - this.#sinceMs));
-  }
-
-  reset(): void {
-    this.#newest = -1;
-    this.#sum = 0;
-    this.#bytes.fill(0);
+    const coveredMs = (BUCKETS - 1) * this.#bucketMs + Math.max(0, nowMs - this.#newest * this.#bucketMs);
+    return (this.#sum * 8000) / Math.max(this.#bucketMs, Math.min(coveredMs, nowMs - this.#sinceMs));
   }
 
   #advance(nowMs: number): void {
-    const bucket = Math.floor(nowMs / BUCKET_MS);
+    const bucket = Math.max(0, Math.floor(nowMs / this.#bucketMs));
     if (this.#newest < 0) {
       this.#newest = bucket;
       this.#sinceMs = nowMs;

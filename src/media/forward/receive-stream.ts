@@ -2,11 +2,17 @@ import { Reception } from '../rtp/reception.ts';
 import type { ReportBlock } from '../rtp/rtcp.ts';
 import type { SenderInfo } from '../rtp/rtcp-feedback.ts';
 import type { RtpView } from '../rtp/packet.ts';
+import type { FrameSize } from './frame-size.ts';
 import { NackGenerator } from './nack-generator.ts';
 import { KeyFrameRequester } from './key-frame-requester.ts';
 import { RateMeter } from './rate-meter.ts';
 import { SequenceWindow } from './sequence-window.ts';
 import type { SourceClock } from './track.ts';
+
+/** Without a packet for so long, a stream has ceased. */
+const SILENT_MS = 1000;
+/** Share of a new value per 50 ms: 2 s to follow. */
+const SMOOTHING = 0.025;
 
 /** One SSRC a browser publishes: a whole audio track, or one layer of a video. Pure. */
 export class ReceiveStream {
@@ -21,6 +27,10 @@ export class ReceiveStream {
   readonly rate = new RateMeter();
   /** 0–1, over the last report interval. */
   fractionLost = 0;
+  /** Size of its last key frame that told it; 0 before. */
+  readonly size: FrameSize = { width: 0, height: 0 };
+  /** Its rate without the peaks of key frames; of a stream that has ceased, as it was last. 0 before the first packet. */
+  smoothBps = 0;
   #clockRateHz = 0;
   #window = new SequenceWindow();
   #reception = new Reception();
@@ -34,7 +44,7 @@ export class ReceiveStream {
   /** Counts a packet; false for a duplicate. Retransmissions do not count as received: loss is what the path lost. */
   packetReceived(view: RtpView, at: { nowMs: number; clockRateHz: number; repeated: boolean }): boolean {
     if (!this.#window.accept(view.sequenceNumber)) return false;
-    if (at.nowMs - this.lastArrivalMs > 1000) this.steadySinceMs = at.nowMs;
+    if (at.nowMs - this.lastArrivalMs > SILENT_MS) this.steadySinceMs = at.nowMs;
     this.lastArrivalMs = at.nowMs;
     if (!at.repeated) {
       this.#reception.packetReceived(view.sequenceNumber, view.timestamp, at);
@@ -43,6 +53,13 @@ export class ReceiveStream {
     }
     this.nack?.packetReceived(view.sequenceNumber, at.nowMs);
     return true;
+  }
+
+  /** Every 50 ms. */
+  tick(nowMs: number): void {
+    if (nowMs - this.lastArrivalMs > SILENT_MS) return;
+    const bps = this.rate.bps(nowMs);
+    this.smoothBps = this.smoothBps === 0 ? bps : this.smoothBps + (bps - this.smoothBps) * SMOOTHING;
   }
 
   /** Null before the first packet. */

@@ -8,22 +8,32 @@ import type { ReportBlock } from '../rtp/rtcp.ts';
 import { writeSenderReport } from '../rtp/rtcp-feedback.ts';
 import { matchCodec } from './codec-match.ts';
 import { beginsKeyFrame } from './key-frame.ts';
+import { LayerSelector } from './layer-selector.ts';
 import { PacketCache } from './packet-cache.ts';
 import type { PacketScratch } from './packet-scratch.ts';
+import { PictureIds } from './picture-ids.ts';
 import { AUDIO_LEVEL_URI, VIDEO_ORIENTATION_URI } from './published-track.ts';
 import { RateMeter } from './rate-meter.ts';
+import type { ReceiveStream } from './receive-stream.ts';
 import { wrapRtx } from './rtx.ts';
 import { ReportClock } from './report-clock.ts';
 import { StreamRewriter } from './stream-rewriter.ts';
-import type { TrackRegistry, TrackSink, TrackSource } from './track.ts';
+import type { SourceClock, TrackRegistry, TrackSink, TrackSource } from './track.ts';
+
+export const TRANSPORT_CC_URI = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
+/** Behind RTP header, extension head and the element's own head. */
+const STAMP_AT = RTP_HEADER_BYTES + 5;
 
 /** Where a subscription's packets go: one browser's transport. */
 export interface SubscriberOutput {
   /** ICE and DTLS are up. */
   readonly open: boolean;
   readonly scratch: PacketScratch;
-  /** Sends an RTP packet; it is copied before the call returns. */
-  sendRtp(packet: Buffer): void;
+  /**
+   * Sends an RTP packet; it is copied before the call returns. At `stampAt`, when it is not 0, two bytes are overwritten with the
+   * transport-wide sequence number.
+   */
+  sendRtp(packet: Buffer, stampAt: number): void;
 }
 
 /**
@@ -36,7 +46,13 @@ export class Subscription implements TrackSink {
   #output: SubscriberOutput;
   #clock: Clock;
   #detach: () => void = () => {};
+  /** Which layer it takes, and is to take. */
+  readonly layers = new LayerSelector();
   #rewriter = new StreamRewriter();
+  #pictures = new PictureIds();
+  #range = { at: 0, end: 0, rebased: false };
+  /** The layer that was forwarded last. */
+  #layer: ReceiveStream | null = null;
   #reports = new ReportClock();
   #cache: PacketCache | null;
   #source: TrackSource | null = null;
@@ -44,6 +60,7 @@ export class Subscription implements TrackSink {
   #codecName = '';
   #sourceCodec: RtpCodec | null = null;
   #codec: RtpCodec | null = null;
+  #transportId = 0;
   #audioLevelId = 0;
   #orientationId = 0;
   #rtxSequence = randomInt(0x8000);
@@ -82,12 +99,11 @@ export class Subscription implements TrackSink {
     return this.#track.kind;
   }
 
-  get paused(): boolean {
-    return this.#paused;
-  }
-
-  /** Paused, the browser gets nothing of it; it goes on with a key frame. */
-  setPaused(paused: boolean): void {
+  /** What it may get and could use; off, the browser gets nothing of it, and it goes on with a key frame. */
+  setLimit(grant: { limit: number; desired: number }): void {
+    this.layers.limit = grant.limit;
+    this.layers.desired = grant.desired;
+    const paused = grant.limit < 0;
     if (paused === this.#paused) return;
     this.#paused = paused;
     this.#startOver();
@@ -106,6 +122,8 @@ export class Subscription implements TrackSink {
     if (!moved) return;
     this.#detach();
     this.#source = null;
+    this.#layer = null;
+    this.layers.current = null;
     this.#startOver();
     this.#attach();
   }
@@ -125,6 +143,7 @@ export class Subscription implements TrackSink {
     this.#codecName = '';
     this.#header.ssrc = track.ssrc;
     // One-byte form only (RFC 8285 §4.2).
+    this.#transportId = oneByteId(track.extensions[TRANSPORT_CC_URI]);
     this.#audioLevelId = oneByteId(track.extensions[AUDIO_LEVEL_URI]);
     this.#orientationId = oneByteId(track.extensions[VIDEO_ORIENTATION_URI]);
   }
@@ -146,14 +165,34 @@ export class Subscription implements TrackSink {
     if (!target) return this.#rewriter.interrupt();
     if (this.#waitsForKeyFrame && !this.#keyFrameBegins(view, codec)) return;
     this.#waitsForKeyFrame = false;
+    if (this.layers.current !== this.#layer) this.#layerChanged(target.clockRateHz);
     if (!this.#rewriter.rewrite(view, target.clockRateHz, nowMs)) return;
-    const packet = this.#write(view, target.payloadType);
+    const packet = this.#write(view, target.payloadType, codec);
     if (!packet) return;
     this.#cache?.store(this.#rewriter.sequenceNumber, packet);
     this.#packetsSent++;
     this.rate.add(packet.length, nowMs);
     this.#octetsSent += view.payloadLength;
-    this.#output.sendRtp(packet);
+    this.#output.sendRtp(packet, this.#stampAt);
+  }
+
+  get #stampAt(): number {
+    return this.#transportId > 0 ? STAMP_AT : 0;
+  }
+
+  /** Transport-wide congestion control is negotiated. */
+  get stamped(): boolean {
+    return this.#transportId > 0;
+  }
+
+  /** Both layers' reports tell how their time lines lie to each other. */
+  #layerChanged(clockRateHz: number): void {
+    const before = this.#layer?.clock;
+    const after = this.layers.current?.clock;
+    this.#layer = this.layers.current;
+    if (!before || !after) return;
+    const apartS = ((after.ntpSeconds - before.ntpSeconds) | 0) + (after.ntpFraction - before.ntpFraction) / 0x1_0000_0000;
+    this.#rewriter.align((after.rtpTimestamp - before.rtpTimestamp - Math.round(apartS * clockRateHz)) | 0);
   }
 
   #keyFrameBegins(view: RtpView, codec: string): boolean {
@@ -174,7 +213,7 @@ export class Subscription implements TrackSink {
   }
 
   /** Null when the packet is too long. */
-  #write(view: RtpView, payloadType: number): Buffer | null {
+  #write(view: RtpView, payloadType: number, codec: string): Buffer | null {
     const { scratch } = this.#output;
     const header = this.#header;
     header.payloadType = payloadType;
@@ -186,18 +225,33 @@ export class Subscription implements TrackSink {
     const end = start + view.payloadLength;
     if (end + 2 > scratch.buffer.length) return null;
     view.buffer.copy(scratch.buffer, start, view.payloadOffset, view.payloadOffset + view.payloadLength);
+    this.#range.at = start;
+    this.#range.end = end;
+    this.#range.rebased = this.#rewriter.rebased;
+    this.#pictures.rewrite(codec, scratch.buffer, this.#range);
     return scratch.view(end);
   }
 
-  /** The one extension of each kind that a receiver uses; returns where the payload begins. */
+  /** Transport-wide number (filled in later), and the one of audio level or orientation; returns where the payload begins. */
   #writeExtensions(view: RtpView, buffer: Buffer): number {
     const value = this.#audioLevelId > 0 ? view.audioLevel : this.#orientationId > 0 ? view.videoOrientation : -1;
-    if (value < 0) return RTP_HEADER_BYTES;
-    const id = this.#audioLevelId > 0 ? this.#audioLevelId : this.#orientationId;
+    if (value < 0 && this.#transportId === 0) return RTP_HEADER_BYTES;
+    const words = value >= 0 && this.#transportId > 0 ? 2 : 1;
     buffer[0] = 0x90;
-    buffer.writeUInt32BE(0xbede0001, RTP_HEADER_BYTES);
-    buffer.writeUInt32BE(((id << 28) | (value << 16)) >>> 0, RTP_HEADER_BYTES + 4);
-    return RTP_HEADER_BYTES + 8;
+    buffer.writeUInt32BE(0xbede0000 + words, RTP_HEADER_BYTES);
+    let o = RTP_HEADER_BYTES + 4;
+    const end = o + words * 4;
+    if (this.#transportId > 0) {
+      buffer[o] = (this.#transportId << 4) | 1;
+      o += 3;
+    }
+    if (value >= 0) {
+      buffer[o] = (this.#audioLevelId > 0 ? this.#audioLevelId : this.#orientationId) << 4;
+      buffer[o + 1] = value;
+      o += 2;
+    }
+    buffer.fill(0, o, end);
+    return end;
   }
 
   /** The browser misses packets (RFC 4585 §6.2.1): sent again as RTX where it understands that, else as they were. */
@@ -209,20 +263,36 @@ export class Subscription implements TrackSink {
     }
   }
 
-  #resend(packet: Buffer): void {
-    const { rtxSsrc } = this.#track;
+  /** Sends one of the latest packets again as RTX, to fill a probe; returns its length, 0 when there is nothing to send. */
+  sendPadding(): number {
+    if (this.#paused || this.#track.rtxSsrc === undefined || !this.stamped) return 0;
+    const packet = this.#cache?.padding();
+    return packet && this.#rtxPayloadType(packet) !== undefined ? this.#resend(packet) : 0;
+  }
+
+  #rtxPayloadType(packet: Buffer): number | undefined {
     const payloadType = (packet[1] as number) & 0x7f;
-    const rtxPayloadType = this.#track.codecs.find((codec) => codec.payloadType === payloadType)?.rtxPayloadType;
-    if (rtxSsrc === undefined || rtxPayloadType === undefined) return this.#output.sendRtp(packet);
+    return this.#track.codecs.find((codec) => codec.payloadType === payloadType)?.rtxPayloadType;
+  }
+
+  /** Returns the length of what was sent. */
+  #resend(packet: Buffer): number {
+    const { rtxSsrc } = this.#track;
+    const rtxPayloadType = this.#rtxPayloadType(packet);
+    if (rtxSsrc === undefined || rtxPayloadType === undefined) {
+      this.#output.sendRtp(packet, this.#stampAt);
+      return packet.length;
+    }
     this.#rtxSequence = (this.#rtxSequence + 1) & 0xffff;
     const { scratch } = this.#output;
     const length = wrapRtx(scratch.buffer, packet, { ssrc: rtxSsrc, payloadType: rtxPayloadType, sequenceNumber: this.#rtxSequence });
-    if (length > 0) this.#output.sendRtp(scratch.view(length));
+    if (length > 0) this.#output.sendRtp(scratch.view(length), this.#stampAt);
+    return length;
   }
 
   /** The browser asks for a key frame (PLI or FIR). */
   keyFrameRequested(): void {
-    if (!this.#paused) this.#currentSource()?.requestKeyFrame();
+    if (!this.#paused) this.#currentSource()?.requestKeyFrame(this);
   }
 
   /** The next sender report; null when none is due. Every second once packets flow, and with the first of them. */
@@ -230,12 +300,26 @@ export class Subscription implements TrackSink {
     if (this.#packetsSent === 0 || !this.#reports.due(nowMs)) return null;
     const info = this.#reports.senderInfo({
       ssrc: this.#track.ssrc,
-      source: this.#source?.sourceClock,
+      source: this.#clockOfSource(),
       rewriter: this.#rewriter,
       nowMs,
       wallMs: this.#clock.wallMs(),
     });
     return info && writeSenderReport(info, { packets: this.#packetsSent, octets: this.#octetsSent });
+  }
+
+  #clockOfSource(): SourceClock | null | undefined {
+    const clock = this.#source?.sourceClock;
+    return clock === undefined ? undefined : (this.#layer?.clock ?? clock);
+  }
+
+  /** The layers of its source, lowest first; empty while there is no source. */
+  get streams(): readonly ReceiveStream[] {
+    return this.#currentSource()?.streams ?? [];
+  }
+
+  get cname(): string {
+    return this.#track.cname;
   }
 
   /** Round-trip time the block tells of, null when it answers none of our latest reports. */
@@ -249,6 +333,7 @@ export class Subscription implements TrackSink {
 
   sourceEnded(): void {
     this.#source = null;
+    this.#layer = null;
     this.#startOver();
   }
 

@@ -1,6 +1,8 @@
 import type { TrackSid } from '../../base/sid.ts';
 import type { RtpView } from '../rtp/packet.ts';
 import type { RtpCodec, TrackKind } from '../protocol.ts';
+import type { LayerSelector } from './layer-selector.ts';
+import type { ReceiveStream } from './receive-stream.ts';
 
 /**
  * Inside a media worker, where phones, browsers, mixer and forwarder meet. A source is one published track; each sink is
@@ -14,6 +16,8 @@ export interface TrackSink {
   packetForwarded(view: RtpView, codec: string, nowMs: number): void;
   /** The source has ended. */
   sourceEnded(): void;
+  /** Which layer of several it takes; the source keeps its streams up to date. Without: the highest that comes steadily. */
+  readonly layers?: LayerSelector;
 }
 
 /** How the timestamps of a source relate to its publisher's wall clock: its last sender report (RFC 3550 §6.4.1). */
@@ -32,8 +36,13 @@ export interface TrackSource {
   readonly kind: TrackKind;
   addSink(sink: TrackSink): void;
   removeSink(sink: TrackSink): void;
-  /** Asks the publisher for a key frame (PLI), rate-limited; nothing for audio. */
-  requestKeyFrame(): void;
+  /**
+   * Asks the publisher for a key frame (PLI), rate-limited; nothing for audio. With a sink: of the layer it takes or waits for,
+   * without: of the one that goes to sinks that do not choose.
+   */
+  requestKeyFrame(sink?: TrackSink): void;
+  /** Layers as they come from the publisher, lowest first; absent for a phone. */
+  readonly streams?: readonly ReceiveStream[];
   /** Codec of the packet being forwarded, as the publisher described it; absent where the name says all. */
   readonly currentCodec?: RtpCodec | null;
   /** Clock of the stream being forwarded; null before its first report, absent for a source that sends none (a phone). */
@@ -49,4 +58,6 @@ export interface TrackRegistry {
   source(trackSid: TrackSid): TrackSource | null;
   /** Attaches as soon as the source is there; the returned function detaches again. */
   subscribe(trackSid: TrackSid, sink: TrackSink): () => void;
+  /** Who speaks; absent where nobody listens for that. */
+  readonly activeSpeaker?: TrackSid | null;
 }

@@ -84,6 +84,10 @@ export class MediaRoom implements TrackRegistry, Ticked {
     this.#sources.get(trackSid)?.removeSink(sink);
   }
 
+  get activeSpeaker(): TrackSid | null {
+    return this.#speaker.current;
+  }
+
   #browserAudioAdded(source: TrackSource): void {
     const voice = new BrowserVoice({ ended: () => this.#browserAudioRemoved(source.trackSid) });
     voice.needed = this.#isMixNeeded;

@@ -11,7 +11,8 @@ import type { TrackRegistry, TrackSink, TrackSource } from '../forward/track.ts'
 import type { LocalIceDtls, ReceiveTrack, RemoteIceDtls, RtpCodec, SendTrack } from '../protocol.ts';
 import { isRtcp, parseRtp, RtpView, writeRtpHeader } from '../rtp/packet.ts';
 import { PSFB_PLI, readNack, RTCP_PSFB, RTCP_RR, RTCP_RTPFB, RTCP_SR, RtcpCursor, RTPFB_NACK, RTPFB_TWCC, writeNack } from '../rtp/rtcp-feedback.ts';
-import { TRANSPORT_CC_URI, WebRtcTransport } from './webrtc-transport.ts';
+import { TRANSPORT_CC_URI } from '../forward/subscription.ts';
+import { WebRtcTransport } from './webrtc-transport.ts';
 
 class TestRegistry implements TrackRegistry {
   #sources = new Map<TrackSid, TrackSource>();

@@ -10,6 +10,7 @@ import { Downlink } from '../forward/downlink.ts';
 import type { DownlinkPath } from '../forward/downlink.ts';
 import { PublishedTrack } from '../forward/published-track.ts';
 import type { PublisherFeedback } from '../forward/published-track.ts';
+import { TRANSPORT_CC_URI } from '../forward/subscription.ts';
 import type { TrackRegistry } from '../forward/track.ts';
 import { TwccRecorder } from '../forward/twcc-recorder.ts';
 import { extensionDataLength, findExtension, isRtcp, parseRtp, RtpView } from '../rtp/packet.ts';
@@ -19,8 +20,6 @@ import { TextChannel } from './text-channel.ts';
 import { WebRtcDemux } from './webrtc-demux.ts';
 import { preloadWebRtc, WebRtcPeer } from './webrtc-peer.ts';
 import type { WebRtcSettings } from './webrtc-peer.ts';
-
-export const TRANSPORT_CC_URI = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
 
 export interface BrowserTransportEvents {
   connected(): void;
@@ -270,6 +269,7 @@ export class WebRtcTransport {
     return {
       sendPli: (ssrc) => this.#send(writePli(this.#ownSsrc, ssrc)),
       sendNack: (ssrc, sequenceNumbers) => void this.#send(writeNack(this.#ownSsrc, ssrc, sequenceNumbers)),
+      layersWanted: (trackSid, layers) => this.#options.events.layersWanted({ trackSid, layers }),
       get rttMs() {
         return rtt();
       },
