@@ -10,7 +10,8 @@ import { LayerDemand } from './layer-demand.ts';
 import { LayerSelector } from './layer-selector.ts';
 import { ReceiveStream } from './receive-stream.ts';
 import { rtxOriginalSequence, unwrapRtx } from './rtx.ts';
-import type { SourceClock, TrackSink, TrackSource } from './track.ts';
+import type { SourceClock } from './source-clock.ts';
+import type { TrackSink, TrackSource } from './track.ts';
 
 export const AUDIO_LEVEL_URI = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
 export const VIDEO_ORIENTATION_URI = 'urn:3gpp:video-orientation';

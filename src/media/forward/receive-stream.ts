@@ -7,7 +7,7 @@ import { NackGenerator } from './nack-generator.ts';
 import { KeyFrameRequester } from './key-frame-requester.ts';
 import { RateMeter } from './rate-meter.ts';
 import { SequenceWindow } from './sequence-window.ts';
-import type { SourceClock } from './track.ts';
+import type { SourceClock } from './source-clock.ts';
 
 /** Without a packet for so long, a stream has ceased. */
 const SILENT_MS = 1000;

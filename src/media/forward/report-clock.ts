@@ -1,7 +1,7 @@
 import type { ReportBlock } from '../rtp/rtcp.ts';
 import type { SenderInfo } from '../rtp/rtcp-feedback.ts';
 import type { StreamRewriter } from './stream-rewriter.ts';
-import type { SourceClock } from './track.ts';
+import type { SourceClock } from './source-clock.ts';
 
 const INTERVAL_MS = 1000;
 /** Seconds from 1900 (NTP) to 1970 (Unix). */

@@ -18,7 +18,8 @@ import type { ReceiveStream } from './receive-stream.ts';
 import { wrapRtx } from './rtx.ts';
 import { ReportClock } from './report-clock.ts';
 import { StreamRewriter } from './stream-rewriter.ts';
-import type { SourceClock, TrackRegistry, TrackSink, TrackSource } from './track.ts';
+import type { SourceClock } from './source-clock.ts';
+import type { TrackRegistry, TrackSink, TrackSource } from './track.ts';
 
 export const TRANSPORT_CC_URI = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
 /** Behind RTP header, extension head and the element's own head. */

@@ -3,6 +3,7 @@ import type { RtpView } from '../rtp/packet.ts';
 import type { RtpCodec, TrackKind } from '../protocol.ts';
 import type { LayerSelector } from './layer-selector.ts';
 import type { ReceiveStream } from './receive-stream.ts';
+import type { SourceClock } from './source-clock.ts';
 
 /**
  * Inside a media worker, where phones, browsers, mixer and forwarder meet. A source is one published track; each sink is
@@ -18,16 +19,6 @@ export interface TrackSink {
   sourceEnded(): void;
   /** Which layer of several it takes; the source keeps its streams up to date. Without: the highest that comes steadily. */
   readonly layers?: LayerSelector;
-}
-
-/** How the timestamps of a source relate to its publisher's wall clock: its last sender report (RFC 3550 §6.4.1). */
-export interface SourceClock {
-  ssrc: number;
-  ntpSeconds: number;
-  ntpFraction: number;
-  rtpTimestamp: number;
-  /** When the report came, `Clock.nowMs`. */
-  receivedMs: number;
 }
 
 /** How a sink reaches back to the publisher. */
