@@ -21,6 +21,8 @@ export type RecordingSid = Sid<'RE'>;
 export type RoomRecordingSid = Sid<'RT'>;
 export type ConferenceSid = Sid<'CF'>;
 export type QueueSid = Sid<'QU'>;
+export type CompositionSid = Sid<'CJ'>;
+export type HookSid = Sid<'HK'>;
 
 export type SidPrefix = 'MZ' | 'AC' | 'SK' | 'CA' | 'PN' | 'AP' | 'RM' | 'PA' | 'MT' | 'SD' | 'NO' | 'RE' | 'CF' | 'RT' | 'CJ' | 'HK' | 'QU' | 'CL' | 'CR' | 'AL' | 'IP';
 
