@@ -11,7 +11,7 @@ const rooms = {
   recording: ['base', 'voice', 'rooms', 'media/protocol'],
   signaling: ['base', 'rooms', 'sdp', 'media/protocol'],
   api: ['base', 'voice', 'rooms', 'recording'],
-  store: ['base', 'voice/model', 'voice/conference/model', 'voice/queue/model', 'voice/recording/model', 'rooms/model', 'recording/model'],
+  store: ['base', 'voice/model', 'voice/conference/model', 'voice/queue/model', 'voice/recording/model', 'rooms/model', 'recording/model', 'recording/composition/model'],
   observe: ['base'],
 };
 

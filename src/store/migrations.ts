@@ -58,4 +58,11 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE TABLE recording_settings (seq bigint GENERATED ALWAYS AS IDENTITY, account_sid text PRIMARY KEY, friendly_name text NOT NULL)',
     'ALTER TABLE rooms ADD COLUMN recording_rules jsonb',
   ],
+  [
+    `CREATE TABLE compositions (seq bigint GENERATED ALWAYS AS IDENTITY, sid text PRIMARY KEY, account_sid text NOT NULL, room_sid text NOT NULL, hook_sid text,
+      status text NOT NULL, spec jsonb NOT NULL, duration_ms bigint, bytes bigint, failure text, created_at_ms bigint NOT NULL, updated_at_ms bigint NOT NULL,
+      completed_at_ms bigint, deleted_at_ms bigint)`,
+    'CREATE INDEX compositions_by_account ON compositions (account_sid, seq)',
+    'CREATE INDEX compositions_by_room ON compositions (room_sid, seq)',
+  ],
 ];

@@ -1,4 +1,5 @@
 import { bigint, boolean, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
+import type { CompositionSpec } from '../recording/composition/model.ts';
 import type { RecordingRules, SubscribeRules } from '../rooms/model.ts';
 
 /**
@@ -186,3 +187,20 @@ export const recordingSettings = pgTable('recording_settings', {
   accountSid: text('account_sid').primaryKey(),
   friendlyName: text('friendly_name').notNull(),
 });
+
+export const compositions = pgTable('compositions', {
+  seq: seq(),
+  sid: text('sid').primaryKey(),
+  accountSid: text('account_sid').notNull(),
+  roomSid: text('room_sid').notNull(),
+  hookSid: text('hook_sid'),
+  status: text('status').notNull(),
+  spec: jsonb('spec').$type<CompositionSpec>().notNull(),
+  durationMs: ms('duration_ms'),
+  bytes: ms('bytes'),
+  failure: text('failure'),
+  createdAtMs: ms('created_at_ms').notNull(),
+  updatedAtMs: ms('updated_at_ms').notNull(),
+  completedAtMs: ms('completed_at_ms'),
+  deletedAtMs: ms('deleted_at_ms'),
+}, (table) => [index('compositions_by_account').on(table.accountSid, table.seq), index('compositions_by_room').on(table.roomSid, table.seq)]);

@@ -1,10 +1,10 @@
-import { asc, eq, like } from 'drizzle-orm';
+import { asc, like } from 'drizzle-orm';
 import type { AccountSid, SipCredentialListSid, SipDomainSid, SipIpAclSid } from '../base/sid.ts';
 import type { SipCredentialListRecord, SipDirectory, SipDomainRecord, SipIpAclRecord } from '../voice/model.ts';
 import type { Database } from './database.ts';
+import { directoryWriter } from './directory-writer.ts';
 import { directory } from './schema.ts';
-import { Shelf, type ShelfWriter } from './shelf.ts';
-import { storable } from './storable.ts';
+import { Shelf } from './shelf.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** SIP domains and their lists, as documents beside those of the directory: a list and what stands in it are one document. */
@@ -21,7 +21,7 @@ export class SipStore implements SipDirectory {
   }
 
   static async load(db: Database, queue: WriteQueue): Promise<SipStore> {
-    const store = new SipStore(writerOf(queue));
+    const store = new SipStore(directoryWriter(queue));
     for (const { kind, record } of await db.select().from(directory).where(like(directory.kind, 'sip-%')).orderBy(asc(directory.seq))) {
       if (kind === 'sip-domain') store.#keepDomain(record as unknown as SipDomainRecord);
       else if (kind === 'sip-credential-list') store.#credentialLists.keep(record as unknown as SipCredentialListRecord);
@@ -84,18 +84,4 @@ export class SipStore implements SipDirectory {
   #forgetName(sid: SipDomainSid): void {
     for (const [name, known] of this.#byName) if (known.sid === sid) this.#byName.delete(name);
   }
-}
-
-function writerOf(queue: WriteQueue): ShelfWriter {
-  return {
-    write: (kind, record) => {
-      const row = { sid: record.sid, kind, record: storable({ ...record }) };
-      queue.push(record.sid, (db) => db.insert(directory).values(row).onConflictDoUpdate({ target: directory.sid, set: { record: row.record } }));
-      return queue.settled();
-    },
-    erase: (sid) => {
-      queue.push(sid, (db) => db.delete(directory).where(eq(directory.sid, sid)));
-      return queue.settled();
-    },
-  };
 }

@@ -1,12 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { RoomRecordingRepository } from '../recording/model.ts';
+import type { CompositionRepository } from '../recording/composition/model.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { ConferenceRepository } from '../voice/conference/model.ts';
 import type { RecordingRepository } from '../voice/recording/model.ts';
 import type { QueueRepository } from '../voice/queue/model.ts';
 import type { CallRepository, KeyDirectory, SipDirectory } from '../voice/model.ts';
 import { CallStore } from './call-store.ts';
+import { CompositionStore } from './composition-store.ts';
 import { ConferenceStore } from './conference-store.ts';
 import { QueueStore } from './queue-store.ts';
 import { openDatabase, type DatabaseOptions } from './database.ts';
@@ -27,6 +29,7 @@ export interface Store {
   conferences: ConferenceRepository;
   queues: QueueRepository;
   sip: SipDirectory;
+  compositions: CompositionRepository;
   /** Resolves when all that was saved so far is in the database. */
   settled(): Promise<void>;
   /** Writes what waits, then closes. */
@@ -49,6 +52,7 @@ export async function openStore(options: DatabaseOptions, deps: { log: Log; cloc
     conferences: new ConferenceStore(db, queue),
     queues: await QueueStore.load(db, queue),
     sip: await SipStore.load(db, queue),
+    compositions: await CompositionStore.load(db, queue),
     settled: () => queue.settled(),
     close: async () => {
       await queue.settled();

@@ -56,8 +56,6 @@ export interface CompositionHookRecord {
 
 /** Where an account's compositions go. Storage elsewhere and encryption are not to be had: they are kept and shown, never on. */
 export interface CompositionSettingsRecord {
-  /** The account's. */
-  sid: AccountSid;
   accountSid: AccountSid;
   friendlyName: string;
   awsCredentialsSid: string | null;
