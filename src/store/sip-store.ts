@@ -4,7 +4,7 @@ import type { SipCredentialListRecord, SipDirectory, SipDomainRecord, SipIpAclRe
 import type { Database } from './database.ts';
 import { directoryWriter } from './directory-writer.ts';
 import { directory } from './schema.ts';
-import { Shelf } from './shelf.ts';
+import { Shelf, type ShelfWriter } from './shelf.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** SIP domains and their lists, as documents beside those of the directory: a list and what stands in it are one document. */
