@@ -29,6 +29,8 @@ export interface Answer {
   body?: object;
   /** Instead of a body: a file, whose status a range may change. */
   file?: FileAnswer;
+  /** With 302: where else to look. */
+  location?: string;
 }
 
 export type Handler = (request: ApiRequest) => Promise<Answer> | Answer;
@@ -98,7 +100,8 @@ export class Endpoints {
   async #run(handler: Handler, { request, reply, closedToo }: { request: FastifyRequest; reply: FastifyReply; closedToo: boolean }): Promise<FastifyReply> {
     const read = this.#read(request);
     if (read.account.status === 'closed' && !closedToo && !READING.includes(request.method)) throw inactive();
-    const { status, body, file } = await handler(read);
+    const { status, body, file, location } = await handler(read);
+    if (location !== undefined) void reply.header('location', location);
     if (file) return sendFile(file, { request, reply });
     return body === undefined ? reply.code(status).send() : reply.code(status).type('application/json; charset=utf-8').send(body);
   }

@@ -9,11 +9,13 @@ export interface FileAnswer {
   contentType: string;
   /** Named when it is saved; plain ASCII without quotes. */
   fileName: string;
+  /** Default `inline`: shown where it can be. */
+  disposition?: 'attachment' | 'inline';
 }
 
 export function sendFile(file: FileAnswer, { request, reply }: { request: FastifyRequest; reply: FastifyReply }): FastifyReply {
   const range = rangeOf(request.headers.range, file.bytes);
-  void reply.type(file.contentType).header('accept-ranges', 'bytes').header('cache-control', 'private, no-transform').header('content-disposition', `inline; filename="${file.fileName}"`);
+  void reply.type(file.contentType).header('accept-ranges', 'bytes').header('cache-control', 'private, no-transform').header('content-disposition', `${file.disposition ?? 'inline'}; filename="${file.fileName}"`);
   if (range === 'unsatisfiable') return reply.code(416).header('content-range', `bytes */${file.bytes}`).send(Readable.from([]));
   const { start, end } = range ?? { start: 0, end: file.bytes - 1 };
   if (range) void reply.header('content-range', `bytes ${start}-${end}/${file.bytes}`);

@@ -1,4 +1,4 @@
-import type { AccountSid, HookSid, RoomSid } from '../../base/sid.ts';
+import type { AccountSid, HookSid } from '../../base/sid.ts';
 import type { RoomRecord } from '../../rooms/model.ts';
 import type { CompositionParameters } from './composition-parameters.ts';
 import type { CompositionHookRecord, CompositionRecord } from './model.ts';
