@@ -230,6 +230,12 @@ export const settings = {
       .transform((value) => (value ?? 'MD5').toUpperCase().split(',').map((name) => (name === 'SHA-256' ? name : 'MD5'))),
   }),
   clientRoomCreation: setting({ env: 'PARTYLINE_CLIENT_ROOM_CREATION', about: 'Whether a browser that connects to a room that is not there creates it', defaultText: 'on', schema: onOff(true) }),
+  phoneAttributes: setting({
+    env: 'PARTYLINE_PHONE_ATTRIBUTES',
+    about: 'What rooms tell of the calls of their phones, in the Participant resource and in room callbacks: off, sid (the call SID) or numbers (From and To too)',
+    defaultText: 'off',
+    schema: z.enum(['off', 'sid', 'numbers'], 'must be off, sid or numbers').optional().transform((value) => value ?? 'off'),
+  }),
   publicRecordings: setting({ env: 'PARTYLINE_PUBLIC_RECORDINGS', about: 'Whether whoever knows the address of a recording may download it, as from Twilio (`<Play>` of a RecordingUrl needs it); off: with credentials of the account only', defaultText: 'on', schema: onOff(true) }),
   logLevel: setting({
     env: 'PARTYLINE_LOG_LEVEL',

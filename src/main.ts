@@ -102,7 +102,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     log: log.child({ part: 'voice' }),
     sip,
     media,
-    rooms: createRoomConnector({ rooms, clock, log: log.child({ part: 'bridge' }) }),
+    rooms: createRoomConnector({ rooms, attributes: config.phoneAttributes, clock, log: log.child({ part: 'bridge' }) }),
     calls: store.calls,
     recordingRepository: store.recordings,
     directory: store.directory,

@@ -28,6 +28,7 @@ class PhoneOfTest extends FakePhone {
 const NO_WISHES: RoomWishes = { muted: false, muteKeys: null, joinTone: false, leaveTone: false };
 const account: AccountSid = newSid('AC');
 const nothing = (): void => undefined;
+const told: Record<string, string>[] = [];
 let rooms: Rooms;
 let connector: RoomConnector;
 let clock: FakeClock;
@@ -41,16 +42,16 @@ beforeEach(() => {
     log: silentLog,
     media: { createPhone: () => Promise.reject(new MediaError('closed', '')), createRoom: () => Promise.resolve(media) },
     repository: { saveRoom: nothing, saveParticipant: nothing, saveTrack: nothing } as unknown as RoomRepository,
-    callbacks: { send: nothing },
+    callbacks: { send: ({ parameters }) => void told.push(Object.fromEntries(parameters)) },
     settings: () => null,
   });
-  connector = createRoomConnector({ rooms, clock, log: silentLog });
+  connector = createRoomConnector({ rooms, attributes: 'off', clock, log: silentLog });
 });
 
 function arrive(room: string, options: { identity?: string; phone?: PhoneOfTest; wishes?: Partial<RoomWishes> } = {}) {
   const hangup = new AbortController();
   const phone = options.phone ?? new PhoneOfTest();
-  const stay = connector.stay({ accountSid: account, callSid: newSid('CA'), roomName: room, identity: options.identity ?? null, wishes: { ...NO_WISHES, ...options.wishes }, phone, signal: hangup.signal });
+  const stay = connector.stay({ accountSid: account, call: { sid: newSid('CA'), from: '+15557001', to: '+15550100' }, roomName: room, identity: options.identity ?? null, wishes: { ...NO_WISHES, ...options.wishes }, phone, signal: hangup.signal });
   return { phone, hangup, stay };
 }
 
@@ -262,5 +263,26 @@ describe('waiting for a room', () => {
     wait('daily');
     await settled();
     expect(told).toEqual(['other', 'daily', 'daily']);
+  });
+});
+
+describe('what a room tells of a phone’s call', () => {
+  const call = { sid: newSid('CA'), from: '+15557001', to: '+15550100' };
+
+  it.each([
+    ['off', null, {}],
+    ['sid', { sid: call.sid, from: null, to: null }, { CallSid: call.sid }],
+    ['numbers', call, { CallSid: call.sid, From: '+15557001', To: '+15550100' }],
+  ] as const)('is, by the setting %s, %j', async (attributes, kept, parameters) => {
+    const room = await rooms.create(account, { uniqueName: 'daily', statusCallback: 'http://app.test/room' });
+    const phone = new PhoneOfTest();
+    void createRoomConnector({ rooms, attributes, clock, log: silentLog }).stay({ accountSid: account, call, roomName: 'daily', identity: null, wishes: NO_WISHES, phone, signal: new AbortController().signal });
+    told.length = 0;
+    await settled();
+    expect(only(room)?.record.call).toEqual(kept);
+    expect(told.map(({ StatusCallbackEvent, CallSid, From, To }) => [StatusCallbackEvent, CallSid, From, To])).toEqual(['participant-connected', 'track-added'].map((event) => [event, ...['CallSid', 'From', 'To'].map((name) => (parameters as Record<string, string>)[name])]));
+    const phoneOfRoom = only(room);
+    phoneOfRoom?.anonymize();
+    expect(phoneOfRoom?.record.call).toBeNull();
   });
 });

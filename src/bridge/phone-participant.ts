@@ -4,14 +4,18 @@ import type { Log } from '../base/log.ts';
 import type { AccountSid } from '../base/sid.ts';
 import type { RoomMedia } from '../media/protocol.ts';
 import type { Participant, Room, Rooms } from '../rooms/contract.ts';
-import type { LeaveReason } from '../rooms/model.ts';
+import type { LeaveReason, ParticipantCall } from '../rooms/model.ts';
 import type { RoomConnector, RoomDisconnectReason, RoomStay } from '../voice/contract.ts';
 import { followMute } from './phone-mute.ts';
 import { RoomTones } from './room-tones.ts';
 import { followRules, heardBy } from './subscribe-rules.ts';
 
+/** What rooms tell of a phone's call: nothing, its SID, or its SID and numbers. */
+export type PhoneAttributes = 'off' | 'sid' | 'numbers';
+
 export interface RoomConnectorDeps {
   rooms: Rooms;
+  attributes: PhoneAttributes;
   clock: Clock;
   log: Log;
 }
@@ -68,16 +72,16 @@ async function stay(deps: Deps, options: StayOptions): Promise<RoomStay> {
     return await stayIn(room, { ...options, media }, deps);
   } catch (error) {
     if (error instanceof TwilioError) return { ...ended(refusalReason(error), room, null), notification: { errorCode: error.code, message: error.message } };
-    log.error({ callSid: options.callSid, roomSid: room.sid, error: messageOf(error) }, 'a phone could not join a room');
+    log.error({ callSid: options.call.sid, roomSid: room.sid, error: messageOf(error) }, 'a phone could not join a room');
     return ended('media-lost', room, null);
   }
 }
 
 /** Throws what `Room.join` throws, before anything was changed. */
 async function stayIn(room: Room, options: StayOptions & { media: RoomMedia }, deps: Deps): Promise<RoomStay> {
-  const { phone, signal, callSid } = options;
-  const { log } = deps;
-  const participant = room.join({ identity: options.identity, medium: 'phone' });
+  const { phone, signal, identity, call } = options;
+  const { log, attributes } = deps;
+  const participant = room.join({ identity, medium: 'phone', call: toldOf(call, attributes) });
   const left = new Promise<LeaveReason>((resolve) => participant.once('disconnected', resolve));
   const leave = (): void => participant.disconnect('left');
   signal.addEventListener('abort', leave, { once: true });
@@ -90,7 +94,7 @@ async function stayIn(room: Room, options: StayOptions & { media: RoomMedia }, d
     return ended(reasonOf(reason), room, participant);
   } catch (error) {
     // The leg's media went away under the call; the call hears of it itself.
-    log.warn({ callSid, roomSid: room.sid, error: messageOf(error) }, 'a phone lost its media in a room');
+    log.warn({ callSid: call.sid, roomSid: room.sid, error: messageOf(error) }, 'a phone lost its media in a room');
     participant.disconnect('media-lost');
     return ended(signal.aborted ? 'left' : 'media-lost', room, participant);
   } finally {
@@ -99,11 +103,16 @@ async function stayIn(room: Room, options: StayOptions & { media: RoomMedia }, d
   }
 }
 
+function toldOf({ sid, from, to }: StayOptions['call'], attributes: PhoneAttributes): ParticipantCall | null {
+  if (attributes === 'off') return null;
+  return attributes === 'sid' ? { sid, from: null, to: null } : { sid, from, to };
+}
+
 /** Publishes the phone, lets it hear the room, and follows what changes both; until the returned function is called. */
 async function takeSeat(participant: Participant, options: StayOptions & { media: RoomMedia }, { clock, log, tones }: Deps): Promise<() => void> {
-  const { phone, media, callSid, wishes } = options;
+  const { phone, media, call, wishes } = options;
   const track = participant.publish({ kind: 'audio', name: '', enabled: !wishes.muted });
-  log.info({ callSid, roomSid: participant.room.sid, participantSid: participant.sid }, 'a phone joins a room');
+  log.info({ callSid: call.sid, roomSid: participant.room.sid, participantSid: participant.sid }, 'a phone joins a room');
   const joining = phone.joinRoom(media, { trackSid: track.sid, voice: { hears: heardBy(participant), muted: wishes.muted } });
   // What changes before it is in takes effect right after.
   const forget = [followMute({ participant, track, phone, muteKeys: wishes.muteKeys, clock, log }), followRules(participant, { phone, log })];

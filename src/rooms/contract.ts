@@ -1,7 +1,7 @@
 import type { Emitter } from '../base/emitter.ts';
 import type { AccountSid, ParticipantSid, RoomSid, TrackSid } from '../base/sid.ts';
 import type { RoomMedia } from '../media/protocol.ts';
-import type { LeaveReason, ParticipantRecord, RoomEndReason, RoomRecord, SubscribeRules, TrackKind, TrackPriority, TrackRecord, TrackRule } from './model.ts';
+import type { LeaveReason, ParticipantCall, ParticipantRecord, RoomEndReason, RoomRecord, SubscribeRules, TrackKind, TrackPriority, TrackRecord, TrackRule } from './model.ts';
 
 /**
  * What bridge/, signaling/ and api/ see of rooms/: live rooms in progress, synchronous and in memory. Each change is saved
@@ -43,6 +43,13 @@ export interface CreateRoomOptions {
   largeRoom?: boolean;
 }
 
+export interface JoinOptions {
+  identity: string | null;
+  medium: 'browser' | 'phone';
+  /** What everybody may know of a phone's call. Default: nothing. */
+  call?: ParticipantCall | null;
+}
+
 export interface RoomEvents {
   participantConnected: [participant: Participant];
   /** Its tracks have been unpublished before. */
@@ -73,7 +80,7 @@ export interface Room extends Emitter<RoomEvents> {
    * Throws 53105 (room full), 53118 (ended), 53200–53202 (identity), and for phones 53105 past 35 phones in the room,
    * 53108-like refusal in peer-to-peer and go rooms. `identity` null → a random unique one.
    */
-  join(options: { identity: string | null; medium: 'browser' | 'phone' }): Participant;
+  join(options: JoinOptions): Participant;
   /** Disconnects all, closes media, saves. Idempotent. */
   end(reason: RoomEndReason): void;
 }

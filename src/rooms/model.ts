@@ -1,4 +1,4 @@
-import type { AccountSid, ParticipantSid, RoomSid, TrackSid } from '../base/sid.ts';
+import type { AccountSid, CallSid, ParticipantSid, RoomSid, TrackSid } from '../base/sid.ts';
 import type { Page, PageRequest } from '../base/paging.ts';
 
 /** The stored shapes of rooms/ and the repository it wants. Dates are milliseconds since 1970, UTC. */
@@ -51,6 +51,13 @@ export interface RoomRecord {
   recordingRules: RecordingRules | null;
 }
 
+/** What is told of a phone's call to whoever looks at the room; numbers as its webhooks have them, null: kept from them. */
+export interface ParticipantCall {
+  sid: CallSid;
+  from: string | null;
+  to: string | null;
+}
+
 export interface ParticipantRecord {
   sid: ParticipantSid;
   roomSid: RoomSid;
@@ -66,6 +73,8 @@ export interface ParticipantRecord {
   leaveReason: LeaveReason | null;
   /** Set over REST, or by an SDK that subscribes to nothing; null: everything is received. */
   subscribeRules: SubscribeRules | null;
+  /** Of a phone, where the server is set to tell; null otherwise. */
+  call: ParticipantCall | null;
 }
 
 /** One rule over tracks (contract §7.5, §7.6). Its filters are joined by "and"; null: any. */

@@ -135,7 +135,7 @@ export class LiveParticipant extends Emitter<ParticipantEvents> implements Parti
   }
 
   anonymize(): void {
-    this.#change({ identity: this.sid });
+    this.#change({ identity: this.sid, call: null });
   }
 
   #change(change: Partial<ParticipantRecord>): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { ParticipantRecord, RoomCallbackSender, RoomRecord, TrackRecord } from './model.ts';
+import type { ParticipantCall, ParticipantRecord, RoomCallbackSender, RoomRecord, TrackRecord } from './model.ts';
 
 /** Events of a room's StatusCallback (contract §7.9). */
 export type RoomCallbackEvent =
@@ -52,7 +52,14 @@ function participantParameters(participant: Readonly<ParticipantRecord>, event: 
     ['ParticipantIdentity', participant.identity],
   ];
   if (event === 'participant-disconnected') parameters.push(['ParticipantDuration', secondsOf(participant.startedAtMs, participant.endedAtMs)]);
+  if (participant.call) parameters.push(...callParameters(participant.call));
   return parameters;
+}
+
+/** Not Twilio's: where the server is set to tell of phones. */
+function callParameters({ sid, from, to }: ParticipantCall): [string, string][] {
+  const numbers: [string, string | null][] = [['From', from], ['To', to]];
+  return [['CallSid', sid], ...numbers.filter((pair): pair is [string, string] => pair[1] !== null)];
 }
 
 function secondsOf(startMs: number, endMs: number | null): string {

@@ -5,7 +5,7 @@ import { TwilioError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { newSid, type AccountSid, type ParticipantSid, type RoomSid } from '../base/sid.ts';
 import type { MediaPlane, RoomMedia } from '../media/protocol.ts';
-import type { Participant, Room, RoomEvents } from './contract.ts';
+import type { JoinOptions, Participant, Room, RoomEvents } from './contract.ts';
 import type { LeaveReason, RoomCallbackSender, RoomEndReason, RoomRecord, RoomRepository } from './model.ts';
 import { checkIdentity } from './participant-checks.ts';
 import { LiveParticipant, type ParticipantOwner } from './participant.ts';
@@ -94,7 +94,7 @@ export class LiveRoom extends Emitter<RoomEvents> implements Room {
     }
   }
 
-  join(options: { identity: string | null; medium: 'browser' | 'phone' }): Participant {
+  join(options: JoinOptions): Participant {
     if (this.ended) throw new TwilioError(53118, 'The room is completed');
     const identity = options.identity ?? this.#freeIdentity();
     checkIdentity(identity);
@@ -106,7 +106,7 @@ export class LiveRoom extends Emitter<RoomEvents> implements Room {
     // The room must not take itself for empty between the two.
     this.#cancelIdle();
     displaced?.disconnect('duplicate-identity');
-    return this.#admit(identity, options.medium);
+    return this.#admit(identity, options);
   }
 
   #checkPhone(displaced: LiveParticipant | null): void {
@@ -124,7 +124,7 @@ export class LiveRoom extends Emitter<RoomEvents> implements Room {
     }
   }
 
-  #admit(identity: string, medium: 'browser' | 'phone'): LiveParticipant {
+  #admit(identity: string, { medium, call }: JoinOptions): LiveParticipant {
     const nowMs = this.#deps.clock.wallMs();
     const participant = new LiveParticipant(
       {
@@ -140,6 +140,7 @@ export class LiveRoom extends Emitter<RoomEvents> implements Room {
         endedAtMs: null,
         leaveReason: null,
         subscribeRules: null,
+        call: call ?? null,
       },
       this.#owner,
     );

@@ -65,4 +65,5 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX compositions_by_account ON compositions (account_sid, seq)',
     'CREATE INDEX compositions_by_room ON compositions (room_sid, seq)',
   ],
+  ['ALTER TABLE participants ADD COLUMN call jsonb'],
 ];

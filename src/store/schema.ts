@@ -1,6 +1,6 @@
 import { bigint, boolean, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
 import type { CompositionSpec } from '../recording/composition/model.ts';
-import type { RecordingRules, SubscribeRules } from '../rooms/model.ts';
+import type { ParticipantCall, RecordingRules, SubscribeRules } from '../rooms/model.ts';
 
 /**
  * The tables. Times are milliseconds since 1970 UTC in bigint columns; `seq` numbers rows in the order they came and is
@@ -50,6 +50,7 @@ export const participants = pgTable('participants', {
   endedAtMs: ms('ended_at_ms'),
   leaveReason: text('leave_reason'),
   subscribeRules: jsonb('subscribe_rules').$type<SubscribeRules>(),
+  call: jsonb('call').$type<ParticipantCall>(),
 }, (table) => [index('participants_by_room').on(table.roomSid, table.seq)]);
 
 export const tracks = pgTable('tracks', {

@@ -120,7 +120,7 @@ describe('the store', () => {
 
   it('ends what a crash left open and tells which calls', async () => {
     const live = room();
-    const alice: ParticipantRecord = { sid: newSid('PA'), roomSid: live.sid, accountSid: account, identity: 'alice', status: 'connected', medium: 'phone', createdAtMs: 1, updatedAtMs: 1, startedAtMs: 1, endedAtMs: null, leaveReason: null, subscribeRules: null };
+    const alice: ParticipantRecord = { sid: newSid('PA'), roomSid: live.sid, accountSid: account, identity: 'alice', status: 'connected', medium: 'phone', createdAtMs: 1, updatedAtMs: 1, startedAtMs: 1, endedAtMs: null, leaveReason: null, subscribeRules: null, call: { sid: newSid('CA'), from: '+1', to: null } };
     const track: TrackRecord = { sid: newSid('MT'), roomSid: live.sid, participantSid: alice.sid, name: 't', kind: 'audio', enabled: true, createdAtMs: 1, updatedAtMs: 1, endedAtMs: null };
     const open = call();
     const done = call({ status: 'completed', endedAtMs: 5 });

@@ -108,7 +108,7 @@ export interface RoomConnector {
    */
   stay(options: {
     accountSid: AccountSid;
-    callSid: CallSid;
+    call: Pick<CallRecord, 'sid' | 'from' | 'to'>;
     roomName: string;
     identity: string | null;
     wishes: RoomWishes;

@@ -53,7 +53,7 @@ export function addParticipants(endpoints: Endpoints, deps: Deps): void {
       const before = await participantOf(request, deps);
       const live = rooms.find(request.account.sid, before.roomSid)?.participants.get(before.sid);
       live?.anonymize();
-      const record = live?.record ?? { ...before, identity: before.sid };
+      const record = live?.record ?? { ...before, identity: before.sid, call: null };
       if (!live) roomRepository.saveParticipant(record);
       return { status: 200, body: participantBody(record, request.origin) };
     },
@@ -100,7 +100,15 @@ function participantBody(record: Readonly<ParticipantRecord>, origin: string): o
     start_time: isoSeconds(record.startedAtMs),
     end_time: dateOrNull(isoSeconds, record.endedAtMs),
     duration: record.endedAtMs === null ? null : secondsBetween(record.startedAtMs, record.endedAtMs),
+    ...callMembers(record),
     url,
     links: { published_tracks: `${url}/PublishedTracks`, subscribed_tracks: `${url}/SubscribedTracks`, subscribe_rules: `${url}/SubscribeRules`, anonymize: `${url}/Anonymize` },
   };
+}
+
+/** Not Twilio's: where the server is set to tell of phones. Official clients leave out what they do not know. */
+function callMembers({ call }: Readonly<ParticipantRecord>): object {
+  if (!call) return {};
+  const numbers = call.from === null ? {} : { from: call.from, to: call.to };
+  return { call_sid: call.sid, ...numbers };
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newSid } from '../../base/sid.ts';
 import { problemsOf } from '../../../test/openapi.ts';
 import { openRestWorld, type RestWorld } from '../../../test/rest-world.ts';
 
@@ -176,6 +177,23 @@ describe('participants', () => {
     expect((await post(`/v1/Rooms/${room.sid}/Participants/${page.sid}`, { Muted: 'true' })).body).toMatchObject({ status: 400, code: 20001 });
     page.disconnect('left');
     expect((await post(`/v1/Rooms/${room.sid}/Participants/${page.sid}`, { Muted: 'true' })).body).toMatchObject({ status: 400, code: 53204 });
+  });
+
+  it('that are phones show their call where the server is set to tell, until they are anonymized', async () => {
+    const room = await world.rooms.create(world.account.sid, { uniqueName: name() });
+    const call = { sid: newSid('CA'), from: '+15557001', to: '+15550100' };
+    const desk = room.join({ identity: 'desk', medium: 'phone', call });
+    const path = `/v1/Rooms/${room.sid}/Participants/${desk.sid}`;
+    expect((await world.raw(path)).body).toMatchObject({ call_sid: call.sid, from: '+15557001', to: '+15550100' });
+    expect((await rooms()(room.sid).participants(desk.sid).fetch()).identity).toBe('desk');
+    desk.disconnect('left');
+    expect((await world.raw(path)).body.call_sid).toBe(call.sid);
+    const anonymous = await post(`${path}/Anonymize`, {});
+    expect(anonymous.body.identity).toBe(desk.sid);
+    expect(problemsOf('video', 'video.v1.room.room_participant', anonymous.body)).toEqual([]);
+    const shy = room.join({ identity: 'shy', medium: 'phone', call: { sid: call.sid, from: null, to: null } });
+    const { call_sid: callSid, from, to } = (await world.raw(`/v1/Rooms/${room.sid}/Participants/${shy.sid}`)).body;
+    expect([callSid, from, to]).toEqual([call.sid, undefined, undefined]);
   });
 
   it('receive everything until SubscribeRules say otherwise', async () => {

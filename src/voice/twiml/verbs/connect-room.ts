@@ -14,13 +14,13 @@ export async function connectRoom(room: TwimlElement, { element, context }: { el
 }
 
 async function stayIn(room: TwimlElement, { roomName, context }: { roomName: string; context: VerbContext }): Promise<RoomStay | null> {
-  const { accountSid, sid } = context.call;
+  const { accountSid } = context.call;
   // The room is looked up before a ringing call is answered: without one, the next verb decides (contract §14.4).
   if (!context.answered && !context.rooms.exists(accountSid, roomName)) return notThere(roomName, context);
   const phone = await context.answer(context.answered ? null : await context.rooms.mediaOf(accountSid, roomName));
   context.reached('connected');
   const identity = room.attributes['participantIdentity'] ?? '';
-  const stay = await context.rooms.stay({ accountSid, callSid: sid, roomName, identity: identity === '' ? null : identity, wishes: wishesOf(room), phone, signal: context.signal });
+  const stay = await context.rooms.stay({ accountSid, call: context.call, roomName, identity: identity === '' ? null : identity, wishes: wishesOf(room), phone, signal: context.signal });
   if (stay.notification) context.report({ errorCode: stay.notification.errorCode, message: stay.notification.message, log: 0 });
   return stay;
 }
