@@ -62,6 +62,12 @@ const onOff = (fallback: boolean): z.ZodType<boolean, string | undefined> =>
     .optional()
     .transform((value) => value ?? fallback);
 
+const files = () =>
+  z
+    .string()
+    .optional()
+    .transform((value) => (value ?? '').split(',').map((file) => file.trim()).filter((file) => file !== ''));
+
 const isAddress = (value: string): boolean => isIP(value) !== 0;
 
 const isUrl = (value: string, protocols: string[]): boolean => {
@@ -77,6 +83,17 @@ const setting = <T>(value: Setting<T>): Setting<T> => value;
 export const settings = {
   httpPort: setting({ env: 'PARTYLINE_HTTP_PORT', about: 'TCP port of the REST API, the signaling WebSocket and the page', defaultText: '8080', schema: port(8080) }),
   sipPort: setting({ env: 'PARTYLINE_SIP_PORT', about: 'SIP port, UDP and TCP', defaultText: '5060', schema: port(5060) }),
+  sipTlsPort: setting({ env: 'PARTYLINE_SIP_TLS_PORT', about: 'SIP port over TLS, TCP; opened when there is a certificate', defaultText: '5061', schema: port(5061) }),
+  sipTlsCert: setting({ env: 'PARTYLINE_SIP_TLS_CERT', about: 'PEM file of the certificate for SIP over TLS, with its chain; several with commas, the first for phones that name no host', defaultText: 'none: no SIP over TLS from outside', schema: files() }),
+  sipTlsKey: setting({ env: 'PARTYLINE_SIP_TLS_KEY', about: 'PEM file of its private key; as many as certificates', defaultText: 'none', schema: files() }),
+  sipTlsCa: setting({ env: 'PARTYLINE_SIP_TLS_CA', about: 'PEM file of certification authorities that are believed besides those of Node, of servers and of clients', defaultText: 'none', schema: text((value) => !value.includes('\0'), 'must be a file') }),
+  sipTlsClients: setting({
+    env: 'PARTYLINE_SIP_TLS_CLIENTS',
+    about: 'Who may connect to the TLS port: any, or verified ones alone (with a certificate of an authority that is believed)',
+    defaultText: 'any',
+    schema: z.enum(['any', 'verified'], 'must be any or verified').optional().transform((value) => value ?? 'any'),
+  }),
+  sipTlsVerify: setting({ env: 'PARTYLINE_SIP_TLS_VERIFY', about: 'Whether servers that calls go out to over TLS must show a valid certificate for their name', defaultText: 'on', schema: onOff(true) }),
   bindAddress: setting({
     env: 'PARTYLINE_BIND_ADDRESS',
     about: 'IP address that every socket binds to',
@@ -171,7 +188,7 @@ export const settings = {
     env: 'PARTYLINE_CARRIER',
     about: 'Where numbers are called out, sip:host:port',
     defaultText: 'none: only SIP URIs can be called',
-    schema: text((value) => /^sip:(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(;transport=(udp|tcp))?$/.test(value), 'must look like sip:host:port'),
+    schema: text((value) => /^sip:(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(;transport=(udp|tcp|tls))?$/.test(value), 'must look like sip:host:port'),
   }),
   callsPerSecond: setting({
     env: 'PARTYLINE_CALLS_PER_SECOND',
@@ -284,6 +301,7 @@ function checkTogether(config: Config): void {
   if ((config.apiKeySid === null) !== (config.apiKeySecret === null)) throw new StartupError('PARTYLINE_API_KEY_SID and PARTYLINE_API_KEY_SECRET go together: set both or neither');
   if ((config.accountSid === null) !== (config.authToken === null)) throw new StartupError('PARTYLINE_ACCOUNT_SID and PARTYLINE_AUTH_TOKEN go together: set both or neither');
   checkTurn(config);
+  if (config.sipTlsCert.length !== config.sipTlsKey.length) throw new StartupError('PARTYLINE_SIP_TLS_CERT and PARTYLINE_SIP_TLS_KEY go together: name as many keys as certificates');
   if (config.webrtcPort !== 0 && config.webrtcPort + config.mediaWorkers - 1 > 65535) throw new StartupError('PARTYLINE_WEBRTC_PORT leaves no room for one port per media worker');
 }
 

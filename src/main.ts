@@ -5,6 +5,7 @@ import { registerDemo } from './api/demo.ts';
 import { systemClock } from './base/clock.ts';
 import { StartupError, messageOf } from './base/errors.ts';
 import { setListenerErrorSink } from './base/listener-errors.ts';
+import type { SipUserAgentOptions } from './sip/contract.ts';
 import { bracket } from './sip/message/uri.ts';
 import type { Log } from './base/log.ts';
 import { newSid, type AccountSid } from './base/sid.ts';
@@ -18,6 +19,7 @@ import { createLog } from './server-log.ts';
 import { makeAccessToken } from './signaling/access-token.ts';
 import { refuseUpgrade } from './signaling/refuse-upgrade.ts';
 import { createSignaling, iceServers, type TokenKeys } from './signaling/signaling.ts';
+
 import { createSipUserAgent } from './sip/user-agent.ts';
 import { openStore, type Store } from './store/store.ts';
 import type { PhoneNumberRecord } from './voice/model.ts';
@@ -31,6 +33,8 @@ const clock = systemClock;
 export interface RunningServer {
   httpUrl: string;
   sipPort: number;
+  /** Null without certificates. */
+  sipTlsPort: number | null;
   credentials: Credentials;
   media: MediaPlaneHandle;
   /** Refuses new work, ends calls and rooms, saves, closes. Idempotent. */
@@ -94,7 +98,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   const publicAddress = config.publicAddress ?? config.bindAddress;
   const demoUrls: string[] = [];
   const listening = { url: 'http://localhost' };
-  const sip = createSipUserAgent({ bindAddress: config.bindAddress, port: config.sipPort, publicAddress, product: `Partyline/${version()}`, digestAlgorithms: config.sipDigest }, { clock, log: log.child({ part: 'sip' }) });
+  const sip = createSipUserAgent({ bindAddress: config.bindAddress, port: config.sipPort, publicAddress, product: `Partyline/${version()}`, digestAlgorithms: config.sipDigest, ...sipTlsOf(config) }, { clock, log: log.child({ part: 'sip' }) });
   closers.set('sip', () => sip.stop());
 
   const voice = createVoice({
@@ -147,7 +151,8 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   const signaling = createSignaling({ clock, log: log.child({ part: 'signaling' }), rooms, keys: tokenKeys(store), iceServers: iceServers(config.turnUrls, turnAccessOf(config)) });
   closers.set('signaling', () => signaling.stop());
   app.server.on('upgrade', (request, socket, head) => {
-    if (!signaling.handleUpgrade(request, socket, head)) refuseUpgrade(socket, '404 Not Found');
+    if (signaling.handleUpgrade(request, socket, head)) return;
+    if (request.url?.split('?')[0] !== '/sip' || !sip.handleUpgrade(request, socket, head)) refuseUpgrade(socket, '404 Not Found');
   });
 
   const httpUrl = await listen(app, config);
@@ -163,7 +168,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     ready = false;
     await stop();
   };
-  return { httpUrl, sipPort: sip.ports.udp, credentials, media, stop: leave };
+  return { httpUrl, sipPort: sip.ports.udp, sipTlsPort: sip.ports.tls, credentials, media, stop: leave };
 }
 
 function wantedPorts(config: Config): Parameters<typeof checkPorts>[0] {
@@ -172,8 +177,16 @@ function wantedPorts(config: Config): Parameters<typeof checkPorts>[0] {
     { setting: 'PARTYLINE_HTTP_PORT', protocol: 'tcp', address, port: config.httpPort },
     { setting: 'PARTYLINE_SIP_PORT', protocol: 'udp', address, port: config.sipPort },
     { setting: 'PARTYLINE_SIP_PORT', protocol: 'tcp', address, port: config.sipPort },
+    ...(config.sipTlsCert.length > 0 ? [{ setting: 'PARTYLINE_SIP_TLS_PORT', protocol: 'tcp' as const, address, port: config.sipTlsPort }] : []),
     ...Array.from({ length: config.mediaWorkers }, (_, n) => ({ setting: 'PARTYLINE_WEBRTC_PORT', protocol: 'udp' as const, address, port: config.webrtcPort === 0 ? 0 : config.webrtcPort + n })),
   ];
+}
+
+function sipTlsOf(config: Config): Pick<SipUserAgentOptions, 'tls'> {
+  const { sipTlsCert, sipTlsKey, sipTlsCa } = config;
+  const certificates = sipTlsCert.map((certFile, n) => ({ certFile, keyFile: sipTlsKey[n] ?? '' }));
+  const common = { certificates, verifyServers: config.sipTlsVerify, requireClientCertificate: config.sipTlsClients === 'verified', ...(sipTlsCa !== null && { caFile: sipTlsCa }) };
+  return { tls: { ...common, ...(certificates.length > 0 && { port: config.sipTlsPort }) } };
 }
 
 /** The account and its first key, as the configuration and the credentials file have them. */
@@ -275,7 +288,7 @@ export function banner(config: Config, server: RunningServer): string {
     '',
     `  Page         ${config.publicUrl ?? server.httpUrl}${config.demo ? `/      join the room ${DEMO_ROOM}` : ''}`,
     `  Signaling    ${server.httpUrl.replace(/^http/, 'ws')}/signaling`,
-    `  SIP          ${host}:${server.sipPort}  UDP and TCP`,
+    `  SIP          ${host}:${server.sipPort}  UDP and TCP${server.sipTlsPort === null ? '' : `, TLS on ${server.sipTlsPort}`}; ${server.httpUrl.replace(/^http/, 'ws')}/sip for browsers`,
     `  Media        UDP ${config.rtpPorts.min}-${config.rtpPorts.max} (phones), ${config.webrtcPort}${config.mediaWorkers > 1 ? `-${config.webrtcPort + config.mediaWorkers - 1}` : ''} (browsers), ${config.mediaWorkers} worker(s)`,
     `  Webhooks     ${privateNetworksText(privateNetworksOf(config))}`,
     '',

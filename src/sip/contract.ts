@@ -1,8 +1,18 @@
 import type { Emitter } from '../base/emitter.ts';
+import type { WebSocketUpgrade } from './transport/upgrade.ts';
 
 /** What voice/ and cli/ see of sip/: a user agent that takes and places calls. Bodies are opaque bytes. */
 
-export type SipTransportName = 'udp' | 'tcp';
+/** `ws`: a WebSocket, with or without TLS (RFC 7118). */
+export type SipTransportName = 'udp' | 'tcp' | 'tls' | 'ws';
+
+/** The ports really bound (useful with port 0). */
+export interface SipPorts {
+  udp: number;
+  tcp: number;
+  /** Null without certificates. */
+  tls: number | null;
+}
 
 export interface SipUserAgentEvents {
   /** A new INVITE outside a dialog that passed the checks of the message and transaction layers. 100 was sent. */
@@ -14,8 +24,7 @@ export interface SipUserAgentEvents {
 export interface SipUserAgent extends Emitter<SipUserAgentEvents> {
   /** Binds the sockets; rejects with StartupError naming the address when one is taken. */
   start(): Promise<void>;
-  /** The ports really bound (useful with port 0). */
-  readonly ports: { udp: number; tcp: number };
+  readonly ports: SipPorts;
   /** Sends an INVITE. The call is returned at once; failures arrive as `ended`, a URI or header that cannot be sent as `rejected` with 400. */
   call(options: OutgoingSipCallOptions): OutgoingSipCall;
   /** Phones registered under an address that `IncomingSipRegister.accept` was given, most wanted first. */
@@ -24,6 +33,12 @@ export interface SipUserAgent extends Emitter<SipUserAgentEvents> {
   counts(): { dialogs: number; transactions: number; connections: number };
   /** Ends what is left (BYE, CANCEL, 503), closes sockets. */
   stop(): Promise<void>;
+}
+
+/** A user agent that browsers reach too, through the HTTP server of somebody else. */
+export interface SipServer extends SipUserAgent {
+  /** Takes over a WebSocket upgrade with the subprotocol `sip`; false for any other, untouched. */
+  handleUpgrade(...upgrade: WebSocketUpgrade): boolean;
 }
 
 export interface OutgoingSipCallOptions {
@@ -187,11 +202,26 @@ export interface OutgoingSipCallEvents extends SipCallEvents {
 
 export type OutgoingSipCall = SipCallBase<OutgoingSipCallEvents>;
 
+export interface SipTlsOptions {
+  /** 0 takes a free one; absent: nobody connects to us. */
+  port?: number;
+  /** PEM files, each certificate with its chain. The first is shown to whoever names no host that another one is for (SNI). Read again when they change. */
+  certificates: readonly { certFile: string; keyFile: string }[];
+  /** PEM file of more certification authorities that are believed. */
+  caFile?: string;
+  /** Only who shows a certificate of an authority that is believed may connect. Default false. */
+  requireClientCertificate?: boolean;
+  /** False: servers that we connect to need no valid certificate. Default true. */
+  verifyServers?: boolean;
+}
+
 export interface SipUserAgentOptions {
   /** Address both sockets bind to. */
   bindAddress: string;
   /** One port number for UDP and TCP; 0 takes free ones. */
   port: number;
+  /** SIP over TLS. Absent: only outwards, with the certification authorities that Node knows. */
+  tls?: SipTlsOptions;
   /** Written into Via and Contact. Default: bindAddress. */
   publicAddress?: string;
   /** Server and User-Agent header. */

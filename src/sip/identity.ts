@@ -1,8 +1,9 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { SipTransportName } from './contract.ts';
+import type { SipPorts, SipTransportName } from './contract.ts';
 import type { MessageCore } from './message/request-core.ts';
 import { bracket } from './message/uri.ts';
 import { MAGIC_COOKIE } from './message/via.ts';
+import { transportParameter } from './transport/destination.ts';
 
 /** Methods we answer, for Allow. */
 export const METHODS = ['INVITE', 'ACK', 'BYE', 'CANCEL', 'OPTIONS', 'INFO', 'UPDATE', 'REGISTER', 'NOTIFY'] as const;
@@ -12,23 +13,27 @@ export const ALLOW = METHODS.join(', ');
 export class Identity {
   readonly product: string;
   readonly #addressFor: (peer: string) => string;
-  readonly #ports: () => { udp: number; tcp: number };
+  readonly #ports: () => SipPorts;
   readonly #secret = randomBytes(16);
 
-  constructor(parts: { product: string; addressFor: (peer: string) => string; ports: () => { udp: number; tcp: number } }) {
+  constructor(parts: { product: string; addressFor: (peer: string) => string; ports: () => SipPorts }) {
     this.product = parts.product;
     this.#addressFor = parts.addressFor;
     this.#ports = parts.ports;
   }
 
   via(way: { transport: SipTransportName; peer: string }, branch: string): string {
-    const { transport, peer } = way;
-    return `SIP/2.0/${transport.toUpperCase()} ${bracket(this.#addressFor(peer))}:${this.#ports()[transport]};branch=${branch};rport`;
+    return `SIP/2.0/${way.transport.toUpperCase()} ${this.#sentBy(way)};branch=${branch};rport`;
   }
 
   contact(way: { transport: SipTransportName; peer: string }): string {
-    const { transport, peer } = way;
-    return `<sip:${bracket(this.#addressFor(peer))}:${this.#ports()[transport]}${transport === 'tcp' ? ';transport=tcp' : ''}>`;
+    return `<sip:${this.#sentBy(way)}${transportParameter(way.transport)}>`;
+  }
+
+  /** A WebSocket has no port of ours: whoever opened it is reached on it, and nobody opens another to us from what is written here. */
+  #sentBy({ transport, peer }: { transport: SipTransportName; peer: string }): string {
+    const port = transport === 'ws' ? null : this.#ports()[transport];
+    return `${bracket(this.#addressFor(peer))}${port === null ? '' : `:${port}`}`;
   }
 
   /** The tag of answers given without state: the same for every repetition of a request (RFC 3261 §8.2.7). */

@@ -5,7 +5,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { IncomingCall } from './call/incoming-call.ts';
 import { OutgoingCall } from './call/outgoing-call.ts';
-import type { OutgoingSipCall, OutgoingSipCallOptions, SipContact, SipSource, SipUserAgent, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
+import type { OutgoingSipCall, OutgoingSipCallOptions, SipContact, SipPorts, SipServer, SipSource, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
 import type { SipCore } from './core.ts';
 import { DialogTable } from './dialog/dialog-table.ts';
 import { DigestGuard } from './digest/guard.ts';
@@ -20,6 +20,7 @@ import { routeTo } from './registration/contact-route.ts';
 import { IncomingRegister } from './registration/incoming-register.ts';
 import { Registrar } from './registration/registrar.ts';
 import { TransactionLayer, type MessageSender, type ServerTransaction } from './transaction/layer.ts';
+import type { WebSocketUpgrade } from './transport/upgrade.ts';
 import { advertisedAddress, Transports } from './transport/transports.ts';
 
 /** How often registrations that ran out are looked for. */
@@ -29,13 +30,14 @@ const STOP_WAIT_MS = 1_500;
 const STOP_POLL_MS = 20;
 
 /** A user agent that is not listening yet; `start` binds its sockets. */
-export function createSipUserAgent(options: SipUserAgentOptions, deps: { clock: Clock; log: Log }): SipUserAgent {
-  return createSipUserAgentOver((received) => new Transports({ ...deps, received }), options, deps);
+export function createSipUserAgent(options: SipUserAgentOptions, deps: { clock: Clock; log: Log }): SipServer {
+  return createSipUserAgentOver((received) => new Transports({ ...deps, received, ...(options.tls && { tls: options.tls }) }), options, deps);
 }
 
 /** What carries messages: sockets, or a test that plays them. */
 export interface SipCarrier extends MessageSender {
-  readonly ports: { udp: number; tcp: number };
+  readonly ports: SipPorts;
+  handleUpgrade?: SipServer['handleUpgrade'];
   readonly connectionCount: number;
   start(address: string, port: number): Promise<void>;
   stop(): Promise<void>;
@@ -46,11 +48,11 @@ export function createSipUserAgentOver(
   carrier: (received: (bytes: Buffer, source: SipSource) => void) => SipCarrier,
   options: SipUserAgentOptions,
   deps: { clock: Clock; log: Log },
-): SipUserAgent {
+): SipServer {
   return new UserAgent(carrier, options, deps);
 }
 
-class UserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
+class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
   readonly #options: SipUserAgentOptions;
   readonly #core: SipCore;
   readonly #transports: SipCarrier;
@@ -71,8 +73,12 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
     this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable(), guard: new DigestGuard(options.digestAlgorithms) };
   }
 
-  get ports(): { udp: number; tcp: number } {
+  get ports(): SipPorts {
     return this.#transports.ports;
+  }
+
+  handleUpgrade(...upgrade: WebSocketUpgrade): boolean {
+    return this.#transports.handleUpgrade?.(...upgrade) ?? false;
   }
 
   start(): Promise<void> {

@@ -20,7 +20,7 @@ export class PlayedUserAgent {
     const carrier = (received: (bytes: Buffer, source: SipSource) => void) => {
       this.#received = received;
       return {
-        ports: { udp: 5060, tcp: 5060 },
+        ports: { udp: 5060, tcp: 5060, tls: null },
         connectionCount: 0,
         start: async () => {},
         stop: async () => {},

@@ -44,7 +44,6 @@ export function prepareInvite(core: SipCore, options: OutgoingSipCallOptions): P
 function sipUri(text: string, what: string): SipUri {
   const uri = parseSipUri(text);
   if (!uri) throw new SipError(`not a SIP URI in ${what}: ${JSON.stringify(text.slice(0, 100))}`);
-  if (uri.scheme === 'sips') throw new SipError(`sips is not supported yet, in ${what}`);
   return uri;
 }
 

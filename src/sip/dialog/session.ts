@@ -9,7 +9,7 @@ import type { SipRequest, SipResponse } from '../message/message.ts';
 import type { MessageCore } from '../message/request-core.ts';
 import { unsupportedOf } from '../message/request-core.ts';
 import type { ServerTransaction } from '../transaction/layer.ts';
-import { behindNat, destinationOf, type Destination } from '../transport/destination.ts';
+import { behindNat, destinationOf, isReliable, type Destination } from '../transport/destination.ts';
 import { AnswerRepeat } from './answer-repeat.ts';
 import { dialogKey, type DialogUser } from './dialog-table.ts';
 import { readReferNotice, referHeaders, Referral } from './referral.ts';
@@ -292,13 +292,13 @@ export class DialogSession implements DialogUser {
     return [['Contact', this.#core.identity.contact({ transport, peer: address })]];
   }
 
-  /** The next hop's own words. But a phone behind NAT is reached on the TCP connection it opened, or where its datagrams come from. */
+  /** The next hop's own words. But a phone behind NAT is reached on the connection it opened, or where its datagrams come from. */
   #destinationOf(request: DialogRequest): Destination | null {
     if (!request.nextHop) return null;
     const destination = destinationOf(request.nextHop);
     const source = this.#source;
     if (this.dialog.routeSet.length > 0 || destination.transport !== source.transport) return destination;
-    const direct = source.transport === 'tcp' ? this.#core.layer.hasConnection(source) : behindNat(destination.host, source.address);
+    const direct = isReliable(source.transport) ? this.#core.layer.hasConnection(source) : behindNat(destination.host, source.address);
     return direct ? { transport: source.transport, host: source.address, port: source.port, address: source.address } : destination;
   }
 }

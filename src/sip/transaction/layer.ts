@@ -7,7 +7,7 @@ import type { MessageCore } from '../message/request-core.ts';
 import { serializeMessage } from '../message/serialize.ts';
 import { unbracket } from '../message/uri.ts';
 import type { Via } from '../message/via.ts';
-import { DEFAULT_PORT, type Destination } from '../transport/destination.ts';
+import { DEFAULT_PORT, defaultPortOf, isReliable, type Destination } from '../transport/destination.ts';
 import { InviteClientMachine } from './invite-client.ts';
 import { InviteServerMachine } from './invite-server.ts';
 import type { ClientMachine, ClientOutput, ServerMachine, ServerOutput } from './machine.ts';
@@ -107,7 +107,7 @@ export class TransactionLayer {
   /** Starts a client transaction. `branch` is that of the request's top Via. */
   request(request: SipRequest, options: { branch: string; destination: Destination; user: ClientUser }): ClientTransaction {
     const { destination, user } = options;
-    const traits = { reliable: destination.transport === 'tcp' };
+    const traits = { reliable: isReliable(destination.transport) };
     const machine = request.method === 'INVITE' ? new InviteClientMachine(request, traits) : new RequestClientMachine(request, traits);
     const key = `${options.branch} ${request.method}`;
     const entry: ClientEntry = { key, machine, timer: null, request, destination, user, abandon: () => this.#dropClient(entry) };
@@ -137,7 +137,7 @@ export class TransactionLayer {
   /** Null when there are too many. */
   serve(request: SipRequest, core: MessageCore, source: SipSource): ServerTransaction | null {
     if (this.count >= MAX_TRANSACTIONS || this.#heldBytes >= this.#maxHeldBytes) return null;
-    const traits = { reliable: source.transport === 'tcp' };
+    const traits = { reliable: isReliable(source.transport) };
     const machine = request.method === 'INVITE' ? new InviteServerMachine(traits) : new RequestServerMachine(traits);
     const destination = this.responseDestination(core.via, source);
     const respond = (response: SipResponse): void => this.#runServer(entry, machine.respond(response, this.#clock.nowMs()));
@@ -154,7 +154,7 @@ export class TransactionLayer {
     return this.#merges.has(mergeKey(core));
   }
 
-  /** Whether the TCP connection a message came on is still open. */
+  /** Whether the connection a message came on is still open. */
   hasConnection(source: SipSource): boolean {
     return this.#sender.hasConnection(source);
   }
@@ -165,11 +165,11 @@ export class TransactionLayer {
   }
 
   /**
-   * RFC 3261 §18.2.2, RFC 3581 §4: UDP to where it came from, TCP on the connection it came on, else a new one to sent-by.
+   * RFC 3261 §18.2.2, RFC 3581 §4: UDP to where it came from; others on the connection it came on, else a new one to sent-by.
    * Deviation: maddr of the top Via is not followed, it would let anybody point our answers at a third party.
    */
   responseDestination(via: Via, source: SipSource): Destination {
-    const sentByPort = via.port ?? DEFAULT_PORT;
+    const sentByPort = via.port ?? defaultPortOf(source.transport);
     const direct = source.transport === 'udp' ? via.params.has('rport') : this.#sender.hasConnection(source);
     return { transport: source.transport, host: unbracket(source.address), port: direct ? source.port : sentByPort, address: source.address };
   }

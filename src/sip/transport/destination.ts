@@ -11,12 +11,36 @@ export interface Destination {
 }
 
 export const DEFAULT_PORT = 5060;
+const DEFAULT_TLS_PORT = 5061;
 
-/** RFC 3261 §18.1.1 with the URI's own words only: transport parameter (default UDP), maddr, port (default 5060). */
+/** RFC 3261 §19.1.2, RFC 3263 §4.2. */
+export function defaultPortOf(transport: SipTransportName): number {
+  return transport === 'tls' ? DEFAULT_TLS_PORT : DEFAULT_PORT;
+}
+
+/** Whether a message needs no repetition and answers go back on the connection. */
+export function isReliable(transport: SipTransportName): boolean {
+  return transport !== 'udp';
+}
+
+/** What says it in a URI; UDP goes without saying. `ws` is also that of WebSockets over TLS (RFC 7118 §5.2). */
+export function transportParameter(transport: SipTransportName): string {
+  return transport === 'udp' ? '' : `;transport=${transport}`;
+}
+
+/** RFC 3261 §18.1.1 with the URI's own words only: transport parameter (default UDP; TLS for sips), maddr, port (default 5060, 5061 for TLS). */
 export function destinationOf(uri: SipUri): Destination {
   const host = unbracket(uri.params.get('maddr') || uri.host);
-  const transport = uri.params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp';
-  return { transport, host, port: uri.port ?? DEFAULT_PORT, address: null };
+  const transport = transportOf(uri);
+  return { transport, host, port: uri.port ?? defaultPortOf(transport), address: null };
+}
+
+const NAMED = new Map<string, SipTransportName>([['udp', 'udp'], ['tcp', 'tcp'], ['tls', 'tls'], ['ws', 'ws'], ['wss', 'ws']]);
+
+/** A sips URI goes over TLS whatever it says of TCP (RFC 3261 §26.2.2). */
+export function transportOf(uri: Pick<SipUri, 'scheme' | 'params'>): SipTransportName {
+  const named = NAMED.get(uri.params.get('transport')?.toLowerCase() ?? '') ?? 'udp';
+  return uri.scheme === 'sips' && named !== 'ws' ? 'tls' : named;
 }
 
 /** IPv4 inside IPv6 (`::ffff:1.2.3.4`) is written as IPv4. */

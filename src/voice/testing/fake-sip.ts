@@ -144,7 +144,7 @@ export class FakeOutgoingCall extends Emitter<OutgoingSipCallEvents> implements 
 }
 
 export class FakeUserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
-  readonly ports = { udp: 5060, tcp: 5060 };
+  readonly ports = { udp: 5060, tcp: 5060, tls: null };
   readonly placed: FakeOutgoingCall[] = [];
 
   /** By address. */

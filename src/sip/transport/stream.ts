@@ -1,0 +1,216 @@
+import type { Server, Socket } from 'node:net';
+import type { Clock, Timer } from '../../base/clock.ts';
+import { StartupError, messageOf } from '../../base/errors.ts';
+import { StreamParser } from '../message/stream-parser.ts';
+import { plainAddress } from './destination.ts';
+
+/** What kind of connection it is: TCP, or TLS on top. */
+export interface StreamKind {
+  /** For messages: `TCP`. */
+  readonly name: string;
+  /** Told of each socket when messages can come. */
+  listen(accepted: (socket: Socket) => void): Server;
+  /** `host`: the name the address was found by, or the address. `ready` is called when messages can go. */
+  connect(to: { address: string; port: number; host: string }, ready: () => void): Socket;
+}
+
+/** Where a message goes. `host` as in StreamKind. */
+export interface StreamTarget {
+  address: string;
+  port: number;
+  host: string;
+}
+
+export interface StreamEvents {
+  received: (bytes: Buffer, address: string, port: number) => void;
+}
+
+/** Connections at once, both directions. */
+const MAX_CONNECTIONS = 1_000;
+/** A message that has begun must be complete after this. */
+const HALF_MESSAGE_TIMEOUT_MS = 10_000;
+/** A connection on which nothing came or went for so long is closed. */
+const IDLE_TIMEOUT_MS = 600_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Messages for a connection that is being made. */
+const MAX_WAITING = 1_000;
+/** Bytes a slow reader may leave unread on our side before its connection is cut. */
+const MAX_UNSENT_BYTES = 1 << 20;
+
+interface Connection {
+  readonly key: string;
+  readonly address: string;
+  readonly port: number;
+  readonly socket: Socket;
+  readonly parser: StreamParser;
+  halfTimer: Timer | null;
+  idleTimer: Timer | null;
+  /** Why it closed. */
+  reason: string;
+  /** What goes out once the connection stands, and its other side is who it should be; null from then on. */
+  waiting: Outgoing[] | null;
+}
+
+interface Outgoing {
+  bytes: Buffer;
+  failed: (reason: string) => void;
+}
+
+/**
+ * A listening socket and the table of open connections by remote `address:port`. A connection that we made to a name is for
+ * that name alone: over TLS another name would want another certificate.
+ */
+export class StreamTransport {
+  readonly #kind: StreamKind;
+  #server: Server | null = null;
+  #connections = new Map<string, Connection>();
+  #events: StreamEvents;
+  #clock: Clock;
+
+  constructor(kind: StreamKind, events: StreamEvents, clock: Clock) {
+    this.#kind = kind;
+    this.#events = events;
+    this.#clock = clock;
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Resolves with the bound port; rejects with StartupError when the address is taken. */
+  bind(address: string, port: number): Promise<number> {
+    const server = this.#kind.listen((socket) => this.#accepted(socket));
+    this.#server = server;
+    return new Promise((resolve, reject) => {
+      server.once('error', (error) => reject(new StartupError(`SIP over ${this.#kind.name} cannot listen on ${address}:${port}: ${messageOf(error)}`)));
+      server.listen(port, address, () => {
+        server.removeAllListeners('error');
+        server.on('error', () => {});
+        const bound = server.address();
+        resolve(typeof bound === 'object' && bound ? bound.port : port);
+      });
+    });
+  }
+
+  /** Whether a connection to or from there is open, so that a response can go back on it. */
+  has(address: string, port: number): boolean {
+    return this.#connections.has(acceptedKey(address, port));
+  }
+
+  /** Uses the open connection or makes one. */
+  send(bytes: Buffer, to: StreamTarget, failed: (reason: string) => void): void {
+    const connection = this.#connections.get(acceptedKey(to.host, to.port)) ?? this.#connections.get(openedKey(to)) ?? this.#open(to);
+    if (!connection) return failed(`too many ${this.#kind.name} connections`);
+    if (connection.socket.writableLength > MAX_UNSENT_BYTES) {
+      connection.socket.destroy();
+      return failed('the other side does not read');
+    }
+    if (!connection.waiting) this.#write(connection, { bytes, failed });
+    else if (connection.waiting.length < MAX_WAITING) connection.waiting.push({ bytes, failed });
+    else failed('too much waits for the connection');
+  }
+
+  #write(connection: Connection, { bytes, failed }: Outgoing): void {
+    connection.socket.write(bytes, (error) => {
+      if (error) failed(error.message);
+    });
+    this.#touch(connection);
+  }
+
+  #open(to: StreamTarget): Connection | null {
+    if (this.#connections.size >= MAX_CONNECTIONS) return null;
+    const socket = this.#kind.connect(to, () => this.#ready(connection));
+    const connection = this.#add(socket, { key: openedKey(to), address: to.address, port: to.port, waiting: [] });
+    return connection;
+  }
+
+  #ready(connection: Connection): void {
+    const { waiting } = connection;
+    connection.waiting = null;
+    this.#touch(connection);
+    for (const outgoing of waiting ?? []) this.#write(connection, outgoing);
+  }
+
+  #accepted(socket: Socket): void {
+    if (this.#connections.size >= MAX_CONNECTIONS || !socket.remoteAddress) return void socket.destroy();
+    const address = plainAddress(socket.remoteAddress);
+    const port = socket.remotePort ?? 0;
+    this.#add(socket, { key: acceptedKey(address, port), address, port, waiting: null });
+  }
+
+  #add(socket: Socket, at: Pick<Connection, 'key' | 'address' | 'port' | 'waiting'>): Connection {
+    const connection: Connection = { ...at, socket, parser: new StreamParser(), halfTimer: null, idleTimer: null, reason: 'no connection' };
+    this.#connections.set(at.key, connection);
+    socket.setNoDelay(true);
+    socket.on('data', (chunk) => this.#data(connection, chunk));
+    socket.on('error', (error) => {
+      connection.reason = error.message;
+      socket.destroy();
+    });
+    socket.on('close', () => this.#closed(connection));
+    this.#touch(connection);
+    return connection;
+  }
+
+  #data(connection: Connection, chunk: Buffer): void {
+    this.#touch(connection);
+    for (const item of connection.parser.push(chunk)) {
+      if (item.kind === 'message') this.#events.received(item.bytes, connection.address, connection.port);
+      else if (item.kind === 'ping') connection.socket.write('\r\n');
+      else connection.socket.destroy();
+    }
+    this.#watchHalfMessage(connection);
+  }
+
+  #watchHalfMessage(connection: Connection): void {
+    if (!connection.parser.halfMessage) {
+      connection.halfTimer?.cancel();
+      connection.halfTimer = null;
+      return;
+    }
+    connection.halfTimer ??= this.#clock.after(HALF_MESSAGE_TIMEOUT_MS, () => void connection.socket.destroy());
+  }
+
+  #touch(connection: Connection): void {
+    connection.idleTimer?.cancel();
+    const limitMs = connection.waiting ? CONNECT_TIMEOUT_MS : IDLE_TIMEOUT_MS;
+    connection.idleTimer = connection.socket.destroyed ? null : this.#clock.after(limitMs, () => void connection.socket.destroy());
+  }
+
+  #closed(connection: Connection): void {
+    connection.halfTimer?.cancel();
+    connection.idleTimer?.cancel();
+    if (this.#connections.get(connection.key) === connection) this.#connections.delete(connection.key);
+    const { waiting } = connection;
+    connection.waiting = null;
+    for (const { failed } of waiting ?? []) failed(connection.reason);
+  }
+
+  close(): Promise<void> {
+    for (const connection of this.#connections.values()) connection.socket.destroySoon();
+    const server = this.#server;
+    this.#server = null;
+    if (!server) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cut = this.#clock.after(200, () => {
+        for (const connection of this.#connections.values()) connection.socket.destroy();
+      });
+      server.close(() => {
+        cut.cancel();
+        for (const connection of [...this.#connections.values()]) {
+          connection.socket.destroy();
+          this.#closed(connection);
+        }
+        resolve();
+      });
+    });
+  }
+}
+
+function acceptedKey(address: string, port: number): string {
+  return `${address}:${port}`;
+}
+
+function openedKey({ address, port, host }: StreamTarget): string {
+  return host === address ? acceptedKey(address, port) : `${host} at ${acceptedKey(address, port)}`;
+}
