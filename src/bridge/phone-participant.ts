@@ -119,6 +119,7 @@ async function takeSeat(participant: Participant, options: StayOptions & { media
   const leave = (): void => forget.forEach((one) => one());
   try {
     await joining;
+    participant.mediaStats = () => phone.stats();
     forget.push(tones.ask(participant, media, wishes));
   } catch (error) {
     leave();

@@ -1,6 +1,6 @@
 import type { Emitter } from '../base/emitter.ts';
 import type { AccountSid, ParticipantSid, RoomSid, TrackSid } from '../base/sid.ts';
-import type { RoomMedia } from '../media/protocol.ts';
+import type { PhoneMediaStats, RoomMedia } from '../media/protocol.ts';
 import type { LeaveReason, ParticipantCall, ParticipantRecord, RoomEndReason, RoomRecord, SubscribeRules, TrackKind, TrackPriority, TrackRecord, TrackRule } from './model.ts';
 
 /**
@@ -60,8 +60,33 @@ export interface RoomEvents {
   trackUnpublished: [participant: Participant, track: Publication];
   /** enabled or priority changed. */
   trackUpdated: [participant: Participant, track: Publication];
+  /** Something that was said, or a better guess at it. */
+  transcribed: [transcription: Transcription];
   /** Last event. All participants were disconnected before, with reason `room-completed` or the like. */
   ended: [reason: RoomEndReason];
+}
+
+/** Words of one track. */
+export interface Transcription {
+  participantSid: ParticipantSid;
+  trackSid: TrackSid;
+  text: string;
+  /** More or other words may follow for the same utterance. */
+  partial: boolean;
+  /** BCP 47, `en-US`. */
+  languageCode: string;
+  /** 0–1, of a partial one: how little it will change. */
+  stability?: number;
+  /** When it was said, ISO 8601. */
+  timestamp: string;
+  /** Grows by 1 with each of a track. */
+  sequenceNumber: number;
+}
+
+/** What hears the room and writes down what is said. */
+export interface TranscriptionSource extends Emitter<{ transcribed: [transcription: Transcription] }> {
+  /** The room ended, or has another source now. Nothing that follows is told. */
+  stop(): void;
 }
 
 export interface Room extends Emitter<RoomEvents> {
@@ -81,6 +106,8 @@ export interface Room extends Emitter<RoomEvents> {
    * 53108-like refusal in peer-to-peer and go rooms. `identity` null → a random unique one.
    */
   join(options: JoinOptions): Participant;
+  /** Its `transcribed` is the room's from now on; the source before is stopped. Null: none. */
+  setTranscriptionSource(source: TranscriptionSource | null): void;
   /** Disconnects all, closes media, saves. Idempotent. */
   end(reason: RoomEndReason): void;
 }
@@ -112,6 +139,8 @@ export interface Participant extends Emitter<ParticipantEvents> {
   subscribesTo(publisher: Participant, track: Publication): boolean;
   /** Its identity becomes its SID in everything stored and shown from now on (contract §7.3). */
   anonymize(): void;
+  /** Of a phone: its media's counters, as given by who owns its media. Null: not measured. */
+  mediaStats: (() => Promise<PhoneMediaStats>) | null;
   /** Signaling lost / found its socket. */
   setReconnecting(reconnecting: boolean): void;
   /** Leaves, for whatever reason. Idempotent. */

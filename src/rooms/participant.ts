@@ -1,5 +1,6 @@
 import { Emitter } from '../base/emitter.ts';
 import { newSid, type ParticipantSid, type TrackSid } from '../base/sid.ts';
+import type { PhoneMediaStats } from '../media/protocol.ts';
 import type { Participant, ParticipantEvents, Publication, Room } from './contract.ts';
 import type { LeaveReason, ParticipantRecord, SubscribeRules, TrackKind, TrackPriority, TrackRecord, TrackRule } from './model.ts';
 import { checkPublication } from './participant-checks.ts';
@@ -45,6 +46,7 @@ export class LivePublication implements Publication {
 
 /** A browser or a phone in a room. Whoever owns the connection listens to `disconnected`. */
 export class LiveParticipant extends Emitter<ParticipantEvents> implements Participant {
+  mediaStats: (() => Promise<PhoneMediaStats>) | null = null;
   readonly #owner: ParticipantOwner;
   readonly #publications = new Map<TrackSid, LivePublication>();
   #record: ParticipantRecord;

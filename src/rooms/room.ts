@@ -5,7 +5,7 @@ import { TwilioError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { newSid, type AccountSid, type ParticipantSid, type RoomSid } from '../base/sid.ts';
 import type { MediaPlane, RoomMedia } from '../media/protocol.ts';
-import type { JoinOptions, Participant, Room, RoomEvents } from './contract.ts';
+import type { JoinOptions, Participant, Room, RoomEvents, TranscriptionSource } from './contract.ts';
 import type { LeaveReason, RoomCallbackSender, RoomEndReason, RoomRecord, RoomRepository } from './model.ts';
 import { checkIdentity } from './participant-checks.ts';
 import { LiveParticipant, type ParticipantOwner } from './participant.ts';
@@ -39,6 +39,7 @@ export class LiveRoom extends Emitter<RoomEvents> implements Room {
   #idleTimer: Timer | null = null;
   #media: Promise<RoomMedia> | null = null;
   #mediaClosed: Promise<void> = Promise.resolve();
+  #stopTranscriptions: () => void = () => {};
 
   constructor(record: RoomRecord, deps: RoomDeps) {
     super();
@@ -155,6 +156,18 @@ export class LiveRoom extends Emitter<RoomEvents> implements Room {
     return participant;
   }
 
+  setTranscriptionSource(source: TranscriptionSource | null): void {
+    this.#stopTranscriptions();
+    this.#stopTranscriptions = () => {};
+    if (!source) return;
+    if (this.ended) return source.stop();
+    const unlisten = source.on('transcribed', (transcription) => this.emit('transcribed', transcription));
+    this.#stopTranscriptions = () => {
+      unlisten();
+      source.stop();
+    };
+  }
+
   end(reason: RoomEndReason): void {
     if (this.ended) return;
     const nowMs = this.#deps.clock.wallMs();
@@ -165,6 +178,7 @@ export class LiveRoom extends Emitter<RoomEvents> implements Room {
     this.#cancelIdle();
     for (const participant of [...this.#participants.values()]) participant.disconnect(leaveReasonOf(reason));
     this.#callbacks.send('room-ended');
+    this.setTranscriptionSource(null);
     this.#mediaClosed = this.#closeMedia();
     this.emit('ended', reason);
     this.removeAllListeners();

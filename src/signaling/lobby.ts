@@ -7,6 +7,7 @@ import { readDescription, remoteOf } from './browser-peer.ts';
 import type { SignalingConnection } from './connection.ts';
 import { errorMessage } from './ending.ts';
 import { issueIceServers, type IceServerSource } from './ice-servers.ts';
+import { QualityBoards } from './media-signaling/quality-board.ts';
 import { readClientMessage, type ClientMessage, type ConnectMessage, type SyncMessage } from './messages.ts';
 import { Session } from './session.ts';
 
@@ -21,11 +22,11 @@ export interface LobbyDeps {
 
 /** Where browsers are let in: reads what a fresh connection wants, checks its token, brings it into its session. */
 export class Lobby {
-  readonly #deps: LobbyDeps;
+  readonly #deps: LobbyDeps & { boards: QualityBoards };
   readonly #sessions = new Map<string, Session>();
 
   constructor(deps: LobbyDeps) {
-    this.#deps = deps;
+    this.#deps = { ...deps, boards: new QualityBoards(deps.clock) };
   }
 
   /** Sessions alive, those without a socket included. */
@@ -46,12 +47,12 @@ export class Lobby {
 /** One connection on its way into a session, and its letter box after. */
 class Visitor {
   readonly #connection: SignalingConnection;
-  readonly #deps: LobbyDeps;
+  readonly #deps: LobbyDeps & { boards: QualityBoards };
   readonly #sessions: Map<string, Session>;
   #session: Session | null = null;
   #entering = false;
 
-  constructor(connection: SignalingConnection, deps: LobbyDeps, sessions: Map<string, Session>) {
+  constructor(connection: SignalingConnection, deps: LobbyDeps & { boards: QualityBoards }, sessions: Map<string, Session>) {
     this.#connection = connection;
     this.#deps = deps;
     this.#sessions = sessions;
@@ -146,6 +147,7 @@ class Visitor {
       participant,
       media,
       roomMedia,
+      board: this.#deps.boards.of(room),
       connect: message,
       offer,
       link: this.#connection,

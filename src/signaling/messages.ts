@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { TwilioError } from '../base/errors.ts';
+import { readBandwidthProfile } from './media-signaling/bandwidth-profile.ts';
 
 /** What browsers send (rsp §3), read leniently: unknown members are dropped, what we rely on is bounded. */
 
@@ -28,6 +29,9 @@ export type ClientPeerConnection = z.infer<typeof peerConnectionShape>;
 const peerConnections = z.array(peerConnectionShape).max(8);
 const token = z.string().max(20_000);
 
+/** Throws 53208 out of the whole reading. */
+const bandwidthProfile = z.unknown().transform(readBandwidthProfile).optional();
+
 const iceShape = z.object({ type: z.literal('ice'), token });
 const connectShape = z.object({
   type: z.literal('connect'),
@@ -36,11 +40,12 @@ const connectShape = z.object({
   participant: participantShape,
   peer_connections: peerConnections.min(1),
   /** Channels the browser wants, by name (rsp §5). */
-  media_signaling: z.object({ active_speaker: z.unknown() }).partial().nullish().catch(null),
+  media_signaling: z.record(z.string().max(64), z.unknown()).nullish().catch(null),
+  bandwidth_profile: bandwidthProfile,
   subscribe: z.object({ rules: z.array(z.object({ type: z.enum(['include', 'exclude']), all: z.boolean().optional() })).max(20) }).nullish(),
 });
 const syncShape = z.object({ type: z.literal('sync'), token, session: shortText, participant: participantShape.nullish(), peer_connections: peerConnections.default([]) });
-const updateShape = z.object({ type: z.literal('update'), participant: participantShape.nullish(), peer_connections: peerConnections.nullish() });
+const updateShape = z.object({ type: z.literal('update'), participant: participantShape.nullish(), peer_connections: peerConnections.nullish(), bandwidth_profile: bandwidthProfile });
 const disconnectShape = z.object({ type: z.literal('disconnect') });
 
 const messageShape = z.discriminatedUnion('type', [iceShape, connectShape, syncShape, updateShape, disconnectShape]);

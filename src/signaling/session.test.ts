@@ -11,6 +11,7 @@ import { readBrowserDescription } from '../sdp/browser-description.ts';
 import { FakeBrowserMedia } from '../testing/fake-browser-media.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { FakeRoomMedia } from '../testing/fake-media.ts';
+import { QualityBoard } from './media-signaling/quality-board.ts';
 import { readClientMessage, type ConnectMessage, type SyncMessage, type UpdateMessage } from './messages.ts';
 import { Session, type Link } from './session.ts';
 
@@ -72,7 +73,7 @@ beforeEach(async () => {
     participant: { revision: 2, tracks: [{ id: trackId, kind: 'audio', name: 'mic' }] },
     peer_connections: [{ id: 'pc', description: { type: 'offer', revision: 1, sdp } }],
   }) as ConnectMessage;
-  session = new Session({ participant: room.join({ identity: 'anna', medium: 'browser' }), media, roomMedia, connect, offer: readBrowserDescription(sdp), link, clock, log: silentLog, timeoutS: 30, ended: () => {} });
+  session = new Session({ board: new QualityBoard(clock), participant: room.join({ identity: 'anna', medium: 'browser' }), media, roomMedia, connect, offer: readBrowserDescription(sdp), link, clock, log: silentLog, timeoutS: 30, ended: () => {} });
   await session.start();
   await settle();
 });
@@ -139,6 +140,13 @@ describe('a session', () => {
     session.left();
     speaks(track.sid);
     expect(media.shown).toHaveLength(4);
+  });
+
+  it('obeys the bandwidth profile of an update, and refuses a bad one with 53208', async () => {
+    expect(media.policy, 'none was asked for').toBeNull();
+    await update({ bandwidth_profile: { video: { mode: 'presentation', max_tracks: 1 } } });
+    expect(media.policy).toMatchObject({ mode: 'presentation', maxTracks: 1 });
+    expect(() => readClientMessage({ type: 'update', bandwidth_profile: { video: { mode: 'mosaic' } } })).toThrow(expect.objectContaining({ code: 53208 }) as Error);
   });
 
   it('gives up a browser that does not answer its offer for 10 s', async () => {

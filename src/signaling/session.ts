@@ -8,11 +8,12 @@ import type { Participant, Room } from '../rooms/contract.ts';
 import type { LeaveReason } from '../rooms/model.ts';
 import { EXCLUDE_ALL } from '../rooms/track-rules.ts';
 import type { BrowserDescription } from '../sdp/browser-description.ts';
-import { ActiveSpeakerChannel } from './active-speaker.ts';
 import { BrowserPeer } from './browser-peer.ts';
 import { DataTrackList } from './data-tracks.ts';
 import { endingMessage, errorMessage } from './ending.ts';
 import type { WantedTrack } from './layout.ts';
+import { MediaSignaling } from './media-signaling/media-signaling.ts';
+import type { QualityBoard } from './media-signaling/quality-board.ts';
 import { subscribesToAll, type ClientDescription, type ClientPeerConnection, type ConnectMessage, type SyncMessage, type UpdateMessage } from './messages.ts';
 import type { Description } from './negotiation.ts';
 import { Neighbours } from './neighbours.ts';
@@ -29,6 +30,8 @@ export interface SessionOptions {
   participant: Participant;
   media: BrowserMedia;
   roomMedia: RoomMedia;
+  /** Of its room. */
+  board: QualityBoard;
   connect: ConnectMessage;
   /** The offer of `connect`, read. */
   offer: BrowserDescription;
@@ -59,7 +62,7 @@ export class Session {
   readonly #peer: BrowserPeer;
   readonly #publications: Publications;
   readonly #data: DataTrackList;
-  readonly #activeSpeaker: ActiveSpeakerChannel | null;
+  readonly #mediaSignaling: MediaSignaling;
   readonly #neighbours = new Neighbours();
   readonly #unlisten: (() => void)[] = [];
   #link: Link | null;
@@ -94,8 +97,7 @@ export class Session {
       sidOf: (trackId) => this.#publications.sidOf(trackId),
       wanted: () => this.#wanted(),
     });
-    const wantsSpeaker = Boolean(connect.media_signaling?.active_speaker);
-    this.#activeSpeaker = wantsSpeaker ? new ActiveSpeakerChannel({ room: this.#room, roomMedia: options.roomMedia, media, log: this.#log }) : null;
+    this.#mediaSignaling = new MediaSignaling({ ...options, wanted: connect.media_signaling ?? {}, profile: connect.bandwidth_profile, log: this.#log });
     this.#listen();
   }
 
@@ -174,7 +176,7 @@ export class Session {
       published: this.#publications.take({ always: true }),
       subscribed: this.#subscriptions({ always: true }),
       recording: { is_recording: false, revision: 1 },
-      media_signaling: this.#activeSpeaker?.announcement ?? {},
+      media_signaling: this.#mediaSignaling.announcement,
     };
   }
 
@@ -189,6 +191,7 @@ export class Session {
   }
 
   async #update(message: UpdateMessage): Promise<void> {
+    if (message.bandwidth_profile) this.#mediaSignaling.profileChanged(message.bandwidth_profile);
     if (message.participant && this.#publications.listReceived(message.participant)) this.#peer.applyTracks();
     const replies: object[] = [];
     for (const connection of message.peer_connections ?? []) replies.push(...(await this.#connectionUpdated(connection)));
@@ -338,7 +341,7 @@ export class Session {
     this.#ended = true;
     this.#log.info({ reason }, 'a browser left its room');
     for (const unlisten of this.#unlisten) unlisten();
-    this.#activeSpeaker?.close();
+    this.#mediaSignaling.close();
     for (const timer of [this.#linkTimer, this.#mediaTimer, this.#answerTimer]) timer?.cancel();
     const message = this.#endingMessage ?? endingMessage(reason);
     if (message) this.#link?.send(message);
