@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -85,5 +85,29 @@ describe('a recording of a phone’s track', () => {
     await phone.leaveRoom();
     expect(await ended).toMatchObject({ reason: 'track-ended', codec: 'PCMU' });
     expect(await long.stop()).toEqual(long.result);
+  });
+
+  it('leaves a file that plays when its worker is killed', async () => {
+    const plane = await cast.plane();
+    const room = await plane.createRoom({ roomSid: newSid('RM') });
+    const phone = await plane.createPhone({ near: room });
+    await cast.call(phone, 700);
+    const trackSid = newSid('MT');
+    await phone.joinRoom(room, { trackSid });
+    const [recording, unheard] = [await room.recordTrack(trackSid, options()), await room.recordTrack(newSid('MT'), options())];
+    const path = `${folder}/track-${files - 1}.mka`;
+    const ends = Promise.all([endOf(recording), endOf(unheard)]);
+    await grown(path, 12_000);
+    process.kill(plane.workers()[0]!.pid, 'SIGKILL');
+    const [result, nothing] = await ends;
+    expect(result).toMatchObject({ reason: 'lost', codec: 'PCMU', bytes: statSync(path).size, startedAtMs: recording.begun?.[1] });
+    expect(nothing).toMatchObject({ reason: 'lost', bytes: 0, startedAtMs: null });
+    expect(existsSync(`${folder}/track-${files}.mka`)).toBe(false);
+    const sound = decoded(path);
+    expect(result.durationMs).toBeGreaterThanOrEqual(1000);
+    expect(Number(probe(path).format.duration)).toBeCloseTo(result.durationMs / 1000, 3);
+    expect(Math.abs(sound.length / 8 - result.durationMs)).toBeLessThan(60);
+    expect(tonePower(sound, 700)).toBeGreaterThan(LOUD);
+    expect(await recording.stop()).toEqual(result);
   });
 });

@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { Emitter } from '../../base/emitter.ts';
 import type { TrackSid } from '../../base/sid.ts';
 import type { WorkerEvent } from '../ipc.ts';
 import { MediaError, type TrackRecording, type TrackRecordingEvents, type TrackRecordingOptions, type TrackRecordingResult } from '../protocol.ts';
+import { salvageTrack } from '../record-track/salvage.ts';
 import { trackPath } from '../record-track/track-path.ts';
 import type { WorkerClient, WorkerObject } from './worker-client.ts';
 
@@ -94,10 +94,9 @@ export class RemoteTrackRecording extends Emitter<TrackRecordingEvents> implemen
   }
 
   async #salvage(): Promise<TrackRecordingResult> {
-    const [codec, startedAtMs] = this.#begun ?? [null, null];
     const path = trackPath(this.#options);
     const container = this.#options.kind === 'audio' ? 'mka' : 'mkv';
-    const bytes = await stat(path).then(({ size }) => size, () => 0);
-    return { reason: 'lost', durationMs: 0, bytes, codec, container, path, startedAtMs };
+    const left = (await salvageTrack(path)) ?? { durationMs: 0, bytes: 0, codec: null, startedAtMs: null };
+    return { reason: 'lost', ...left, container, path };
   }
 }

@@ -11,9 +11,10 @@ export class TrackFile {
   readonly path: string;
   readonly #handle: FileHandle;
   readonly #failed: (why: string) => void;
-  readonly #waiting: Buffer[] = [];
+  readonly #waiting: { bytes: Buffer; endMs: number }[] = [];
   #waitingBytes = 0;
   #writtenBytes = 0;
+  #writtenMs = 0;
   #draining: Promise<void> | null = null;
   #broken = false;
 
@@ -42,21 +43,28 @@ export class TrackFile {
     return this.#writtenBytes;
   }
 
-  /** The chunk is ours from now on. */
-  append(chunk: Buffer): void {
+  /** How much of the media is on the disk. */
+  get writtenMs(): number {
+    return this.#writtenMs;
+  }
+
+  /** The chunk, whose media ends at `endMs`, is ours from now on. */
+  append(bytes: Buffer, endMs: number): void {
     if (this.#broken) return;
-    if (this.#waitingBytes + chunk.length > MAX_WAITING_BYTES) return this.#fail('the disk does not follow');
-    this.#waiting.push(chunk);
-    this.#waitingBytes += chunk.length;
+    if (this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) return this.#fail('the disk does not follow');
+    this.#waiting.push({ bytes, endMs });
+    this.#waitingBytes += bytes.length;
     this.#draining ??= this.#drain().finally(() => (this.#draining = null));
   }
 
   async #drain(): Promise<void> {
     try {
       for (let chunk = this.#waiting[0]; chunk && !this.#broken; chunk = this.#waiting[0]) {
-        await this.#writeAll(chunk, this.#writtenBytes);
-        this.#writtenBytes += chunk.length;
-        this.#waitingBytes -= chunk.length;
+        const { bytes, endMs } = chunk;
+        await this.#writeAll(bytes, this.#writtenBytes);
+        this.#writtenBytes += bytes.length;
+        this.#writtenMs = endMs;
+        this.#waitingBytes -= bytes.length;
         this.#waiting.shift();
       }
     } catch (error) {

@@ -128,7 +128,7 @@ export class TrackRecorder implements TrackSink {
     muxed.timestampMs = atMs;
     muxed.keyFrame = frame.keyFrame;
     const complete = muxer.frame(muxed);
-    if (complete) this.#file?.append(complete);
+    if (complete) this.#file?.append(complete, this.#endMs);
     // A picture is taken to last as long as the one before it.
     this.#lastDurationMs = frame.durationMs > 0 ? frame.durationMs : atMs - this.#lastMs;
     this.#lastMs = atMs;
@@ -157,9 +157,13 @@ export class TrackRecorder implements TrackSink {
     const reader = this.#reader as FrameReader;
     const muxer = new MatroskaMuxer(reader.describe(), this.#startedAtMs);
     this.#muxer = muxer;
-    this.#file?.append(muxer.header);
+    this.#file?.append(muxer.header, 0);
     this.#hooks.started(reader.codec, this.#startedAtMs);
     return muxer;
+  }
+
+  get #endMs(): number {
+    return Math.round(this.#lastMs + this.#lastDurationMs);
   }
 
   get #startedAtMs(): number {
@@ -188,7 +192,7 @@ export class TrackRecorder implements TrackSink {
 
   #flush(muxer: MatroskaMuxer): void {
     const cluster = muxer.takeCluster();
-    if (cluster) this.#file?.append(cluster);
+    if (cluster) this.#file?.append(cluster, this.#endMs);
   }
 
   #failed(why: string): void {
@@ -212,17 +216,17 @@ export class TrackRecorder implements TrackSink {
   async #complete(reason: TrackRecordingResult['reason']): Promise<TrackRecordingResult> {
     const { kind } = this.#options;
     const [file, muxer] = [this.#file as TrackFile, this.#muxer];
-    const durationMs = Math.round(this.#lastMs + this.#lastDurationMs);
     const container = kind === 'audio' ? 'mka' : 'mkv';
     if (!muxer) {
       await file.discard();
       return { reason: file.broken ? 'lost' : 'no-media', durationMs: 0, bytes: 0, codec: null, container, path: file.path, startedAtMs: null };
     }
     this.#flush(muxer);
-    const { tail, patches } = muxer.end({ durationMs, startedAtMs: this.#startedAtMs });
-    if (tail.length > 0) file.append(tail);
+    const { tail, patches } = muxer.end({ durationMs: this.#endMs, startedAtMs: this.#startedAtMs });
+    if (tail.length > 0) file.append(tail, this.#endMs);
     await file.finish(patches);
     const codec = this.#reader?.codec ?? null;
-    return { reason: file.broken ? 'lost' : reason, durationMs, bytes: file.bytes, codec, container, path: file.path, startedAtMs: this.#startedAtMs };
+    const what = file.broken ? { reason: 'lost' as const, durationMs: file.writtenMs } : { reason, durationMs: this.#endMs };
+    return { ...what, bytes: file.bytes, codec, container, path: file.path, startedAtMs: this.#startedAtMs };
   }
 }

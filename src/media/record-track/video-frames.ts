@@ -74,8 +74,7 @@ export abstract class VideoFrames implements FrameReader {
 
   lost(): void {
     this.#state = 'between';
-    this.#waitsForKeyFrame = true;
-    this.#events.keyFrameNeeded();
+    this.#waitsForKeyFrame = true; // and is asked for when the next picture is none
   }
 
   /** Leaves out what came behind `length`. */
