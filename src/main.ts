@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createApi } from './api/api.ts';
 import { registerDemo } from './api/demo.ts';
@@ -14,6 +15,10 @@ import { describeSettings, privateNetworksOf, readConfig, turnAccessOf, type Con
 import { loadCredentials, type Credentials } from './credentials.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
 import { checkPorts } from './port-check.ts';
+import { FfmpegComposer } from './recording/composition/composer.ts';
+import { createCompositions } from './recording/composition/compositions.ts';
+import { createCompositionHooks } from './recording/composition/hooks.ts';
+import { createRoomSources } from './recording/composition/room-sources.ts';
 import { createRooms } from './rooms/rooms.ts';
 import { createLog } from './server-log.ts';
 import { makeAccessToken } from './signaling/access-token.ts';
@@ -45,7 +50,7 @@ export interface RunningServer {
  * The order in which the house is left: calls hang up, then rooms tell their browsers, then the doors close, then the last
  * callbacks go out, and the database last of all. docs/design/closures.md draws it.
  */
-const STOP_ORDER = ['calls', 'rooms', 'signaling', 'api', 'voice', 'sip', 'media', 'store'] as const;
+const STOP_ORDER = ['calls', 'rooms', 'compositions', 'signaling', 'api', 'voice', 'sip', 'media', 'store'] as const;
 type Closers = Map<(typeof STOP_ORDER)[number], () => Promise<void> | void>;
 
 /**
@@ -95,6 +100,21 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   });
   closers.set('rooms', () => rooms.stop('server-stopped'));
 
+  const compositions = createCompositions(
+    { folder: join(config.dataDir, 'compositions') },
+    {
+      clock,
+      log: log.child({ part: 'compositions' }),
+      repository: store.compositions,
+      rooms,
+      roomRepository: store.rooms,
+      sources: createRoomSources({ repository: store.roomRecordings, recordings: { pathOf: ({ accountSid, sid, container }) => join(config.dataDir, 'room-recordings', accountSid, `${sid}.${container}`) } }),
+      composer: new FfmpegComposer('ffmpeg', { clock }),
+      callbacks: { send: (callback) => voice.callbacks.send(callback) },
+    },
+  );
+  closers.set('compositions', () => compositions.stop());
+
   const publicAddress = config.publicAddress ?? config.bindAddress;
   const demoUrls: string[] = [];
   const listening = { url: 'http://localhost' };
@@ -135,6 +155,9 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     conferenceRepository: store.conferences,
     rooms,
     roomRepository: store.rooms,
+    compositions,
+    compositionHooks: createCompositionHooks({ repository: store.compositions, wallMs: () => clock.wallMs() }),
+    compositionRepository: store.compositions,
     publicUrl: () => config.publicUrl,
     ready: () => ready,
   });
@@ -159,6 +182,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   listening.url = httpUrl;
   await voice.recordings.closeLeftovers();
   void voice.recordingMedia.selfCheck();
+  await compositions.resume();
   if (config.demo) {
     demoUrls.push(`${httpUrl}/demo/voice`);
     await seedDemoNumber(store, config, { accountSid: credentials.accountSid, httpUrl });

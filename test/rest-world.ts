@@ -8,8 +8,11 @@ import { systemClock } from '../src/base/clock.ts';
 import { TwilioError } from '../src/base/errors.ts';
 import { silentLog } from '../src/base/log.ts';
 import { newSid, type AccountSid } from '../src/base/sid.ts';
-import type { VoiceRecordings } from '../src/api/deps.ts';
+import type { ApiDeps, VoiceRecordings } from '../src/api/deps.ts';
 import type { Rooms } from '../src/rooms/contract.ts';
+import { createCompositions } from '../src/recording/composition/compositions.ts';
+import { createCompositionHooks } from '../src/recording/composition/hooks.ts';
+import { createRoomSources } from '../src/recording/composition/room-sources.ts';
 import { createRooms } from '../src/rooms/rooms.ts';
 import { openStore, type Store } from '../src/store/store.ts';
 import type { ValidationOptions, ValidationRequest } from '../src/voice/caller-id-validation.ts';
@@ -20,6 +23,7 @@ import { CallJournal } from '../src/voice/call-journal.ts';
 import { CallStreams } from '../src/voice/streams/call-streams.ts';
 import { createStreamControl, type StreamedCall } from '../src/voice/streams/stream-control.ts';
 import { ALLOW_ALL } from '../src/voice/webhook/network-policy.ts';
+import { FakeComposer } from '../src/testing/fake-composer.ts';
 import { FakePhone } from '../src/testing/fake-media.ts';
 import type { AccountRecord, CallRecord, CallRepository, KeyRecord } from '../src/voice/model.ts';
 import { createCallRecordings, type AnsweredCall } from '../src/voice/recording/call-recordings.ts';
@@ -40,6 +44,9 @@ export interface RestWorld {
   /** Signed in by the account's token. */
   client: twilio.Twilio;
   logged: string[];
+  composer: FakeComposer;
+  compositionDeps: Pick<ApiDeps, 'compositions' | 'compositionHooks' | 'compositionRepository'>;
+  compositionCallbacks: { url: string; parameters: Record<string, string> }[];
   setReady(ready: boolean): void;
   setPublicUrl(url: string | null): void;
   /** A raw request, signed in unless `authorization` says otherwise (null: not at all). */
@@ -61,6 +68,7 @@ export interface RawAnswer {
 export async function openRestWorld(): Promise<RestWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'partyline-rest-'));
   const logged: string[] = [];
+  const compositionCallbacks: RestWorld['compositionCallbacks'] = [];
   const log = { ...silentLog, error: (fields: Record<string, unknown>) => void logged.push(JSON.stringify(fields)) };
   await prepareDatabase(folder);
   const store = await openStore({ dataDir: folder, databaseUrl: null }, { log: silentLog, clock: systemClock });
@@ -111,6 +119,21 @@ export async function openRestWorld(): Promise<RestWorld> {
     liveCall: (sid) => calls.live(sid),
     config: { dataDir: folder },
   });
+  const composer = new FakeComposer();
+  const compositions = createCompositions(
+    { folder: join(folder, 'compositions') },
+    {
+      clock: systemClock,
+      log: silentLog,
+      repository: store.compositions,
+      rooms,
+      roomRepository: store.rooms,
+      sources: createRoomSources({ repository: store.roomRecordings, recordings: { pathOf: ({ sid, container }) => join(folder, `${sid}.${container}`) } }),
+      composer,
+      callbacks: { send: ({ url, parameters }) => void compositionCallbacks.push({ url, parameters: Object.fromEntries(parameters) }) },
+    },
+  );
+  const compositionDeps = { compositions, compositionHooks: createCompositionHooks({ repository: store.compositions, wallMs: () => Date.now() }), compositionRepository: store.compositions };
   const app = createApi({
     gatherings,
     conferenceRepository: store.conferences,
@@ -125,6 +148,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     sipDomainSuffix: 'sip.example.com',
     rooms,
     roomRepository: store.rooms,
+    ...compositionDeps,
     publicUrl: () => publicUrl,
     ready: () => ready,
   });
@@ -146,6 +170,9 @@ export async function openRestWorld(): Promise<RestWorld> {
     app,
     url,
     logged,
+    composer,
+    compositionDeps,
+    compositionCallbacks,
     client: clientAs(account.sid, account.authToken),
     clientAs,
     newAccount,
@@ -155,6 +182,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     close: async () => {
       await app.close();
       await rooms.stop('server-stopped');
+      await compositions.stop();
       await store.close();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -5,6 +5,9 @@ import type { ApiDeps } from './deps.ts';
 import { Endpoints } from './endpoint.ts';
 import { errorBody, notFound, refusalOf, unforeseen } from './errors.ts';
 import { Form } from './form.ts';
+import { addCompositionHooks } from './video-v1/composition-hooks.ts';
+import { addCompositionSettings } from './video-v1/composition-settings.ts';
+import { addCompositions } from './video-v1/compositions.ts';
 import { addParticipants } from './video-v1/participants.ts';
 import { addRecordings } from './video-v1/recordings.ts';
 import { addRooms } from './video-v1/rooms.ts';
@@ -72,6 +75,9 @@ export function addResources(endpoints: Endpoints, deps: ApiDeps): void {
   addParticipants(endpoints, deps);
   addTracks(endpoints, deps);
   addRecordings(endpoints, deps);
+  addCompositions(endpoints, deps);
+  addCompositionHooks(endpoints, deps);
+  addCompositionSettings(endpoints, deps);
 }
 
 /** The official client sends path parts raw: a `%` of a name stands for itself where no two hexadecimal digits follow. */

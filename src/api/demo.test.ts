@@ -35,6 +35,7 @@ function withDemo(consoleDir: string): FastifyInstance {
     sipDomainSuffix: 'sip.localhost',
     rooms,
     roomRepository: store.rooms,
+    ...world.compositionDeps,
     publicUrl: () => null,
     ready: () => true,
   });

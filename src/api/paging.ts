@@ -7,10 +7,10 @@ const DEFAULT_PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 1000;
 const PAGE_PARAMETERS = ['PageSize', 'Page', 'PageToken'];
 
-/** The page a list asks for (contract §2.4). Throws 20007. */
-export function pageRequest(query: Form): PageRequest {
+/** The page a list asks for (contract §2.4). `maxPageSize`: 1000, 100 for some lists of video. Throws 20007. */
+export function pageRequest(query: Form, maxPageSize = MAX_PAGE_SIZE): PageRequest {
   const pageSize = query.number('PageSize') ?? DEFAULT_PAGE_SIZE;
-  if (!(pageSize >= 1 && pageSize <= MAX_PAGE_SIZE)) throw new TwilioError(20007, `PageSize must be from 1 to ${MAX_PAGE_SIZE}`);
+  if (!(pageSize >= 1 && pageSize <= maxPageSize)) throw new TwilioError(20007, `PageSize must be from 1 to ${maxPageSize}`);
   const token = query.filled('PageToken');
   return token === undefined ? { pageSize } : { pageSize, token };
 }

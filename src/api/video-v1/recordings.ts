@@ -28,5 +28,4 @@ export function addRecordings(endpoints: Endpoints, deps: ApiDeps): void {
   endpoints.add('/v1/Rooms/:room/Transcriptions', { GET: none('transcriptions'), POST: () => { throw notYet('Transcriptions'); } });
   endpoints.add('/v1/Rooms/:room/Transcriptions/:ttid', { GET: absent });
   endpoints.add('/v1/Recordings', { GET: none('recordings') });
-  endpoints.add('/v1/Compositions', { GET: none('compositions'), POST: () => { throw notYet('Compositions'); } });
 }

@@ -19,7 +19,7 @@ export interface CompositionsDeps {
   clock: Clock;
   log: Log;
   repository: CompositionRepository;
-  rooms: Pick<Rooms, 'find'>;
+  rooms: Pick<Rooms, 'find' | 'onOpened'>;
   roomRepository: Pick<RoomRepository, 'findRoom'>;
   sources: SourceDirectory;
   composer: Composer;
@@ -58,14 +58,13 @@ class LiveCompositions implements Compositions {
   readonly #turns = new Turns(AT_ONCE);
   readonly #jobs = new Map<string, Job>();
   readonly #firing = new Set<Promise<void>>();
-  #problem: Promise<string | null>;
   #stopping = false;
 
   constructor(folder: string, deps: CompositionsDeps) {
     this.#folder = folder;
     this.#deps = deps;
     this.#callbacks = new CompositionCallbacks(deps);
-    this.#problem = deps.composer.problem();
+    deps.rooms.onOpened((room) => room.once('ended', () => this.#roomEnded(room.record)));
   }
 
   async create(room: Readonly<RoomRecord>, parameters: CompositionParameters): Promise<Readonly<CompositionRecord>> {
@@ -89,18 +88,9 @@ class LiveCompositions implements Compositions {
   }
 
   async resume(): Promise<void> {
-    const problem = await this.#problem;
+    const problem = await this.#deps.composer.problem();
     if (problem !== null) this.#deps.log.warn({ problem }, 'compositions of rooms cannot be made');
     for (const record of await this.#deps.repository.unfinishedCompositions()) this.#start(this.#save({ ...record, status: 'enqueued' }));
-  }
-
-  roomEnded(room: Readonly<RoomRecord>): void {
-    const hooks = this.#deps.repository.hooks(room.accountSid).filter(({ enabled }) => enabled);
-    if (hooks.length === 0 || this.#stopping) return;
-    const firing = this.#fire(room, hooks)
-      .catch((error: unknown) => this.#deps.log.error({ roomSid: room.sid, error: messageOf(error) }, 'hooks of compositions failed'))
-      .finally(() => this.#firing.delete(firing));
-    this.#firing.add(firing);
   }
 
   async stop(): Promise<void> {
@@ -110,6 +100,16 @@ class LiveCompositions implements Compositions {
     const jobs = [...this.#jobs.values()];
     for (const { leave } of jobs) leave.abort(new Left('the server stops'));
     await Promise.all(jobs.map(({ done }) => done));
+  }
+
+  /** The hooks of its account make their compositions. */
+  #roomEnded(room: Readonly<RoomRecord>): void {
+    const hooks = this.#deps.repository.hooks(room.accountSid).filter(({ enabled }) => enabled);
+    if (hooks.length === 0 || this.#stopping) return;
+    const firing = this.#fire(room, hooks)
+      .catch((error: unknown) => this.#deps.log.error({ roomSid: room.sid, error: messageOf(error) }, 'hooks of compositions failed'))
+      .finally(() => this.#firing.delete(firing));
+    this.#firing.add(firing);
   }
 
   /** Rooms of which nothing was recorded have nothing to compose: their hooks keep silent. */
@@ -128,9 +128,7 @@ class LiveCompositions implements Compositions {
 
   async #mayEnqueue(): Promise<void> {
     if (this.#stopping) throw new TwilioError(53632, 'The composition could not be enqueued: the server is shutting down', { status: 503 });
-    let problem = await this.#problem;
-    // It may have been installed since.
-    if (problem !== null) problem = await (this.#problem = this.#deps.composer.problem());
+    const problem = await this.#deps.composer.problem();
     if (problem !== null) throw new TwilioError(53632, `The composition could not be enqueued: ${problem}`, { status: 501 });
     if (this.#jobs.size >= MAX_UNFINISHED) throw new TwilioError(53632, `The composition could not be enqueued: ${MAX_UNFINISHED} wait already`, { status: 429 });
   }

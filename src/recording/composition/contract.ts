@@ -3,7 +3,7 @@ import type { RoomRecord } from '../../rooms/model.ts';
 import type { CompositionParameters } from './composition-parameters.ts';
 import type { CompositionHookRecord, CompositionRecord } from './model.ts';
 
-/** Compositions: one file made of a room's recordings (contract §7.8). */
+/** Compositions: one file made of a room's recordings (contract §7.8). Rooms that end have one made by each hook of their account. */
 export interface Compositions {
   /**
    * Enqueues one. The composition of a room in progress waits until the room has ended; of any room, until its recordings
@@ -17,8 +17,6 @@ export interface Compositions {
   pathOf(record: Pick<CompositionRecord, 'sid' | 'accountSid' | 'spec'>): string;
   /** Begins again what a stop or a crash left. Called once at start; says in the log when compositions will not work. */
   resume(): Promise<void>;
-  /** A room is over: the hooks of its account make their compositions. */
-  roomEnded(room: Readonly<RoomRecord>): void;
   /** Ends what runs; it is begun again at the next start. */
   stop(): Promise<void>;
 }
