@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
 /** Numbers of the error dictionary look like nothing else in these folders. */
-const FOLDERS = ['api', 'bridge', 'rooms', 'signaling', 'store', 'voice'];
+const FOLDERS = ['api', 'bridge', 'recording', 'rooms', 'signaling', 'store', 'voice'];
 const NUMBER = /(?<![\w.#])(1[0-6]\d{3}|2[0-2]\d{3}|32\d{3}|53\d{3})(?![\w.])/g;
 /** Limits that happen to look like one. */
 const NO_ERRORS = new Set(['10000', '14400', '16000', '20000', '22050']);
