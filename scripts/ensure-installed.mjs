@@ -21,6 +21,9 @@ const TEST_PEERS = {
   sox: ['sox', 'libsox-fmt-all'],
 };
 
+/** Tests with these are skipped where they are not: too large (80 MB) to be fetched unasked. */
+const WELCOME = { 'firefox-esr': 'firefox-esr' };
+
 const say = (text) => process.stdout.write(`${text}\n`);
 
 function onPath(command) {
@@ -61,6 +64,11 @@ function ensurePackages() {
   say(`Packages installed in ${((Date.now() - beganMs) / 1000).toFixed(0)} s.`);
 }
 
+function hintAtWelcome() {
+  const missing = Object.entries(WELCOME).filter(([command]) => !onPath(command));
+  if (missing.length > 0) say(`Hint: tests with ${missing.map(([command]) => command).join(', ')} are skipped. Debian: sudo apt-get install ${missing.map(([, name]) => name).join(' ')}`);
+}
+
 function ensureTestPeers() {
   const missing = Object.keys(TEST_PEERS).filter((command) => !onPath(command));
   if (missing.length === 0) return;
@@ -81,5 +89,9 @@ function ensureTestPeers() {
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 18)) fail(`Partyline needs Node 20.18 or newer; this is ${process.versions.node}.`);
 ensurePackages();
-if (forTest) ensureTestPeers();
-else if (!onPath('espeak-ng')) say('Hint: espeak-ng is not installed, so <Say> stays silent. Debian, Ubuntu: sudo apt-get install espeak-ng');
+if (forTest) {
+  ensureTestPeers();
+  hintAtWelcome();
+} else if (!onPath('espeak-ng')) {
+  say('Hint: espeak-ng is not installed, so <Say> stays silent. Debian, Ubuntu: sudo apt-get install espeak-ng');
+}

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { chromium, type Browser as ChromiumBrowser, type BrowserContext, type Page } from 'playwright-core';
+import { chromium, type Browser as ChromiumBrowser, type Page } from 'playwright-core';
 import type { ToneReport } from './tones.ts';
 import { waitUntil, within } from './wait.ts';
 
@@ -102,6 +102,11 @@ export class Browser {
     this.#origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
+  /** Where the page of a party is, for browsers of other makes. */
+  get pageUrl(): string {
+    return `${this.#origin}/`;
+  }
+
   static async start(): Promise<Browser> {
     const server = http.createServer(servePage);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -113,9 +118,11 @@ export class Browser {
   async party(name: string): Promise<Party> {
     const context = await this.#browser.newContext();
     const page = await context.newPage();
-    const party = new Party(name, context, page);
+    const party = new Party(name, page, () => context.close());
+    page.on('console', (message) => party.note(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => party.note(`page error: ${error.message}`));
     this.parties.push(party);
-    await page.goto(`${this.#origin}/`);
+    await page.goto(this.pageUrl);
     return party;
   }
 
@@ -153,19 +160,28 @@ function servePage(request: http.IncomingMessage, response: http.ServerResponse)
   response.writeHead(200, { 'content-type': `${file[1]}; charset=utf-8` }).end(readFileSync(file[0]));
 }
 
+/** What a party needs of its page, whoever made the browser. */
+export interface PartyPage {
+  /** Runs a function, which must not refer to anything outside of it, in the page. */
+  evaluate<A, T>(fn: (argument: A) => T, argument?: A): Promise<Awaited<T>>;
+}
+
 /** One page: one participant. */
-export class Party {
+export class Party<P extends PartyPage = Page> {
   readonly name: string;
-  readonly page: Page;
-  readonly #context: BrowserContext;
+  readonly page: P;
+  readonly #close: () => Promise<void>;
   #console = '';
 
-  constructor(name: string, context: BrowserContext, page: Page) {
+  constructor(name: string, page: P, close: () => Promise<void>) {
     this.name = name;
     this.page = page;
-    this.#context = context;
-    page.on('console', (message) => (this.#console += `${message.type()}: ${message.text()}\n`));
-    page.on('pageerror', (error) => (this.#console += `page error: ${error.message}\n`));
+    this.#close = close;
+  }
+
+  /** Keeps a line for `log`. */
+  note(line: string): void {
+    this.#console += `${line}\n`;
   }
 
   log(): string {
@@ -299,6 +315,6 @@ export class Party {
   }
 
   async close(): Promise<void> {
-    await within(5000, 'Closing a page', this.#context.close()).catch(() => undefined);
+    await within(5000, 'Closing a page', this.#close()).catch(() => undefined);
   }
 }
