@@ -41,6 +41,8 @@ export interface CreateRoomOptions {
   maxParticipantDuration?: number;
   audioOnly?: boolean;
   largeRoom?: boolean;
+  /** JSON text, as REST carries it. */
+  recordingRules?: string;
 }
 
 export interface JoinOptions {
@@ -100,6 +102,9 @@ export interface Room extends Emitter<RoomEvents> {
   /** Connected and reconnecting participants, in order of arrival. */
   readonly participants: ReadonlyMap<ParticipantSid, Participant>;
   participantByIdentity(identity: string): Participant | null;
+  readonly recording: RoomRecordingState;
+  /** Tells the room's StatusCallback of a recording, also after the room has ended. */
+  tellRecording(event: RecordingCallbackEvent, parameters: [name: string, value: string][]): void;
   /**
    * Adds a participant. Same identity connected → that one is disconnected with `duplicate-identity` first (contract §3.3).
    * Throws 53105 (room full), 53118 (ended), 53200–53202 (identity), and for phones 53105 past 35 phones in the room,
@@ -110,6 +115,34 @@ export interface Room extends Emitter<RoomEvents> {
   setTranscriptionSource(source: TranscriptionSource | null): void;
   /** Disconnects all, closes media, saves. Idempotent. */
   end(reason: RoomEndReason): void;
+}
+
+/** What happens to recordings, as the room's StatusCallback names it (contract §7.9). */
+export type RecordingCallbackEvent = 'recording-started' | 'recording-completed' | 'recording-failed';
+
+export interface RoomRecordingEvents {
+  rulesChanged: [];
+  activeChanged: [];
+  /** The recording of this track has lost its media, or found it again. */
+  mediaChanged: [sid: TrackSid];
+}
+
+/** What of a room is to be recorded (contract §7.6), and what is. Whoever records sets `active` and `lacksMedia`. */
+export interface RoomRecordingState extends Emitter<RoomRecordingEvents> {
+  /** As they are; all or nothing when nobody set any. */
+  readonly rules: readonly TrackRule[];
+  /** Replaces all rules; saved with the room. */
+  setRules(rules: TrackRule[]): void;
+  /** Whether the rules take this track in. */
+  wants(publisher: Participant, track: Publication): boolean;
+  /** Whether any track is being recorded: `room.isRecording` of an SDK. */
+  readonly active: boolean;
+  /** Rises with each change of `active`, from 1. */
+  readonly revision: number;
+  setActive(active: boolean): void;
+  /** True while a recorded track sends nothing. */
+  lacksMedia(sid: TrackSid): boolean;
+  setLacksMedia(sid: TrackSid, lacks: boolean): void;
 }
 
 export interface ParticipantEvents {

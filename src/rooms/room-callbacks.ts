@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { RecordingCallbackEvent } from './contract.ts';
 import type { ParticipantCall, ParticipantRecord, RoomCallbackSender, RoomRecord, TrackRecord } from './model.ts';
 
 /** Events of a room's StatusCallback (contract §7.9). */
@@ -10,7 +11,8 @@ export type RoomCallbackEvent =
   | 'track-added'
   | 'track-removed'
   | 'track-enabled'
-  | 'track-disabled';
+  | 'track-disabled'
+  | RecordingCallbackEvent;
 
 /** Tells one room's StatusCallback what happens in it. Without a callback URL it does nothing. */
 export class RoomCallbacks {
@@ -25,7 +27,7 @@ export class RoomCallbacks {
     this.#clock = deps.clock;
   }
 
-  send(event: RoomCallbackEvent, about: { participant?: Readonly<ParticipantRecord>; track?: Readonly<TrackRecord> } = {}): void {
+  send(event: RoomCallbackEvent, about: { participant?: Readonly<ParticipantRecord>; track?: Readonly<TrackRecord>; parameters?: [name: string, value: string][] } = {}): void {
     const room = this.#room();
     if (room.statusCallback === null) return;
     const parameters: [string, string][] = [
@@ -41,6 +43,7 @@ export class RoomCallbacks {
     if (event === 'room-ended') parameters.push(['RoomDuration', secondsOf(room.createdAtMs, room.endedAtMs)]);
     if (about.participant) parameters.push(...participantParameters(about.participant, event));
     if (about.track) parameters.push(['TrackSid', about.track.sid], ['TrackKind', about.track.kind]);
+    parameters.push(...(about.parameters ?? []));
     this.#sender.send({ accountSid: room.accountSid, url: room.statusCallback, method: room.statusCallbackMethod, parameters });
   }
 }

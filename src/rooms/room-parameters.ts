@@ -1,10 +1,13 @@
 import { TwilioError } from '../base/errors.ts';
 import { newSid, parseSid, type AccountSid } from '../base/sid.ts';
 import type { CreateRoomOptions } from './contract.ts';
-import type { RoomRecord, RoomType } from './model.ts';
+import type { RecordingRules, RoomRecord, RoomType } from './model.ts';
+import { readTrackRules } from './track-rules.ts';
 
 const ROOM_TYPES: readonly RoomType[] = ['group', 'group-small', 'peer-to-peer', 'go'];
 const VIDEO_CODECS = ['VP8', 'H264'];
+/** Of recording rules (contract §7.6). */
+export const RECORDING_LIMITS = { code: 53120, kinds: ['audio', 'video'] } as const;
 const MAX_NAME_LENGTH = 128;
 const MAX_URL_LENGTH = 1024;
 
@@ -28,7 +31,7 @@ export function newRoomRecord(accountSid: AccountSid, options: CreateRoomOptions
     maxParticipantDurationS: inRange(options.maxParticipantDuration, { min: 600, max: 86_400, otherwise: 14_400, code: 53123, what: 'MaxParticipantDuration' }),
     emptyRoomTimeoutMin: inRange(options.emptyRoomTimeout, { min: 1, max: 60, otherwise: 5, code: 53109, what: 'EmptyRoomTimeout' }),
     unusedRoomTimeoutMin: inRange(options.unusedRoomTimeout, { min: 1, max: 60, otherwise: 5, code: 53109, what: 'UnusedRoomTimeout' }),
-    recordParticipantsOnConnect: options.recordParticipantsOnConnect ?? false,
+    recordParticipantsOnConnect: recordOnConnect(options.recordParticipantsOnConnect ?? false, type),
     videoCodecs: videoCodecs(options.videoCodecs),
     audioOnly: audioOnly(options.audioOnly ?? false, type),
     largeRoom: options.largeRoom ?? false,
@@ -39,7 +42,7 @@ export function newRoomRecord(accountSid: AccountSid, options: CreateRoomOptions
     updatedAtMs: from.nowMs,
     endedAtMs: null,
     endReason: null,
-    recordingRules: null,
+    recordingRules: recordingRules(options.recordingRules, { type, nowMs: from.nowMs }),
   };
 }
 
@@ -74,6 +77,22 @@ function videoCodecs(codecs: string[] | undefined): string[] {
 function audioOnly(value: boolean, type: RoomType): boolean {
   if (value && (type === 'peer-to-peer' || type === 'go')) throw new TwilioError(53124, `AudioOnly is not available for rooms of type ${type}`);
   return value;
+}
+
+function recordOnConnect(value: boolean, type: RoomType): boolean {
+  if (value) checkRecordable(type);
+  return value;
+}
+
+function recordingRules(json: string | undefined, { type, nowMs }: { type: RoomType; nowMs: number }): RecordingRules | null {
+  if (json === undefined) return null;
+  checkRecordable(type);
+  return { rules: readTrackRules(json, RECORDING_LIMITS), createdAtMs: nowMs, updatedAtMs: nowMs };
+}
+
+/** Throws 53122 for types of rooms that Twilio does not record. */
+export function checkRecordable(type: RoomType): void {
+  if (type === 'peer-to-peer' || type === 'go') throw new TwilioError(53122, `Rooms of type ${type} cannot be recorded`);
 }
 
 function mediaRegion(region: string | undefined): string {

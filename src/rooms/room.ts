@@ -5,10 +5,11 @@ import { TwilioError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { newSid, type AccountSid, type ParticipantSid, type RoomSid } from '../base/sid.ts';
 import type { MediaPlane, RoomMedia } from '../media/protocol.ts';
-import type { JoinOptions, Participant, Room, RoomEvents, TranscriptionSource } from './contract.ts';
+import type { JoinOptions, Participant, RecordingCallbackEvent, Room, RoomEvents, TranscriptionSource } from './contract.ts';
 import type { LeaveReason, RoomCallbackSender, RoomEndReason, RoomRecord, RoomRepository } from './model.ts';
 import { checkIdentity } from './participant-checks.ts';
 import { LiveParticipant, type ParticipantOwner } from './participant.ts';
+import { LiveRecordingState } from './recording-state.ts';
 import { RoomCallbacks } from './room-callbacks.ts';
 
 const MAX_LIFE_MS = 24 * 3_600_000;
@@ -29,6 +30,7 @@ export interface RoomDeps {
 
 /** One room in progress (contract §7.1). Time-outs, limits and who is in it; media and signaling belong to others. */
 export class LiveRoom extends Emitter<RoomEvents> implements Room {
+  readonly recording: LiveRecordingState;
   readonly #deps: RoomDeps;
   readonly #callbacks: RoomCallbacks;
   readonly #participants = new Map<ParticipantSid, LiveParticipant>();
@@ -47,6 +49,7 @@ export class LiveRoom extends Emitter<RoomEvents> implements Room {
     this.#deps = deps;
     this.#callbacks = new RoomCallbacks(() => this.#record, deps);
     this.#owner = this.#ownerOfParticipants();
+    this.recording = this.#recordingState();
     this.#lifeTimer = deps.clock.after(MAX_LIFE_MS, () => this.end('max-duration'));
     this.#endWhenIdle(record.adHoc ? AD_HOC_UNUSED_MS : record.unusedRoomTimeoutMin * 60_000, 'unused');
     deps.repository.saveRoom(record);
@@ -93,6 +96,23 @@ export class LiveRoom extends Emitter<RoomEvents> implements Room {
       this.#deps.log.error({ roomSid: this.sid, error: messageOf(error) }, 'the media of a room could not be opened');
       throw error;
     }
+  }
+
+  #recordingState(): LiveRecordingState {
+    const nowMs = (): number => this.#deps.clock.wallMs();
+    return new LiveRecordingState({
+      stored: () => this.#record.recordingRules,
+      recordsOnConnect: () => this.#record.recordParticipantsOnConnect,
+      save: (recordingRules) => {
+        this.#record = { ...this.#record, recordingRules, updatedAtMs: nowMs() };
+        this.#deps.repository.saveRoom(this.#record);
+      },
+      nowMs,
+    });
+  }
+
+  tellRecording(event: RecordingCallbackEvent, parameters: [name: string, value: string][]): void {
+    this.#callbacks.send(event, { parameters });
   }
 
   join(options: JoinOptions): Participant {

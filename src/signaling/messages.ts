@@ -17,7 +17,12 @@ const trackShape = z.object({
 });
 export type ClientTrack = z.infer<typeof trackShape>;
 
-const participantShape = z.object({ revision, tracks: z.array(trackShape).max(256).default([]) });
+const participantShape = z.object({
+  revision,
+  tracks: z.array(trackShape).max(256).default([]),
+  /** `recordings`: it wants to know when a recording of its tracks lacks media. */
+  media_warnings: z.array(shortText).max(16).nullish().catch(null),
+});
 export type ClientParticipant = z.infer<typeof participantShape>;
 
 const descriptionShape = z.object({ type: z.string().max(32), revision: revision.default(0), sdp: z.string().nullish() });

@@ -18,6 +18,7 @@ import { subscribesToAll, type ClientDescription, type ClientPeerConnection, typ
 import type { Description } from './negotiation.ts';
 import { Neighbours } from './neighbours.ts';
 import { Publications } from './publications.ts';
+import { RecordingNotices } from './recording-notices.ts';
 
 /** How a session reaches its browser; a session outlives its links. */
 export interface Link {
@@ -63,6 +64,7 @@ export class Session {
   readonly #publications: Publications;
   readonly #data: DataTrackList;
   readonly #mediaSignaling: MediaSignaling;
+  readonly #recording: RecordingNotices;
   readonly #neighbours = new Neighbours();
   readonly #unlisten: (() => void)[] = [];
   #link: Link | null;
@@ -98,6 +100,7 @@ export class Session {
       wanted: () => this.#wanted(),
     });
     this.#mediaSignaling = new MediaSignaling({ ...options, wanted: connect.media_signaling ?? {}, profile: connect.bandwidth_profile, log: this.#log });
+    this.#recording = new RecordingNotices(participant, { wantsWarnings: connect.participant.media_warnings?.includes('recordings') === true, changed: () => this.#flushSoon() });
     this.#listen();
   }
 
@@ -175,7 +178,7 @@ export class Session {
       peer_connections: [{ id: this.#peer.id, ...(description ? { description } : {}) }],
       published: this.#publications.take({ always: true }),
       subscribed: this.#subscriptions({ always: true }),
-      recording: { is_recording: false, revision: 1 },
+      recording: this.#recording.takeAll(),
       media_signaling: this.#mediaSignaling.announcement,
     };
   }
@@ -284,9 +287,12 @@ export class Session {
       participants: this.#neighbours.take(),
       published: this.#publications.take({ always: false }),
       peer_connections: offer ? [{ id: this.#peer.id, description: offer }] : null,
+      recording: this.#recording.take(),
     };
     const members = Object.entries(update).filter(([, value]) => value !== null);
     if (members.length > 0) this.#link.send({ type: 'update', version: 2, ...Object.fromEntries(members) });
+    const warning = this.#recording.takeWarnings();
+    if (warning) this.#link.send(warning);
     if (offer) this.#awaitAnswer();
   }
 
@@ -342,6 +348,7 @@ export class Session {
     this.#log.info({ reason }, 'a browser left its room');
     for (const unlisten of this.#unlisten) unlisten();
     this.#mediaSignaling.close();
+    this.#recording.close();
     for (const timer of [this.#linkTimer, this.#mediaTimer, this.#answerTimer]) timer?.cancel();
     const message = this.#endingMessage ?? endingMessage(reason);
     if (message) this.#link?.send(message);

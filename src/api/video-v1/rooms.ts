@@ -108,5 +108,6 @@ function createOptions(form: Form): CreateRoomOptions {
     maxParticipantDuration: form.number('MaxParticipantDuration'),
     audioOnly: form.boolean('AudioOnly'),
     largeRoom: form.boolean('LargeRoom'),
+    recordingRules: form.filled('RecordingRules'),
   });
 }
