@@ -15,6 +15,7 @@ import { describeSettings, privateNetworksOf, readConfig, turnAccessOf, type Con
 import { loadCredentials, type Credentials } from './credentials.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
 import { checkPorts } from './port-check.ts';
+import { createRoomRecordings } from './recording/room-recordings.ts';
 import { FfmpegComposer } from './recording/composition/composer.ts';
 import { createCompositions } from './recording/composition/compositions.ts';
 import { createCompositionHooks } from './recording/composition/hooks.ts';
@@ -50,7 +51,7 @@ export interface RunningServer {
  * The order in which the house is left: calls hang up, then rooms tell their browsers, then the doors close, then the last
  * callbacks go out, and the database last of all. docs/design/closures.md draws it.
  */
-const STOP_ORDER = ['calls', 'rooms', 'compositions', 'signaling', 'api', 'voice', 'sip', 'media', 'store'] as const;
+const STOP_ORDER = ['calls', 'rooms', 'recordings', 'compositions', 'signaling', 'api', 'voice', 'sip', 'media', 'store'] as const;
 type Closers = Map<(typeof STOP_ORDER)[number], () => Promise<void> | void>;
 
 /**
@@ -100,6 +101,12 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   });
   closers.set('rooms', () => rooms.stop('server-stopped'));
 
+  const roomRecordings = createRoomRecordings(
+    { folder: join(config.dataDir, 'room-recordings') },
+    { clock, log: log.child({ part: 'recording' }), rooms, repository: store.roomRecordings, roomRepository: store.rooms, callbacks: { send: (callback) => voice.callbacks.send(callback) } },
+  );
+  closers.set('recordings', () => roomRecordings.stop());
+
   const compositions = createCompositions(
     { folder: join(config.dataDir, 'compositions') },
     {
@@ -108,7 +115,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
       repository: store.compositions,
       rooms,
       roomRepository: store.rooms,
-      sources: createRoomSources({ repository: store.roomRecordings, recordings: { pathOf: ({ accountSid, sid, container }) => join(config.dataDir, 'room-recordings', accountSid, `${sid}.${container}`) } }),
+      sources: createRoomSources({ repository: store.roomRecordings, recordings: roomRecordings }),
       composer: new FfmpegComposer('ffmpeg', { clock }),
       callbacks: { send: (callback) => voice.callbacks.send(callback) },
     },
@@ -138,6 +145,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   closers.set('calls', () => voice.calls.stop(DRAIN_MS));
   closers.set('voice', () => voice.stop(DRAIN_MS));
   voice.leftoversEnded(leftovers);
+  await roomRecordings.closeLeftovers();
   await sip.start();
 
   let ready = false;
@@ -155,6 +163,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     conferenceRepository: store.conferences,
     rooms,
     roomRepository: store.rooms,
+    roomRecordings: { recordings: roomRecordings, repository: store.roomRecordings },
     compositions,
     compositionHooks: createCompositionHooks({ repository: store.compositions, wallMs: () => clock.wallMs() }),
     compositionRepository: store.compositions,

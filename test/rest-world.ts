@@ -13,6 +13,8 @@ import type { Rooms } from '../src/rooms/contract.ts';
 import { createCompositions } from '../src/recording/composition/compositions.ts';
 import { createCompositionHooks } from '../src/recording/composition/hooks.ts';
 import { createRoomSources } from '../src/recording/composition/room-sources.ts';
+import { createRoomRecordings } from '../src/recording/room-recordings.ts';
+import type { RoomRecordings } from '../src/recording/contract.ts';
 import { createRooms } from '../src/rooms/rooms.ts';
 import { openStore, type Store } from '../src/store/store.ts';
 import type { ValidationOptions, ValidationRequest } from '../src/voice/caller-id-validation.ts';
@@ -37,6 +39,7 @@ export interface RestWorld {
   gatherings: Gatherings;
   calls: FakeCalls;
   voiceRecordings: VoiceRecordings;
+  roomRecordings: RoomRecordings;
   account: AccountRecord;
   key: KeyRecord;
   app: FastifyInstance;
@@ -106,6 +109,10 @@ export async function openRestWorld(): Promise<RestWorld> {
     callRecordings: createCallRecordings(recordings, (sid) => calls.answeredCall(sid)),
     publicRecordings: false,
   };
+  const roomRecordings = createRoomRecordings(
+    { folder: join(folder, 'room-recordings') },
+    { clock: systemClock, log: silentLog, rooms, repository: store.roomRecordings, roomRepository: store.rooms, callbacks: { send: () => {} } },
+  );
   let ready = true;
   let publicUrl: string | null = null;
   const gatherings = createGatherings({
@@ -149,6 +156,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     rooms,
     roomRepository: store.rooms,
     ...compositionDeps,
+    roomRecordings: { recordings: roomRecordings, repository: store.roomRecordings },
     publicUrl: () => publicUrl,
     ready: () => ready,
   });
@@ -165,6 +173,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     gatherings,
     calls,
     voiceRecordings,
+    roomRecordings,
     account,
     key,
     app,

@@ -9,9 +9,12 @@ import { addCompositionHooks } from './video-v1/composition-hooks.ts';
 import { addCompositionSettings } from './video-v1/composition-settings.ts';
 import { addCompositions } from './video-v1/compositions.ts';
 import { addParticipants } from './video-v1/participants.ts';
+import { addRecordingRules } from './video-v1/recording-rules.ts';
+import { addRecordingSettings } from './video-v1/recording-settings.ts';
 import { addRecordings } from './video-v1/recordings.ts';
 import { addRooms } from './video-v1/rooms.ts';
 import { addTracks } from './video-v1/tracks.ts';
+import { addTranscriptions } from './video-v1/transcriptions.ts';
 import { addAccounts } from './voice-2010/accounts.ts';
 import { addApplications } from './voice-2010/applications.ts';
 import { addCallerIds } from './voice-2010/caller-ids.ts';
@@ -74,10 +77,13 @@ export function addResources(endpoints: Endpoints, deps: ApiDeps): void {
   addRooms(endpoints, deps);
   addParticipants(endpoints, deps);
   addTracks(endpoints, deps);
+  addRecordingRules(endpoints, deps);
   addRecordings(endpoints, deps);
   addCompositions(endpoints, deps);
   addCompositionHooks(endpoints, deps);
   addCompositionSettings(endpoints, deps);
+  addRecordingSettings(endpoints, deps);
+  addTranscriptions(endpoints, deps);
 }
 
 /** The official client sends path parts raw: a `%` of a name stands for itself where no two hexadecimal digits follow. */

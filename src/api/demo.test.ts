@@ -36,6 +36,7 @@ function withDemo(consoleDir: string): FastifyInstance {
     rooms,
     roomRepository: store.rooms,
     ...world.compositionDeps,
+    roomRecordings: { recordings: world.roomRecordings, repository: store.roomRecordings },
     publicUrl: () => null,
     ready: () => true,
   });

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { CompositionHooks, Compositions } from '../recording/composition/contract.ts';
 import type { CompositionRepository } from '../recording/composition/model.ts';
+import type { RoomRecordingRepository, RoomRecordings } from '../recording/contract.ts';
 import type { Rooms } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { CallerIdValidator } from '../voice/caller-id-validation.ts';
@@ -33,6 +34,7 @@ export interface ApiDeps {
   compositions: Compositions;
   compositionHooks: CompositionHooks;
   compositionRepository: CompositionRepository;
+  roomRecordings: { recordings: RoomRecordings; repository: RoomRecordingRepository };
   /** What URLs in answers begin with; null: what the request was sent to (Host, X-Forwarded-Proto). */
   publicUrl: () => string | null;
   /** False while starting and stopping: `/healthz` says so. */

@@ -8,7 +8,10 @@ export interface RoomRecordings {
   pathOf(record: Pick<RoomRecordingRecord, 'sid' | 'accountSid' | 'container'>): string;
   /** Removes the file; the row stays as `deleted`. A recording that runs is stopped first. */
   remove(record: Readonly<RoomRecordingRecord>): Promise<void>;
-  /** Completes what a crash left in `processing`, by what its files hold, and tells it. Called once at start. */
+  /**
+   * Completes what a crash left in `processing`, by what its files hold, and tells it; goes on doing so in the background once
+   * it knows which these are. Called once, before any room opens.
+   */
   closeLeftovers(): Promise<void>;
   /** Stops what runs; resolves when all files are complete and all was told. */
   stop(): Promise<void>;

@@ -1,8 +1,8 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 
 const TIMEOUT_MS = 60_000;
-const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** What a file holds that was not completed: 0 bytes when there is none. */
 export interface FoundMedia {
@@ -21,20 +21,24 @@ export async function mediaOfFile(path: string, { offsetMs, ffprobe = 'ffprobe' 
   return { bytes: file.size, durationMs: probed ?? Math.max(0, Math.round(file.mtimeMs - offsetMs)) };
 }
 
-/** From the last packet: an unfinished file has no duration in its header. Null when ffprobe cannot tell. */
-function probedDurationMs(path: string, ffprobe: string): Promise<number | null> {
+/** The end of its last packet: an unfinished file has no duration in its header. Null when ffprobe cannot tell. */
+async function probedDurationMs(path: string, ffprobe: string): Promise<number | null> {
   const args = ['-v', 'error', '-show_entries', 'packet=pts_time,duration_time', '-of', 'csv=p=0', '-i', path];
-  return new Promise((resolve) => {
-    execFile(ffprobe, args, { timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES }, (error, output) => {
-      if (error && output === '') return resolve(null);
-      const ends = output.split('\n').map(endOfPacketS).filter(Number.isFinite);
-      resolve(ends.length === 0 ? null : Math.round(ends.reduce((last, end) => Math.max(last, end), 0) * 1000));
-    });
+  const child = spawn(ffprobe, args, { stdio: ['ignore', 'pipe', 'ignore'], timeout: TIMEOUT_MS });
+  const closed = new Promise<boolean>((resolve) => {
+    child.once('error', () => resolve(false));
+    child.once('close', (code) => resolve(code === 0));
   });
+  let endS = 0;
+  const lines = createInterface({ input: child.stdout });
+  lines.on('line', (line) => (endS = Math.max(endS, endOfPacketS(line))));
+  const read = await closed;
+  lines.close();
+  return read || endS > 0 ? Math.round(endS * 1000) : null;
 }
 
+/** 0 for a line that is none. */
 function endOfPacketS(line: string): number {
   const [start = '', length = ''] = line.split(',');
-  const seconds = Number.parseFloat(start);
-  return seconds + (Number.parseFloat(length) || 0);
+  return (Number.parseFloat(start) || 0) + (Number.parseFloat(length) || 0);
 }

@@ -51,6 +51,10 @@ export interface RoomRecordingFilter {
 export interface RecordingSettingsRecord {
   accountSid: AccountSid;
   friendlyName: string;
+  /** Kept and given back; nothing is stored elsewhere or encrypted. */
+  awsCredentialsSid: string | null;
+  awsS3Url: string | null;
+  encryptionKeySid: string | null;
 }
 
 /** Where room recordings are kept, their files aside. Writes as with `RoomRepository`. */

@@ -43,6 +43,7 @@ class RecordingService implements RoomRecordings {
   readonly #deps: RoomRecordingsDeps;
   readonly #recorders = new Map<Room, RoomRecorder>();
   readonly #forget: () => void;
+  #leftovers: Promise<void> = Promise.resolve();
 
   constructor(options: RoomRecordingsOptions, deps: RoomRecordingsDeps) {
     this.#options = options;
@@ -69,7 +70,10 @@ class RecordingService implements RoomRecordings {
   }
 
   async closeLeftovers(): Promise<void> {
-    for (const record of await this.#deps.repository.unfinishedRecordings()) await this.#closeLeftover(record);
+    const leftovers = await this.#deps.repository.unfinishedRecordings();
+    this.#leftovers = (async () => {
+      for (const record of leftovers) await this.#closeLeftover(record).catch((error: unknown) => this.#deps.log.error({ recordingSid: record.sid, error: messageOf(error) }, 'what a crash left of a recording could not be completed'));
+    })();
   }
 
   async #closeLeftover(record: RoomRecordingRecord): Promise<void> {
@@ -85,7 +89,7 @@ class RecordingService implements RoomRecordings {
 
   async stop(): Promise<void> {
     this.#forget();
-    await Promise.all([...this.#recorders.values()].map((recorder) => recorder.close()));
+    await Promise.all([this.#leftovers, ...[...this.#recorders.values()].map((recorder) => recorder.close())]);
   }
 
   #roomOpened(room: Room): void {

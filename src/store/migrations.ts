@@ -66,4 +66,5 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX compositions_by_room ON compositions (room_sid, seq)',
   ],
   ['ALTER TABLE participants ADD COLUMN call jsonb'],
+  ['ALTER TABLE recording_settings ADD COLUMN aws_credentials_sid text', 'ALTER TABLE recording_settings ADD COLUMN aws_s3_url text', 'ALTER TABLE recording_settings ADD COLUMN encryption_key_sid text'],
 ];

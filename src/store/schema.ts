@@ -187,6 +187,9 @@ export const recordingSettings = pgTable('recording_settings', {
   seq: seq(),
   accountSid: text('account_sid').primaryKey(),
   friendlyName: text('friendly_name').notNull(),
+  awsCredentialsSid: text('aws_credentials_sid'),
+  awsS3Url: text('aws_s3_url'),
+  encryptionKeySid: text('encryption_key_sid'),
 });
 
 export const compositions = pgTable('compositions', {
