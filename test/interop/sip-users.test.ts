@@ -1,7 +1,9 @@
 import twilio from 'twilio';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificate, removeCertificates } from '../../src/sip/testing/certificates.ts';
 import { startPhone, type Phone } from '../peers/baresip.ts';
 import { Cast } from '../peers/cast.ts';
+import { freePort } from '../peers/ports.ts';
 import { runSipp, type SippOptions } from '../peers/sipp.ts';
 import { Stage } from '../peers/stage.ts';
 import { waitUntil } from '../peers/wait.ts';
@@ -17,10 +19,15 @@ const GUARDED = 'guarded.sip.localhost';
 const NUMBER = '+15550800';
 
 let stage: Stage;
+let certificate: { certFile: string; keyFile: string };
+let tlsPort: number;
+afterAll(() => removeCertificates());
 const sids = new Map<string, string>();
 
 beforeAll(async () => {
-  stage = await Stage.open(cast);
+  certificate = makeCertificate(['127.0.0.1']);
+  tlsPort = await freePort();
+  stage = await Stage.open(cast, { env: { PARTYLINE_SIP_TLS_PORT: String(tlsPort), PARTYLINE_SIP_TLS_CERT: certificate.certFile, PARTYLINE_SIP_TLS_KEY: certificate.keyFile } });
   const { sip } = stage.server.client;
   stage.app.on('/domain', () => pause(1));
   stage.app.on('/held', () => pause(30));
@@ -83,10 +90,10 @@ describe('a call to a SIP domain', () => {
   });
 });
 
-describe.each(['udp', 'tcp'] as const)('a phone that registers over %s', (transport) => {
+describe.each(['udp', 'tcp', 'tls'] as const)('a phone that registers over %s', (transport) => {
   let phone: Phone;
   beforeAll(async () => {
-    phone = await cast.add(`alice ${transport}`, startPhone({ user: 'alice', toneHz: 440, transport, registration: { domain: GUARDED, password: PASSWORD, server: `127.0.0.1:${stage.server.sipPort}` } }));
+    phone = await cast.add(`alice ${transport}`, startPhone({ user: 'alice', toneHz: 440, transport, caFile: certificate.certFile, registration: { domain: GUARDED, password: PASSWORD, server: `127.0.0.1:${transport === 'tls' ? tlsPort : stage.server.sipPort}` } }));
   }, 20_000);
 
   it('proves who it is, is called by its name, and calls as itself', async () => {

@@ -14,7 +14,9 @@ export interface PhoneOptions {
   /** Said instead of the tone: WAV, 8 kHz, mono, longer than any call. */
   wav?: string;
   /** Default udp. */
-  transport?: 'udp' | 'tcp';
+  transport?: 'udp' | 'tcp' | 'tls';
+  /** PEM file of the authority whose certificates it believes, for `tls`. */
+  caFile?: string;
   /** Default PCMU. */
   codecs?: string;
   /** `auto` answers at once (default), `manual` rings. */
@@ -53,9 +55,10 @@ export interface Phone {
   stop(): Promise<void>;
 }
 
-const configText = (o: { sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string }): string => `poll_method epoll
+const configText = (o: { sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string; caFile: string | undefined }): string => `poll_method epoll
 sip_listen 127.0.0.1:${o.sipPort}
-call_local_timeout 120
+${o.caFile === undefined ? '' : `sip_cafile ${o.caFile}
+`}call_local_timeout 120
 call_max_calls 4
 audio_player aubridge,sink
 audio_source aufile,${o.wav}
@@ -100,7 +103,7 @@ export async function startPhone(options: PhoneOptions): Promise<Phone> {
   const controlPort = await freePort();
   const rtpFirst = await freePorts(20);
   const { transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto' } = options;
-  writeFileSync(`${folder}/config`, configText({ sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz), recordings }));
+  writeFileSync(`${folder}/config`, configText({ sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz), recordings, caFile: options.caFile }));
   const { registration } = options;
   const address = registration === undefined ? `${options.user}@127.0.0.1:${sipPort}` : `${options.user}@${registration.domain}`;
   const registering = registration === undefined ? 'regint=0' : `auth_pass=${registration.password};outbound="sip:${registration.server};transport=${transport}";regint=60`;
@@ -172,7 +175,7 @@ class Control {
 interface BaresipParts {
   name: string;
   uri: string;
-  transport: 'udp' | 'tcp';
+  transport: 'udp' | 'tcp' | 'tls';
   sipPort: number;
   recordings: string;
   child: Child;
