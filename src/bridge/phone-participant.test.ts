@@ -98,6 +98,19 @@ describe('a phone in a room', () => {
     expect((await stay).reason).toBe('participant-removed');
   });
 
+  it('leaves when its time in the room is over, and its call goes on', async () => {
+    const room = await rooms.create(account, { uniqueName: 'daily', maxParticipantDuration: 600, unusedRoomTimeout: 1 });
+    clock.advance(30_000);
+    const { phone, stay } = arrive('daily', { identity: 'alice' });
+    await settled();
+    clock.advance(599_000);
+    expect([room.ended, room.participants.size]).toEqual([false, 1]);
+    clock.advance(1000);
+    expect(await stay).toMatchObject({ reason: 'participant-duration', parameters: expect.arrayContaining([['RoomDisconnectReason', 'participant-duration']]) });
+    expect(phone.inRoom).toBeNull();
+    expect(phone.closed).toBe(false);
+  });
+
   it('goes on without a room that is not there, full, or of another account', async () => {
     await rooms.create(newSid('AC'), { uniqueName: 'foreign' });
     await rooms.create(account, { uniqueName: 'pair', type: 'go' });
