@@ -200,7 +200,10 @@ export interface OutgoingSipCallEvents extends SipCallEvents {
   accepted: [body: SipBody | null];
 }
 
-export type OutgoingSipCall = SipCallBase<OutgoingSipCallEvents>;
+export interface OutgoingSipCall extends SipCallBase<OutgoingSipCallEvents> {
+  /** Headers of the final answer to the INVITE, as they came; none before it, nor when there was none. */
+  readonly answerHeaders: ReadonlyArray<readonly [name: string, value: string]>;
+}
 
 export interface SipTlsOptions {
   /** 0 takes a free one; absent: nobody connects to us. */

@@ -455,25 +455,29 @@ describe('an outgoing call', () => {
 
   it('acknowledges every repetition of the 200 along the recorded route', async () => {
     const call = dial();
-    const ok = answer(await peer.next('INVITE'), '200 OK', { tag: 't', extra: [`Record-Route: <sip:10.0.0.9;lr;far>, <sip:127.0.0.1:${peer.port};lr;near>`], body: 'answer' });
+    const ok = answer(await peer.next('INVITE'), '200 OK', { tag: 't', extra: [`Record-Route: <sip:10.0.0.9;lr;far>, <sip:127.0.0.1:${peer.port};lr;near>`, 'X-Who: callee'], body: 'answer' });
     peer.send(ok);
     const ack = await peer.next('ACK');
     expect(ack.split('\r\n')[0]).toBe(`ACK sip:callee@127.0.0.1:${peer.port} SIP/2.0`);
     expect(ack.split('\r\n').filter((line) => line.startsWith('Route:'))).toEqual([`Route: <sip:127.0.0.1:${peer.port};lr;near>`, 'Route: <sip:10.0.0.9;lr;far>']);
     expect(header(ack, 'CSeq')).toBe('1 ACK');
+    expect(call.answerHeaders).toContainEqual(['X-Who', 'callee']);
     peer.send(ok);
     await peer.next('ACK');
     expect(call.state).toBe('confirmed');
   });
 
   it('acknowledges a refusal within the transaction', async () => {
-    const endings = endingOf(dial());
+    const call = dial();
+    const endings = endingOf(call);
     const invite = await peer.next('INVITE');
-    peer.send(answer(invite, '302 Moved Temporarily', { tag: 't' }));
+    expect(call.answerHeaders).toEqual([]);
+    peer.send(answer(invite, '302 Moved Temporarily', { tag: 't', extra: ['X-Why: moved'] }));
     const ack = await peer.next('ACK');
     expect(header(ack, 'Via')).toBe(header(invite, 'Via'));
     expect(toTagOf(ack)).toBe('t');
     expect(endings).toMatchObject([{ cause: 'rejected', statusCode: 302 }]);
+    expect(call.answerHeaders).toContainEqual(['X-Why', 'moved']);
   });
 
   it('keeps the first of two forked answers, acknowledges and hangs up the other', async () => {

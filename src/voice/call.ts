@@ -169,6 +169,11 @@ export class Call {
     return this.#leg.sipCallId;
   }
 
+  /** Headers of the called phone's final answer. */
+  get sipAnswerHeaders(): InboundLeg['answerHeaders'] {
+    return this.#leg.answerHeaders;
+  }
+
   /** A call that came in: rings, and asks its application what to do. */
   startInbound(): void {
     if (!(this.#leg instanceof InboundLeg)) return;

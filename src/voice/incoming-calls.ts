@@ -10,7 +10,6 @@ import { admitToDomain, sipCallerOf } from './dial-plan/sip-domain.ts';
 import { InboundLeg } from './leg.ts';
 import { checkOffer } from './leg-media.ts';
 import type { AccountRecord, PhoneNumberRecord, SipDomainRecord, VoiceUrls } from './model.ts';
-import type { Registrations } from './registrations.ts';
 import type { VoiceDeps } from './voice-deps.ts';
 
 /** Who is called, and who answers. */
@@ -23,7 +22,7 @@ interface Target {
   webhookOptions: NonNullable<CallPlan['webhookOptions']>;
 }
 
-type IncomingDeps = VoiceDeps & { live: LiveCalls; registrations: Registrations };
+type IncomingDeps = VoiceDeps & { live: LiveCalls };
 
 /** SIP calls become Calls here, or are refused before they cost anything. */
 export class IncomingCalls {
@@ -64,7 +63,7 @@ export class IncomingCalls {
 
   /** Null: refused, and answered. */
   #ofDomain(sip: IncomingSipCall, { domain, account }: Extract<Route, { kind: 'domain' }>): Target | null {
-    const { sipDirectory, registrations, log } = this.#deps;
+    const { sipDirectory, log } = this.#deps;
     const admission = admitToDomain(sip, domain, sipDirectory);
     if (!admission.admitted) {
       log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, errorCode: admission.errorCode, reason: admission.reason }, 'call to a SIP domain refused');
@@ -72,9 +71,7 @@ export class IncomingCalls {
       return null;
     }
     const { username } = admission;
-    const phones = username === null ? null : registrations.contactsAt(account.sid, { user: username, domainName: domain.domainName });
-    const from = sipCallerOf(sip.from, { registeredAs: phones && phones.length > 0 ? username : null });
-    return { account, to: calledAddress(sip, domain), from, phoneNumberSid: null, urls: domain, webhookOptions: { sip: { ...sipOf(sip), domain: domain.domainName, domainSid: domain.sid, ...(username === null ? {} : { username }) } } };
+    return { account, to: calledAddress(sip, domain), from: sipCallerOf(sip.from), phoneNumberSid: null, urls: domain, webhookOptions: { sip: { ...sipOf(sip), domain: domain.domainName, domainSid: domain.sid, ...(username === null ? {} : { username }) } } };
   }
 
   #take(sip: IncomingSipCall, target: Target): void {

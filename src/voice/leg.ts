@@ -72,6 +72,11 @@ export abstract class Leg extends Emitter<LegEvents> {
     await this.media.close().catch((error: unknown) => this.log.warn({ error: messageOf(error) }, 'media of a call did not close cleanly'));
   }
 
+  /** Headers of the called phone's final answer; none of a call that came in, or was not answered. */
+  get answerHeaders(): OutgoingSipCall['answerHeaders'] {
+    return [];
+  }
+
   /** The dialog, null while there is none. */
   protected abstract dialog(): Referable | null;
 
@@ -200,6 +205,10 @@ export class OutboundLeg extends Leg {
 
   get sipCallId(): string | null {
     return this.#sip?.callId ?? null;
+  }
+
+  override get answerHeaders(): OutgoingSipCall['answerHeaders'] {
+    return this.#sip?.answerHeaders ?? [];
   }
 
   /** Opens media and sends the INVITE. Rejects with MediaError or SipError, and then nothing was sent. */

@@ -53,7 +53,7 @@ export function createVoice(deps: VoiceDeps): Voice {
   const gatherings = createGatherings({ ...deps, callbacks, recordings, liveCall: (sid) => calls.live(sid) });
   const { registrations, stop: stopRegistering } = createRegistrations(deps);
   const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, recognizer, prompts, recordings, gatherings, registrations, network });
-  const incoming = new IncomingCalls({ ...deps, live: calls, registrations });
+  const incoming = new IncomingCalls({ ...deps, live: calls });
   return {
     calls,
     callerIds: new CallerIdValidations({ clock, directory, callbacks, live: calls }),

@@ -107,7 +107,7 @@ describe.each(['udp', 'tcp', 'tls'] as const)('a phone that registers over %s', 
     const before = asked(GUARDED).length;
     await phone.dial(`sip:desk@${GUARDED}`);
     const request = await waitUntil(() => asked(GUARDED)[before], { what: 'the call of the phone' });
-    expect(request.params).toMatchObject({ From: 'client:alice', To: `sip:desk@${GUARDED}`, SipUsername: 'alice' });
+    expect(request.params).toMatchObject({ From: `sip:alice@${GUARDED}`, To: `sip:desk@${GUARDED}`, SipUsername: 'alice' });
     await stage.waitCallStatus(request.params['CallSid'] ?? '', 'completed');
     await phone.stop();
   });

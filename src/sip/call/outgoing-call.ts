@@ -38,6 +38,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
   #provisional = false;
   #cancel: { reason: string | undefined } | null = null;
   #cancelSent = false;
+  #answerHeaders: OutgoingSipCall['answerHeaders'] = [];
   #ringTimer: Timer | null = null;
   #giveUpTimer: Timer | null = null;
 
@@ -61,6 +62,10 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
 
   get callId(): string {
     return this.#callId;
+  }
+
+  get answerHeaders(): OutgoingSipCall['answerHeaders'] {
+    return this.#answerHeaders;
   }
 
   get state(): OutgoingSipCall['state'] {
@@ -143,6 +148,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     if (repeated) return;
     if (this.#chosen || this.#state === 'ended') return this.#hangUpBranch(session);
     this.#chosen = session;
+    this.#answerHeaders = response.headers.entries();
     this.#closeSessions(session);
     this.#stopTimers();
     this.#state = 'accepted';
@@ -168,6 +174,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     const authorization = this.#cancel ? null : this.#authorizer.answer(response, request, attempt);
     if (authorization && this.#invite && this.#state === 'early') return this.#sendAgain(authorization, response.statusCode);
     const reason = response.headers.get('reason');
+    this.#answerHeaders = response.headers.entries();
     this.#over({ cause: 'rejected', statusCode: response.statusCode, reasonPhrase: response.reasonPhrase, ...(reason !== undefined && { reason }) });
   }
 

@@ -43,9 +43,8 @@ function addressAllowed(address: string, { accountSid, callIpAcls }: SipDomainRe
   return addresses.some(({ ipAddress, cidrPrefixLength }) => inRange(address, { network: ipAddress, prefixLength: cidrPrefixLength }));
 }
 
-/** A SIP caller as webhooks name it: by the URI of From; `client:name` for a user of a registered phone (contract §4.1). */
-export function sipCallerOf(from: SipParty, { registeredAs }: { registeredAs: string | null }): string {
+/** The caller of a SIP domain as webhooks name it: by the URI of From, a registered phone too (contract §6). */
+export function sipCallerOf(from: SipParty): string {
   if (from.user.toLowerCase() === 'anonymous' || from.host.toLowerCase() === 'anonymous.invalid') return 'anonymous';
-  if (registeredAs !== null && from.user === registeredAs) return `client:${registeredAs}`;
   return from.user === '' ? `sip:${from.host}` : `sip:${from.user}@${from.host}`;
 }

@@ -274,9 +274,12 @@ describe('<Dial><Sip>', () => {
     expect(headers).toEqual(expect.arrayContaining([['X-Team', 'a b'], ['User-to-User', '1'], ['X-Twilio-CallSid', children()[0]?.sid]]));
     expect(headers?.map(([name]) => name)).not.toContain('Route');
     expect(codes()).toEqual([13252]);
+    callee().answerHeaders = [['Via', 'SIP/2.0/UDP h.test'], ['X-Why', 'lunch'], ['user-to-user', 'ab;encoding=hex']];
     callee().refuses(486);
     await later(0);
-    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'busy', DialSipCallId: 'call-2', DialSipResponseCode: '486' }]);
+    const [told] = asked('/after');
+    expect(told).toMatchObject({ DialCallStatus: 'busy', DialSipCallId: 'call-2', DialSipResponseCode: '486', 'DialSipHeader_X-Why': 'lunch', 'DialSipHeader_user-to-user': 'ab;encoding=hex' });
+    expect(told).not.toHaveProperty('DialSipHeader_Via');
   });
 
   it('a header cannot smuggle another', async () => {

@@ -16,6 +16,8 @@ export interface ChildCall {
   readonly termination: Termination | null;
   /** Call-ID of its dialog; null before anything was sent. */
   readonly sipCallId: string | null;
+  /** Headers of its phone's final answer, refusals too; none while there is none. */
+  readonly sipAnswerHeaders: readonly (readonly [name: string, value: string])[];
   end(termination: Termination): void;
 }
 

@@ -105,6 +105,8 @@ export class FakeOutgoingCall extends Emitter<OutgoingSipCallEvents> implements 
   state: OutgoingSipCall['state'] = 'early';
   readonly said: string[] = ['INVITE'];
   readonly options: OutgoingSipCallOptions;
+  /** To be set before it answers or refuses. */
+  answerHeaders: [name: string, value: string][] = [];
 
   constructor(options: OutgoingSipCallOptions) {
     super();

@@ -173,7 +173,7 @@ export function fakeWorld(options: { carrier?: string | null; callsPerSecond?: n
   const liveCall = (sid: CallSid): CallRecord | null => live.live(sid);
   const gatherings = createGatherings({ ...deps, callbacks, recordings, conferenceRepository, queueRepository, liveCall, music: { file: () => Promise.resolve({ path: '/hold-music.wav', contentType: 'audio/wav' }) } });
   const live: LiveCalls = new LiveCalls({ ...deps, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, recognizer: options.recognizer ?? null, prompts, recordings, registrations, network: options.network ?? ALLOW_ALL });
-  const incoming = new IncomingCalls({ ...deps, conferenceRepository, queueRepository, live, registrations });
+  const incoming = new IncomingCalls({ ...deps, conferenceRepository, queueRepository, live });
   const arrive = (call = new FakeIncomingCall()): FakeIncomingCall => {
     sip.emit('incomingCall', call);
     return call;

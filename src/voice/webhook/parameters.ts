@@ -41,6 +41,11 @@ function unknownPlaces(): [string, string][] {
   return ['From', 'To', 'Caller', 'Called'].flatMap((end) => PLACES.map((place): [string, string] => [end + place, '']));
 }
 
+/** Headers of SIP messages that webhooks are told of. */
+export function isTold(header: string): boolean {
+  return /^(x-|user-to-user$)/i.test(header);
+}
+
 function sipParameters(sip: NonNullable<ParameterOptions['sip']>): [string, string][] {
   const parameters: [string, string][] = [
     ['SipCallId', sip.callId],
@@ -49,6 +54,6 @@ function sipParameters(sip: NonNullable<ParameterOptions['sip']>): [string, stri
   if (sip.domain !== undefined) parameters.push(['SipDomain', sip.domain]);
   if (sip.domainSid !== undefined) parameters.push(['SipDomainSid', sip.domainSid]);
   if (sip.username !== undefined) parameters.push(['SipUsername', sip.username]);
-  for (const [name, value] of sip.headers) if (/^(x-|user-to-user$)/i.test(name)) parameters.push([`SipHeader_${name}`, value]);
+  for (const [name, value] of sip.headers) if (isTold(name)) parameters.push([`SipHeader_${name}`, value]);
   return parameters;
 }

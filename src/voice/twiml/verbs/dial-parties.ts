@@ -7,6 +7,7 @@ import type { CallEvent } from '../../model.ts';
 import { talk } from '../../queue/queue-bridge.ts';
 import { terminated } from '../../termination.ts';
 import { resolveUrl } from '../../webhook/client.ts';
+import { isTold } from '../../webhook/parameters.ts';
 import type { DocumentSource } from '../document-loader.ts';
 import type { TwimlElement } from '../document.ts';
 import { methodOf, type VerbContext } from '../verb.ts';
@@ -161,6 +162,7 @@ function sipParameters({ child }: Party): [string, string][] {
   if (child.sipCallId !== null) parameters.push(['DialSipCallId', child.sipCallId]);
   const statusCode = child.record.answeredAtMs === null ? child.termination?.sipStatusCode : 200;
   if (statusCode !== undefined) parameters.push(['DialSipResponseCode', String(statusCode)]);
+  for (const [name, value] of child.sipAnswerHeaders) if (isTold(name)) parameters.push([`DialSipHeader_${name}`, value]);
   return parameters;
 }
 
