@@ -47,7 +47,13 @@ export interface InboundRtp {
   kind: string;
   trackIdentifier: string;
   packetsReceived: number;
+  bytesReceived: number;
   framesDecoded?: number;
+  keyFramesDecoded?: number;
+  freezeCount?: number;
+  frameWidth?: number;
+  /** When what is played now was captured, in the publisher's NTP time, ms. */
+  estimatedPlayoutTimestamp?: number;
   totalAudioEnergy?: number;
   totalSamplesDuration?: number;
   concealedSamples?: number;
@@ -62,13 +68,24 @@ interface DataMessageView {
   bytes?: number[];
 }
 
+export interface OutboundRtp {
+  kind: string;
+  ssrc: number;
+  frameWidth?: number;
+  framesEncoded?: number;
+  bytesSent: number;
+  active?: boolean;
+  pliCount?: number;
+}
+
 export interface JoinOptions {
   token: string;
   wsServer: string;
   /** `name` of connect(); absent leaves it to the token. */
   roomName?: string;
   toneHz?: number;
-  video?: boolean;
+  /** A moving picture, 320×180 unless another size is given. */
+  video?: boolean | { width?: number; height?: number; noise?: number };
   /** Data tracks to publish at once: name → how (`ordered`, `maxRetransmits`, …). */
   data?: Record<string, object>;
   /** More ConnectOptions. */
@@ -228,6 +245,18 @@ export class Party<P extends PartyPage = Page> {
 
   publishTone(hz: number, name: string): Promise<string> {
     return this.#call('publishTone', hz, name);
+  }
+
+  scaleLayers(factors: number[]): Promise<void> {
+    return this.#call('scaleLayers', factors);
+  }
+
+  setBandwidthProfile(profile: Record<string, unknown>): Promise<void> {
+    return this.#call('setBandwidthProfile', profile);
+  }
+
+  outbound(): Promise<OutboundRtp[]> {
+    return this.#call('outbound');
   }
 
   publishPicture(): Promise<string> {

@@ -19,6 +19,11 @@ export class KeyFrameRequester {
     this.#unanswered = 0;
   }
 
+  /** Nobody can get it from this stream. */
+  cancel(): void {
+    this.#pending = false;
+  }
+
   /** True when a PLI should go out now; the caller reports success with `sent`. */
   due(nowMs: number): boolean {
     return this.#pending && nowMs - this.#lastSentMs >= INTERVAL_MS;

@@ -1,6 +1,5 @@
 import type { ReceiveStream } from './receive-stream.ts';
 
-const SILENT_MS = 1000;
 /** A higher layer must have come this long before it is taken: publishers probe. */
 const STEADY_MS = 1000;
 
@@ -44,11 +43,11 @@ export class LayerSelector {
   /** The layer that should be forwarded, null when none has come within 1 s. */
   candidate(nowMs: number): ReceiveStream | null {
     const { current } = this;
-    const alive = current !== null && nowMs - current.lastArrivalMs <= SILENT_MS;
+    const alive = current !== null && current.isAlive(nowMs);
     const top = Math.min(this.limit, this.#streams.length - 1);
     for (let i = top; i >= 0; i--) {
       const stream = this.#streams[i] as ReceiveStream;
-      if (nowMs - stream.lastArrivalMs > SILENT_MS) continue;
+      if (!stream.isAlive(nowMs)) continue;
       // Down, and away from a layer that has ceased, at once.
       if (stream === current || !alive || this.#streams.indexOf(current) > top || nowMs - stream.steadySinceMs >= STEADY_MS) return stream;
     }
@@ -56,7 +55,7 @@ export class LayerSelector {
   }
 
   #lowestAlive(nowMs: number): ReceiveStream | null {
-    for (const stream of this.#streams) if (nowMs - stream.lastArrivalMs <= SILENT_MS) return stream;
+    for (const stream of this.#streams) if (stream.isAlive(nowMs)) return stream;
     return null;
   }
 

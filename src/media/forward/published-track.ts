@@ -16,6 +16,9 @@ import type { TrackSink, TrackSource } from './track.ts';
 export const AUDIO_LEVEL_URI = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
 export const VIDEO_ORIENTATION_URI = 'urn:3gpp:video-orientation';
 
+/** Between key-frame requests of one track, whatever layers they are for. */
+const PLI_SPACING_MS = 300;
+
 /** How a published track talks back to its browser. */
 export interface PublisherFeedback {
   /** False when nothing could be sent (yet). */
@@ -44,6 +47,7 @@ export class PublishedTrack implements TrackSource {
   #demand = new LayerDemand();
   #codecByPayloadType = new Map<number, RtpCodec>();
   #codecByRtx = new Map<number, RtpCodec>();
+  #lastPliMs = -Infinity;
   #audioLevelId = 0;
   #orientationId = 0;
   #payload = { offset: 0, length: 0 };
@@ -222,9 +226,20 @@ export class PublishedTrack implements TrackSource {
     return this.#sinks.some(({ layers = this.#layers }) => layers.current === stream && layers.limit >= 0);
   }
 
+  /**
+   * A publisher makes key frames of all layers for a request of one: requests of several are kept apart, and a layer that does not
+   * come while others do is not asked at all.
+   */
   #sendPlis(nowMs: number): void {
-    for (const { keyFrames, ssrc } of this.#streams) {
-      if (keyFrames.due(nowMs) && this.#feedback.sendPli(ssrc)) keyFrames.sent(nowMs);
+    const someCome = this.#streams.some((stream) => stream.isAlive(nowMs));
+    for (const stream of this.#streams) {
+      const { keyFrames, ssrc } = stream;
+      if (!keyFrames.pending) continue;
+      if (someCome && !stream.isAlive(nowMs)) keyFrames.cancel();
+      else if (keyFrames.due(nowMs) && nowMs - this.#lastPliMs >= PLI_SPACING_MS && this.#feedback.sendPli(ssrc)) {
+        keyFrames.sent(nowMs);
+        this.#lastPliMs = nowMs;
+      }
     }
   }
 

@@ -55,9 +55,14 @@ export class ReceiveStream {
     return true;
   }
 
+  /** Packets have come within the last second. */
+  isAlive(nowMs: number): boolean {
+    return nowMs - this.lastArrivalMs <= SILENT_MS;
+  }
+
   /** Every 50 ms. */
   tick(nowMs: number): void {
-    if (nowMs - this.lastArrivalMs > SILENT_MS) return;
+    if (!this.isAlive(nowMs)) return;
     const bps = this.rate.bps(nowMs);
     this.smoothBps = this.smoothBps === 0 ? bps : this.smoothBps + (bps - this.smoothBps) * SMOOTHING;
   }

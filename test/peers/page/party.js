@@ -16,16 +16,21 @@ function toneTrack(hz) {
   return destination.stream.getAudioTracks()[0];
 }
 
-function pictureTrack() {
-  const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
+/** `noise`: share of the picture that is grain, for pictures that take their bits. */
+function pictureTrack({ width = 320, height = 180, noise = 0 } = {}) {
+  const canvas = Object.assign(document.createElement('canvas'), { width, height });
   document.body.append(canvas);
   const pen = canvas.getContext('2d');
   let turn = 0;
   setInterval(() => {
     pen.fillStyle = `hsl(${(turn += 7) % 360} 80% 50%)`;
-    pen.fillRect(0, 0, 320, 180);
+    pen.fillRect(0, 0, width, height);
     pen.fillStyle = 'black';
-    pen.fillRect(turn % 320, 60, 40, 40);
+    pen.fillRect(turn % width, height / 3, 40, 40);
+    for (let i = 0; i < noise * 400; i++) {
+      pen.fillStyle = `hsl(${Math.random() * 360} 80% 50%)`;
+      pen.fillRect(Math.random() * width, Math.random() * height, 12, 12);
+    }
   }, 66);
   return canvas.captureStream(15).getVideoTracks()[0];
 }
@@ -115,7 +120,7 @@ const party = {
     const { LocalAudioTrack, LocalDataTrack, LocalVideoTrack, connect } = Twilio.Video;
     const tracks = [];
     if (toneHz !== null) tracks.push((this.audioTrack = new LocalAudioTrack(toneTrack(toneHz), { name: 'hum' })));
-    if (video) tracks.push((this.videoTrack = new LocalVideoTrack(pictureTrack(), { name: 'picture' })));
+    if (video) tracks.push((this.videoTrack = new LocalVideoTrack(pictureTrack(video === true ? {} : video), { name: 'picture' })));
     for (const [name, how] of Object.entries(data ?? {})) tracks.push((this.dataTracks[name] = new LocalDataTrack({ name, ...how })));
     try {
       this.room = await connect(token, { wsServer, tracks, insights: false, logLevel: 'warn', ...(roomName === undefined ? {} : { name: roomName }), ...options });
@@ -204,9 +209,9 @@ const party = {
       if (connection.connectionState === 'closed') continue;
       for (const stats of (await connection.getStats()).values()) {
         if (stats.type !== 'inbound-rtp') continue;
-        const { kind, trackIdentifier, packetsReceived, framesDecoded, keyFramesDecoded, totalAudioEnergy, totalSamplesDuration, concealedSamples, codecId, frameWidth, mid } = stats;
+        const { kind, trackIdentifier, packetsReceived, bytesReceived, framesDecoded, freezeCount, estimatedPlayoutTimestamp, keyFramesDecoded, totalAudioEnergy, totalSamplesDuration, concealedSamples, codecId, frameWidth, mid } = stats;
         const codec = (await connection.getStats()).get(codecId)?.mimeType ?? null;
-        rows.push({ kind, trackIdentifier, packetsReceived, framesDecoded, keyFramesDecoded, totalAudioEnergy, totalSamplesDuration, concealedSamples, codec, frameWidth, mid });
+        rows.push({ kind, trackIdentifier, packetsReceived, bytesReceived, framesDecoded, freezeCount, estimatedPlayoutTimestamp, keyFramesDecoded, totalAudioEnergy, totalSamplesDuration, concealedSamples, codec, frameWidth, mid });
       }
     }
     return rows;
@@ -221,6 +226,34 @@ const party = {
     this.audioTrack = new Twilio.Video.LocalAudioTrack(toneTrack(hz), { name });
     const publication = await this.room.localParticipant.publishTrack(this.audioTrack);
     return publication.trackSid;
+  },
+
+  /** Layers of the simulcast picture, in the order of the encodings: null keeps one as it is. */
+  async scaleLayers(factors) {
+    for (const connection of window.peerConnections) {
+      for (const sender of connection.getSenders()) {
+        if (sender.track?.kind !== 'video') continue;
+        const parameters = sender.getParameters();
+        parameters.encodings.forEach((encoding, i) => (encoding.scaleResolutionDownBy = factors[i] ?? 1));
+        await sender.setParameters(parameters);
+      }
+    }
+  },
+
+  setBandwidthProfile(profile) {
+    this.room.localParticipant.setBandwidthProfile(profile);
+  },
+
+  /** What the page sends: one row per layer. */
+  async outbound() {
+    const rows = [];
+    for (const connection of window.peerConnections) {
+      if (connection.connectionState === 'closed') continue;
+      for (const { type, kind, ssrc, frameWidth, framesEncoded, bytesSent, active, pliCount, targetBitrate } of (await connection.getStats()).values()) {
+        if (type === 'outbound-rtp') rows.push({ kind, ssrc, frameWidth, framesEncoded, bytesSent, active, pliCount, targetBitrate });
+      }
+    }
+    return rows;
   },
 
   async publishPicture() {
