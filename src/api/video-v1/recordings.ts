@@ -5,7 +5,7 @@ import type { RoomRecordingFilter, RoomRecordingRecord, RoomRecordingStatus } fr
 import type { ApiDeps } from '../deps.ts';
 import { isoSeconds } from '../dates.ts';
 import type { Answer, ApiRequest, Endpoints } from '../endpoint.ts';
-import { notFound, notYet } from '../errors.ts';
+import { notFound } from '../errors.ts';
 import type { FileAnswer } from '../file-answer.ts';
 import { given } from '../form.ts';
 import { addLinkedMedia, mediaLink } from '../media-links.ts';
@@ -38,7 +38,6 @@ export function addRecordings(endpoints: Endpoints, deps: Deps): void {
     },
   });
   addInstance(endpoints, deps, { path: '/v1/Rooms/:room/Recordings/:sid', find: (request) => recordingOfRoom(request, deps), body: roomBody });
-  endpoints.add('/v1/Compositions', { GET: (request) => metaAnswer(request, { key: 'compositions', page: { items: [], nextToken: null, previousToken: null }, render: (item) => item }), POST: () => { throw notYet('Compositions'); } });
   addLinkedMedia(endpoints, { family: 'Recordings', clock: deps.clock, file: async (request) => fileOf(await recordingOf(request, deps), deps) });
 }
 
