@@ -48,10 +48,10 @@ export interface RunningServer {
 }
 
 /**
- * The order in which the house is left: calls hang up, then rooms tell their browsers, then the doors close, then the last
- * callbacks go out, and the database last of all. docs/design/closures.md draws it.
+ * The order in which the house is left: no more browsers come in, calls hang up, then rooms tell their browsers, then the
+ * doors close, then the last callbacks go out, and the database last of all. docs/design/closures.md draws it.
  */
-const STOP_ORDER = ['calls', 'rooms', 'recordings', 'compositions', 'signaling', 'api', 'voice', 'sip', 'media', 'store'] as const;
+const STOP_ORDER = ['lobby', 'calls', 'rooms', 'recordings', 'compositions', 'signaling', 'api', 'voice', 'sip', 'media', 'store'] as const;
 type Closers = Map<(typeof STOP_ORDER)[number], () => Promise<void> | void>;
 
 /**
@@ -181,6 +181,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     });
   }
   const signaling = createSignaling({ clock, log: log.child({ part: 'signaling' }), rooms, keys: tokenKeys(store), iceServers: iceServers(config.turnUrls, turnAccessOf(config)) });
+  closers.set('lobby', () => signaling.drain());
   closers.set('signaling', () => signaling.stop());
   app.server.on('upgrade', (request, socket, head) => {
     if (signaling.handleUpgrade(request, socket, head)) return;

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { messageOf, TwilioError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { TrackSid } from '../base/sid.ts';
+import { MediaError } from '../media/protocol.ts';
 import type { BrowserMedia, ReceiveTrack, RemoteIceDtls, SendTrack } from '../media/protocol.ts';
 import { readBrowserDescription, type BrowserDescription } from '../sdp/browser-description.ts';
 import { printBrowserDescription } from '../sdp/browser-print.ts';
@@ -32,6 +33,13 @@ export function readDescription(sdp: string | null | undefined): BrowserDescript
     if (error instanceof SdpError) throw new TwilioError(53403, `The server cannot apply the client's media description: ${error.message}`);
     throw error;
   }
+}
+
+/** Why media refused a browser, in the numbers of the SDK: its own ICE or DTLS lines are wrong, or we cannot serve it. */
+export function refusalOf(error: unknown): unknown {
+  if (!(error instanceof MediaError)) return error;
+  if (error.reason === 'bad-request') return new TwilioError(53403, `The server cannot apply the client's media description: ${error.message}`);
+  return new TwilioError(53401, 'The server cannot create or apply its media description');
 }
 
 export function remoteOf({ iceUfrag, icePwd, fingerprint }: BrowserDescription): RemoteIceDtls {
@@ -73,7 +81,9 @@ export class BrowserPeer {
     const offer = readDescription(sdp);
     this.#offered = null;
     if (offer.iceUfrag !== this.#remoteUfrag) {
-      await this.#media.restartIce(remoteOf(offer));
+      await this.#media.restartIce(remoteOf(offer)).catch((error: unknown) => {
+        throw refusalOf(error);
+      });
       this.#remoteUfrag = offer.iceUfrag;
     }
     this.#agreed = answerLines(this.#agreed, offer, this.#placing());

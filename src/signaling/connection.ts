@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Link } from './session.ts';
-import { TcmpServer, type TcmpOutput } from './tcmp.ts';
+import { TcmpServer, type Admit, type TcmpOutput } from './tcmp.ts';
 
 export interface ConnectionEvents {
   /** A message of the room protocol, unchecked. */
@@ -30,11 +30,11 @@ export class SignalingConnection implements Link {
   #closed = false;
   #closing = false;
 
-  constructor(socket: WebSocket, deps: { clock: Clock; log: Log }) {
+  constructor(socket: WebSocket, deps: { clock: Clock; log: Log; admit?: Admit }) {
     this.#socket = socket;
     this.#clock = deps.clock;
     this.#log = deps.log;
-    this.#machine = new TcmpServer(deps.clock.nowMs());
+    this.#machine = new TcmpServer(deps.clock.nowMs(), deps.admit);
   }
 
   start(events: ConnectionEvents): void {
@@ -70,10 +70,11 @@ export class SignalingConnection implements Link {
     else this.#schedule();
   }
 
-  #over(how: 'left' | 'silent' | 'broken'): void {
+  #over(how: NonNullable<TcmpOutput['ended']>): void {
     this.#log.debug({ how }, 'a signaling connection is over');
     this.#socketClosed(how === 'left');
-    this.#socket.close(how === 'broken' ? POLICY : NORMAL);
+    // The SDK hangs up on `busy` itself, with a code of its own; ours would tell it not to come again.
+    if (how !== 'turned-away') this.#socket.close(how === 'broken' ? POLICY : NORMAL);
     this.#clock.after(CLOSE_GRACE_MS, () => this.#socket.terminate());
   }
 

@@ -3,7 +3,7 @@ import { messageOf, TwilioError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Participant, Room, Rooms } from '../rooms/contract.ts';
 import { verifyAccessToken, type AccessGrant, type TokenKeys } from './access-token.ts';
-import { readDescription, remoteOf } from './browser-peer.ts';
+import { readDescription, refusalOf, remoteOf } from './browser-peer.ts';
 import type { SignalingConnection } from './connection.ts';
 import { errorMessage } from './ending.ts';
 import { issueIceServers, type IceServerSource } from './ice-servers.ts';
@@ -134,7 +134,9 @@ class Visitor {
     const offer = readDescription(message.peer_connections[0]?.description?.sdp);
     const room = await this.#roomOf(grant, message.name || null);
     const roomMedia = await room.media();
-    const media = await roomMedia.createBrowser({ remote: remoteOf(offer) });
+    const media = await roomMedia.createBrowser({ remote: remoteOf(offer) }).catch((error: unknown) => {
+      throw refusalOf(error);
+    });
     let participant: Participant;
     try {
       if (!this.#connection.open) throw new TwilioError(53001, 'Signaling connection disconnected');

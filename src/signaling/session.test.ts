@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { newSid } from '../base/sid.ts';
+import { MediaError } from '../media/protocol.ts';
 import type { BrowserMedia, MediaPlane } from '../media/protocol.ts';
 import type { Room } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
@@ -56,6 +57,7 @@ let roomMedia: RoomOfBrowsers;
 let link: FakeLink;
 let media: FakeBrowserMedia;
 let session: Session;
+let first: { connect: ConnectMessage; offer: ReturnType<typeof readBrowserDescription> };
 
 beforeEach(async () => {
   clock = new FakeClock();
@@ -73,6 +75,7 @@ beforeEach(async () => {
     participant: { revision: 2, tracks: [{ id: trackId, kind: 'audio', name: 'mic' }] },
     peer_connections: [{ id: 'pc', description: { type: 'offer', revision: 1, sdp } }],
   }) as ConnectMessage;
+  first = { connect, offer: readBrowserDescription(sdp) };
   session = new Session({ board: new QualityBoard(clock), participant: room.join({ identity: 'anna', medium: 'browser' }), media, roomMedia, connect, offer: readBrowserDescription(sdp), link, clock, log: silentLog, timeoutS: 30, ended: () => {} });
   await session.start();
   await settle();
@@ -239,6 +242,22 @@ describe('a session', () => {
     ben.unpublish(chat.sid);
     await settle();
     expect([link.last.subscribed?.tracks, media.data.subscribed]).toEqual([[], []]);
+  });
+
+  it('says whose fault it is when an ICE restart fails', async () => {
+    media.restartIce = () => Promise.reject(new MediaError('no-port', 'none left'));
+    await update({ peer_connections: [{ id: 'pc', description: { type: 'offer', revision: 2, sdp: sdp.replace(/a=ice-ufrag:\S+/g, 'a=ice-ufrag:abcd') } }] });
+    expect(link.last).toMatchObject({ type: 'error', code: 53401 });
+  });
+
+  it('leaves at once when its socket goes before it was let in, for it cannot come back', async () => {
+    const other = new FakeLink();
+    const { connect, offer } = first;
+    const early = new Session({ board: new QualityBoard(clock), participant: room.join({ identity: 'ben', medium: 'browser' }), media: new FakeBrowserMedia(), roomMedia, connect, offer, link: other, clock, log: silentLog, timeoutS: 30, ended: () => {} });
+    const starting = early.start();
+    early.linkLost(other);
+    await starting;
+    expect([room.participants.size, other.told]).toEqual([1, []]);
   });
 
   it('refuses SDP that is none with 53403', async () => {

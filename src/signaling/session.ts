@@ -70,6 +70,8 @@ export class Session {
   #link: Link | null;
   /** What browsers send is worked off in order, though an ICE restart takes its time. */
   #work: Promise<void> = Promise.resolve();
+  /** It has been told its session. */
+  #welcomed = false;
   #introduced = false;
   #flushing = false;
   #ended = false;
@@ -132,6 +134,7 @@ export class Session {
     const answer = await this.#peer.offerReceived(description?.revision ?? 1, description?.sdp);
     if (this.#ended) return;
     this.#link?.send({ type: 'connected', version: 2, ...this.#introduction(answer) });
+    this.#welcomed = true;
     this.#introduced = true;
     this.#flushSoon();
   }
@@ -317,6 +320,8 @@ export class Session {
     if (link !== this.#link || this.#ended) return;
     this.#link = null;
     this.#answerTimer?.cancel();
+    // One that was never let in has no session to come back to.
+    if (!this.#welcomed) return this.participant.disconnect('connection-lost');
     this.#setReconnecting();
     this.#linkTimer = this.#after(() => this.participant.disconnect('connection-lost'));
   }

@@ -23,6 +23,19 @@ describe('framing', () => {
     expect(machine.timeReached(21_000).ended).toBe('silent');
   });
 
+  it('turns away a browser that is not admitted, before its message is heard', () => {
+    const asked: unknown[] = [];
+    const machine = new TcmpServer(0, (about) => {
+      asked.push(about);
+      return { retryAfterMs: 1500, cookie: '1' };
+    });
+    const told = machine.textReceived(JSON.stringify({ type: 'hello', version: 2, cookie: '0', body: { a: 1 } }), 0);
+    expect(asked).toEqual([{ cookie: '0', body: { a: 1 } }]);
+    expect(told).toEqual({ frames: ['{"type":"busy","cookie":"1","keepAlive":false,"retryAfter":1500}'], bodies: [], ended: 'turned-away' });
+    const terminal = new TcmpServer(0, () => ({ retryAfterMs: null, cookie: '6' }));
+    expect(JSON.parse(terminal.textReceived(hello(), 0).frames[0]!)).toMatchObject({ type: 'busy', retryAfter: -1 });
+  });
+
   it('ends without hello, with nonsense, with a flood', () => {
     expect(new TcmpServer(0).timeReached(15_000).ended).toBe('silent');
     expect(new TcmpServer(0).textReceived('{', 0).ended).toBe('broken');

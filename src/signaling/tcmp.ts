@@ -6,12 +6,23 @@ export interface TcmpOutput {
   frames: string[];
   /** Messages for the layer above. */
   bodies: unknown[];
-  /** The connection is over: `left` said bye, `silent` was not heard of, `broken` does not speak the protocol. */
-  ended: 'left' | 'silent' | 'broken' | null;
+  /** The connection is over: `left` said bye, `silent` was not heard of, `broken` does not speak the protocol, `turned-away` was told that we are busy. */
+  ended: 'left' | 'silent' | 'broken' | 'turned-away' | null;
 }
 
-const frameShape = z.object({ type: z.string().max(32), version: z.number().optional(), timeout: z.number().optional(), body: z.unknown().optional() });
+const frameShape = z.object({ type: z.string().max(32), version: z.number().optional(), timeout: z.number().optional(), cookie: z.unknown().optional(), body: z.unknown().optional() });
 type Frame = z.infer<typeof frameShape>;
+
+/** What a browser is told instead of a welcome (rsp §2). */
+export interface Busy {
+  /** When it may ask again, over another socket; null: not at all, its connect() rejects with 53006. */
+  retryAfterMs: number | null;
+  /** It shows this when it asks again. */
+  cookie: string;
+}
+
+/** Whether a browser is let in now, by what its hello brings; null: it is. */
+export type Admit = (hello: { cookie: unknown; body: unknown }) => Busy | null;
 
 const HELLO_TIMEOUT_MS = 15_000;
 const MIN_TIMEOUT_MS = 1000;
@@ -35,8 +46,10 @@ export class TcmpServer {
   #lastHeardMs: number;
   #budget = FRAME_BURST;
   #ended = false;
+  readonly #admit: Admit;
 
-  constructor(nowMs: number) {
+  constructor(nowMs: number, admit: Admit = () => null) {
+    this.#admit = admit;
     this.#lastSentMs = nowMs;
     this.#lastHeardMs = nowMs;
   }
@@ -76,6 +89,8 @@ export class TcmpServer {
 
   /** A browser repeats its hello when the welcome takes long; the body counts once. */
   #helloReceived(frame: Frame, nowMs: number): TcmpOutput {
+    const busy = this.#welcomed ? null : this.#admit({ cookie: frame.cookie, body: frame.body });
+    if (busy) return this.#turnAway(busy);
     this.#welcomed = true;
     this.#lastHeardMs = nowMs;
     const wanted = frame.timeout ?? DEFAULT_TIMEOUT_MS;
@@ -84,6 +99,12 @@ export class TcmpServer {
     const first = !this.#helloBodySeen && frame.body !== undefined;
     this.#helloBodySeen ||= first;
     return { ...output(), frames, bodies: first ? [frame.body] : [] };
+  }
+
+  #turnAway({ retryAfterMs, cookie }: Busy): TcmpOutput {
+    this.#ended = true;
+    const frame = { type: 'busy', cookie, keepAlive: false, retryAfter: retryAfterMs ?? -1 };
+    return { frames: [JSON.stringify(frame)], bodies: [], ended: 'turned-away' };
   }
 
   /** A message of ours, as a frame. */

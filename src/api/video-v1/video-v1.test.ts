@@ -241,6 +241,21 @@ describe('participants', () => {
   });
 });
 
+it('a participant that is reconnecting is listed when asked for, as `connected` is the usual filter', async () => {
+  const room = await world.rooms.create(world.account.sid, { uniqueName: name() });
+  room.join({ identity: 'here', medium: 'browser' });
+  room.join({ identity: 'away', medium: 'browser' }).setReconnecting(true);
+  const base = `/v1/Rooms/${room.sid}/Participants`;
+  const listed = async (query: string): Promise<string[]> => (await world.raw(`${base}${query}`)).body.participants.map(({ identity }: { identity: string }) => identity);
+  expect(await listed('')).toEqual(['here']);
+  expect(await listed('?Status=reconnecting')).toEqual(['away']);
+  expect((await world.raw(`${base}/away`)).body).toMatchObject({ identity: 'away', status: 'reconnecting' });
+});
+
+it.each(['RecordingRules', 'Transcriptions'])('%s of a room that is not there cannot be found', async (what) => {
+  expect((await post(`/v1/Rooms/${name()}/${what}`, { Rules: '[{"type":"include","all":true}]' })).body).toMatchObject({ status: 404, code: 20404 });
+});
+
 describe('tracks', () => {
   it('are published by one and received by the others', async () => {
     const room = await world.rooms.create(world.account.sid, { uniqueName: name() });
