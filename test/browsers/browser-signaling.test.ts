@@ -81,6 +81,29 @@ async function join(name: string, room: string, more: Partial<JoinOptions> = {})
 const pictures = (page: Party, atLeast = 1): Promise<unknown> =>
   waitUntil(async () => (await page.rtp()).filter((row) => row.kind === 'video' && (row.framesDecoded ?? 0) > 5).length >= atLeast, { timeoutMs: 8000, what: () => `pictures at ${page.name}\n${page.log()}` });
 
+it('a browser that is told to come again does so by itself, and reports how it was', async () => {
+  const lines: { fields: Record<string, unknown>; message: string }[] = [];
+  const telling: Log = { ...silentLog, info: (fields, message) => void lines.push({ fields, message }), child: () => telling };
+  const keys = { secretOf: (sid: string) => (sid === key.apiKeySid ? { accountSid: account, secret: key.apiKeySecret } : null), accountActive: () => true };
+  const stopping = createSignaling({ clock: systemClock, log, rooms, keys });
+  const started = createSignaling({ clock: systemClock, log: telling, rooms, keys });
+  stopping.drain();
+  let asked = 0;
+  const door = http.createServer().on('upgrade', (request, socket, head) => void (request.url === '/signaling' && asked++ === 0 ? stopping : started).handleUpgrade(request, socket, head));
+  await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
+  const base = `ws://127.0.0.1:${(door.address() as AddressInfo).port}`;
+  const { page } = await join('patient', 'Again', { wsServer: `${base}/signaling`, options: { insights: true, wsServerInsights: `${base}/v1/VideoEvents` } });
+  expect(asked).toBe(2);
+  const participant = (await page.describe()).localSid;
+  await page.leave();
+  const report = await waitUntil(() => Promise.resolve(lines.find(({ message }) => message === 'how it was for a browser')?.fields), { what: 'the report' });
+  expect(report).toMatchObject({ identity: 'patient', participantSid: participant, reconnections: 0 });
+  expect(report['sdk']).toMatch(/^twilio-video.js 2\./);
+  expect(report['events']).toBeGreaterThan(3);
+  await Promise.all([stopping.stop(), started.stop()]);
+  door.close();
+});
+
 describe('two browsers', () => {
   let anna: Party;
   let ben: Party;
@@ -202,10 +225,11 @@ describe('one browser', () => {
     }
   });
 
-  it('keeps its room though its data track cannot be had', async () => {
-    const talker = await join('talker', 'Data', { toneHz: 440 });
+  it('keeps its room though one track more cannot be had', async () => {
+    const data = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`data ${i}`, {}]));
+    const talker = await join('talker', 'Data', { toneHz: 440, data });
     const error = await talker.page.page.evaluate('party.room.localParticipant.publishTrack(new Twilio.Video.LocalDataTrack()).then(() => null, (error) => error.code)');
-    expect(error).toBe(53300);
+    expect(error).toBe(53203);
     const ear = await join('ear', 'Data');
     await ear.page.waitHears('talker', 440);
     await talker.page.leave();

@@ -86,6 +86,26 @@ describe('two browsers', () => {
     await waitUntil(async () => (await anna.rtp()).some((row) => row.kind === 'video' && (row.framesDecoded ?? 0) > 5), { timeoutMs: 8000, what: 'pictures of ben at anna' });
   });
 
+  it('several publishes of both at the same time all arrive, and their m-lines are used again', async () => {
+    const round = async (tones: { anna: number[]; ben: number[] }): Promise<number[]> => {
+      const [annas, bens] = await Promise.all([anna.publishMany(tones.anna, 1), ben.publishMany(tones.ben, 1)]);
+      const told = (name: string): Promise<unknown> => {
+        const each = (page: Party, identity: string, sids: string[]) => sids.map((sid) => page.waitEvent((event) => event.name === name && event.identity === identity && event.sid === sid, `${name} of ${sid} of ${identity}`));
+        return Promise.all([...each(ben, 'anna', annas), ...each(anna, 'ben', bens)]);
+      };
+      await told('trackSubscribed');
+      for (const i of [0, 1]) await Promise.all([ben.waitHears('anna', tones.anna[i]!), anna.waitHears('ben', tones.ben[i]!)]);
+      const mLines = await Promise.all([anna.mLines(), ben.mLines()]);
+      await Promise.all([anna.unpublishMany(), ben.unpublishMany()]);
+      await told('trackUnsubscribed');
+      return mLines;
+    };
+    const once = await round({ anna: [1500, 1700], ben: [1900, 2100] });
+    const twice = await round({ anna: [1550, 1750], ben: [1950, 2150] });
+    expect(twice).toEqual(once);
+    await ben.waitHears('anna', ANNA_HZ);
+  });
+
   it('the same identity again displaces the first with 53205', async () => {
     const twin = await browser.party('twin');
     await join(twin, 'ben', 'Pair', { toneHz: 1000 });

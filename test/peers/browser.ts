@@ -263,6 +263,18 @@ export class Party<P extends PartyPage = Page> {
     return this.#call('publishPicture');
   }
 
+  publishMany(tonesHz: number[], pictures: number): Promise<string[]> {
+    return this.#call('publishMany', tonesHz, pictures);
+  }
+
+  unpublishMany(): Promise<void> {
+    return this.#call('unpublishMany');
+  }
+
+  mLines(): Promise<number> {
+    return this.#call('mLines');
+  }
+
   unpublishAudio(): Promise<void> {
     return this.#call('unpublishAudio');
   }

@@ -189,7 +189,13 @@ const party = {
   /** { identity: { hz: { windows, share, amplitude } } } of what came from each participant in the next `ms`. */
   async listen(ms, frequencies) {
     const report = await listenTo(this.ears, ms, frequencies);
-    return Object.fromEntries(Object.entries(report).map(([key, value]) => [key.slice(0, key.lastIndexOf(' ')), value]));
+    // Several tracks of one identity: each tone from the one where it is clearest.
+    const heard = {};
+    for (const [key, tones] of Object.entries(report)) {
+      const entry = (heard[key.slice(0, key.lastIndexOf(' '))] ??= {});
+      for (const [hz, tone] of Object.entries(tones)) if (tone.share >= (entry[hz]?.share ?? 0)) entry[hz] = tone;
+    }
+    return heard;
   },
 
   /** Inbound figures by track SID, from the SDK's own getStats(). */
@@ -254,6 +260,24 @@ const party = {
       }
     }
     return rows;
+  },
+
+  /** So many tones and pictures at once; resolves with their SIDs when all are published. */
+  async publishMany(tones, pictures) {
+    const { LocalAudioTrack, LocalVideoTrack } = Twilio.Video;
+    this.many = [...tones.map((hz) => new LocalAudioTrack(toneTrack(hz))), ...Array.from({ length: pictures }, () => new LocalVideoTrack(pictureTrack()))];
+    const publications = await Promise.all(this.many.map((track) => this.room.localParticipant.publishTrack(track)));
+    return publications.map((publication) => publication.trackSid);
+  },
+
+  unpublishMany() {
+    this.room.localParticipant.unpublishTracks(this.many);
+  },
+
+  /** m-lines of the page's live connections. */
+  mLines() {
+    const live = window.peerConnections.filter((connection) => connection.connectionState !== 'closed');
+    return live.reduce((sum, connection) => sum + (connection.currentRemoteDescription?.sdp.match(/^m=/gm)?.length ?? 0), 0);
   },
 
   async publishPicture() {
