@@ -85,7 +85,7 @@ export interface JoinOptions {
   roomName?: string;
   toneHz?: number;
   /** A moving picture, 320×180 unless another size is given. */
-  video?: boolean | { width?: number; height?: number; noise?: number };
+  video?: boolean | { width?: number; height?: number; noise?: number; colour?: string };
   /** Data tracks to publish at once: name → how (`ordered`, `maxRetransmits`, …). */
   data?: Record<string, object>;
   /** More ConnectOptions. */

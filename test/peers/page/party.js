@@ -16,14 +16,15 @@ function toneTrack(hz) {
   return destination.stream.getAudioTracks()[0];
 }
 
-/** `noise`: share of the picture that is grain, for pictures that take their bits. */
-function pictureTrack({ width = 320, height = 180, noise = 0 } = {}) {
+/** `colour`: of all of it, if it is not to change. `noise`: share of the picture that is grain, for pictures that take their bits. */
+function pictureTrack({ width = 320, height = 180, noise = 0, colour = null } = {}) {
   const canvas = Object.assign(document.createElement('canvas'), { width, height });
   document.body.append(canvas);
   const pen = canvas.getContext('2d');
   let turn = 0;
   setInterval(() => {
-    pen.fillStyle = `hsl(${(turn += 7) % 360} 80% 50%)`;
+    turn += 7;
+    pen.fillStyle = colour ?? `hsl(${turn % 360} 80% 50%)`;
     pen.fillRect(0, 0, width, height);
     pen.fillStyle = 'black';
     pen.fillRect(turn % width, height / 3, 40, 40);
