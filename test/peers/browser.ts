@@ -17,6 +17,8 @@ export interface PartyEvent {
   code?: number | null;
   message?: string | null;
   trackName?: string;
+  /** Of the network, 0 to 5. */
+  level?: number;
 }
 
 export interface TrackView {

@@ -70,21 +70,31 @@ describe('channels', () => {
 });
 
 const flow: FlowQuality = { actualBps: 40_000, availableBps: 2_000_000, rttMs: 10, jitterMs: 2, fractionLost: 0 };
-const report = { type: 'network_quality', ice: { send: 1, recv: 1, rtt: 0.3, availableSend: 2e6 }, audio: { send: { bitrate: 4e4 }, recv: { bitrate: 4e4, jitter: 0.004, fractionLost: 0 } }, video: { send: { bitrate: 0 }, recv: { bitrate: 0 } } };
+const statsOfAPage = { type: 'network_quality', ice: { send: 1, recv: 1, rtt: 0.3, availableSend: 2e6 }, audio: { send: { bitrate: 4e4 }, recv: { bitrate: 4e4, jitter: 0.004, fractionLost: 0 } }, video: { send: { bitrate: 0 }, recv: { bitrate: 0 } } };
 
 describe('network quality', () => {
   beforeEach(() => {
     media.measured = { send: { audio: flow, video: null }, receive: { audio: flow, video: null } };
   });
 
-  it('answers each report as verbosely as it asks', async () => {
+  /** A channel whose first report was answered before the test looks. */
+  async function reporting(): Promise<{ report: (more: object) => Promise<void>; answers: () => unknown[] }> {
     const { says, told } = open(['network_quality']);
+    await says('network_quality', statsOfAPage);
+    expect(told('network_quality'), 'nothing has been measured yet').toEqual([]);
+    clock.advance(1500);
+    await settle();
+    return { report: (more) => says('network_quality', { ...statsOfAPage, ...more }), answers: () => told('network_quality').slice(1) };
+  }
+
+  it('answers each report as verbosely as it asks', async () => {
+    const { report, answers } = await reporting();
     const phone = room.join({ identity: '+1', medium: 'phone' });
     phone.mediaStats = (): Promise<PhoneMediaStats> => Promise.resolve({ packetsReceived: 90, packetsLost: 10, packetsSent: 1, packetsDiscarded: 0, jitterMs: 12 });
-    await says('network_quality', { ...report, reportLevel: 1, remoteReportLevel: 0 });
-    await says('network_quality', { ...report, reportLevel: 2, remoteReportLevel: 1 });
-    await says('network_quality', { ...report, reportLevel: 3, remoteReportLevel: 3 });
-    const [first, second, third] = told('network_quality');
+    await report({ reportLevel: 1, remoteReportLevel: 0 });
+    await report({ reportLevel: 2, remoteReportLevel: 1 });
+    await report({ reportLevel: 3, remoteReportLevel: 3 });
+    const [first, second, third] = answers();
     expect(first).toEqual({ type: 'network_quality', local: 3 });
     expect(second).toEqual({ type: 'network_quality', local: { level: 3, audio: { send: 3, recv: 3 }, video: { send: 3, recv: 3 } }, remotes: [{ sid: phone.sid, level: 2 }] });
     expect(third).toMatchObject({
@@ -95,38 +105,43 @@ describe('network quality', () => {
   });
 
   it('rates a phone by what it lost since the last look', async () => {
-    const { says, told } = open(['network_quality']);
+    const { report, answers } = await reporting();
     const phone = room.join({ identity: '+1', medium: 'phone' });
     let stats: PhoneMediaStats = { packetsReceived: 90, packetsLost: 10, packetsSent: 1, packetsDiscarded: 0, jitterMs: 12 };
     phone.mediaStats = () => Promise.resolve(stats);
-    await says('network_quality', { ...report, remoteReportLevel: 1 });
+    await report({ remoteReportLevel: 1 });
     stats = { ...stats, packetsReceived: 190 };
-    await says('network_quality', { ...report, remoteReportLevel: 1 });
+    await report({ remoteReportLevel: 1 });
     clock.advance(1000);
-    await says('network_quality', { ...report, remoteReportLevel: 1 });
+    await report({ remoteReportLevel: 1 });
+    clock.advance(1000);
+    await report({ remoteReportLevel: 1 });
     phone.setReconnecting(true);
-    await says('network_quality', { ...report, remoteReportLevel: 2 });
-    expect(told('network_quality').map((message) => (message as { remotes: object[] }).remotes)).toEqual([2, 2, 5, 0].map((level) => [{ sid: phone.sid, level }]));
+    await report({ remoteReportLevel: 2 });
+    const level = (of: number): object[] => [{ sid: phone.sid, level: of }];
+    expect(answers().map((message) => (message as { remotes: object[] }).remotes)).toEqual([level(2), level(2), level(5), [], level(0)]);
   });
 
   it('tells of browsers that report, by their reports, and of others by our measure', async () => {
     const ben = room.join({ identity: 'ben', medium: 'browser' });
     const bensMedia = new FakeBrowserMedia();
     const bens = new MediaSignaling({ participant: ben, media: bensMedia, roomMedia, board, wanted: {}, profile: undefined, clock, log: silentLog });
-    const { says, told } = open(['network_quality']);
+    const { report, answers } = await reporting();
     bensMedia.measured = { send: { audio: { ...flow, fractionLost: 0.5 }, video: null }, receive: { audio: flow, video: null } };
-    await says('network_quality', { ...report, remoteReportLevel: 1 });
+    await report({ remoteReportLevel: 1 });
+    clock.advance(1000);
+    await report({ remoteReportLevel: 1 });
     bens.close();
     ben.disconnect('left');
-    await says('network_quality', { ...report, remoteReportLevel: 1 });
-    expect(told('network_quality')).toMatchObject([{ remotes: [{ sid: ben.sid, level: 1 }] }, { remotes: [] }]);
+    await report({ remoteReportLevel: 1 });
+    expect(answers()).toMatchObject([{ remotes: [] }, { remotes: [{ sid: ben.sid, level: 1 }] }, { remotes: [] }]);
   });
 
   it('answers though nothing can be measured, and though the report is odd', async () => {
     media.quality = () => Promise.reject(new TypeError('gone'));
-    const { says, told } = open(['network_quality']);
-    await says('network_quality', { type: 'network_quality', ice: 7, audio: { send: { bitrate: -1 }, recv: null }, reportLevel: 9, remoteReportLevel: 'x' });
-    expect(told('network_quality')).toEqual([{ type: 'network_quality', local: 5 }]);
+    const { report, answers } = await reporting();
+    await report({ type: 'network_quality', ice: 7, audio: { send: { bitrate: -1 }, recv: null }, reportLevel: 9, remoteReportLevel: 'x' });
+    expect(answers()).toEqual([{ type: 'network_quality', local: 5 }]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Clock, Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { BrowserMedia, BrowserQuality } from '../../media/protocol.ts';
 import type { Participant } from '../../rooms/contract.ts';
@@ -23,21 +24,33 @@ const shape = z.object({
 });
 type Report = z.infer<typeof shape>;
 
+/**
+ * The SDK keeps the first figures until a level changes, and its first report comes before anything could be measured; so the
+ * first answer takes its time. It would report again after 5 s without one.
+ */
+const FIRST_ANSWER_MS = 1500;
+
 /** How much is told of a participant. */
 type Verbosity = 1 | 2 | 3;
 
 /** Rates the network of one browser, and of the others in its room, phones too; each of its reports is answered (rsp §5). */
 export class NetworkQualityChannel implements MediaChannel {
-  readonly #options: { participant: Participant; media: BrowserMedia; board: QualityBoard; log: Log };
+  readonly #options: { participant: Participant; media: BrowserMedia; board: QualityBoard; clock: Clock; log: Log };
   readonly #channel: MessageChannel<Report>;
+  #first: Timer | null = null;
 
-  constructor(options: { participant: Participant; media: BrowserMedia; board: QualityBoard; log: Log }) {
+  constructor(options: { participant: Participant; media: BrowserMedia; board: QualityBoard; clock: Clock; log: Log }) {
     this.#options = options;
-    this.#channel = new MessageChannel({ ...options, takes: { shape, received: (report) => void this.#answer(report) } });
+    this.#channel = new MessageChannel({ ...options, takes: { shape, received: (report) => this.#received(report) } });
   }
 
   get label(): string {
     return this.#channel.label;
+  }
+
+  #received(report: Report): void {
+    if (this.#first) void this.#answer(report);
+    else this.#first = this.#options.clock.after(FIRST_ANSWER_MS, () => void this.#answer(report));
   }
 
   async #answer(report: Report): Promise<void> {
@@ -59,6 +72,7 @@ export class NetworkQualityChannel implements MediaChannel {
   }
 
   close(): void {
+    this.#first?.cancel();
     this.#channel.close();
   }
 }

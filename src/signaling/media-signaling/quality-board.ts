@@ -4,6 +4,8 @@ import type { BrowserQuality, PhoneMediaStats } from '../../media/protocol.ts';
 import type { Participant, Room } from '../../rooms/contract.ts';
 import { brokenQuality, scoreBrowser, scorePhone, type ParticipantQuality } from './quality-score.ts';
 
+/** Nothing is said of a browser that has just come: nothing has flowed yet. */
+const SETTLING_MS = 2000;
 /** How old a measurement may be before another is made. */
 const FRESH_MS = 900;
 /** A browser reports about once a second; what it said counts as long as this. */
@@ -23,7 +25,7 @@ interface Counters {
 /** The network quality of everybody in one room, measured when somebody asks and once a second at most. */
 export class QualityBoard {
   readonly #clock: Clock;
-  readonly #browsers = new Map<ParticipantSid, () => Promise<BrowserQuality>>();
+  readonly #browsers = new Map<ParticipantSid, { measure: () => Promise<BrowserQuality>; sinceMs: number }>();
   readonly #reported = new Map<ParticipantSid, { atMs: number; quality: ParticipantQuality }>();
   readonly #measured = new Map<ParticipantSid, Entry>();
   readonly #counters = new Map<ParticipantSid, Counters>();
@@ -34,7 +36,7 @@ export class QualityBoard {
 
   /** A browser comes; it goes when the returned function is called. */
   enter(sid: ParticipantSid, measure: () => Promise<BrowserQuality>): () => void {
-    this.#browsers.set(sid, measure);
+    this.#browsers.set(sid, { measure, sinceMs: this.#clock.nowMs() });
     return () => {
       for (const map of [this.#browsers, this.#reported, this.#measured]) map.delete(sid);
     };
@@ -76,18 +78,20 @@ export class QualityBoard {
 
   async #measure(participant: Participant): Promise<ParticipantQuality | null> {
     const browser = this.#browsers.get(participant.sid);
-    if (browser) return scoreBrowser(await browser(), null);
+    if (browser) return this.#clock.nowMs() - browser.sinceMs < SETTLING_MS ? null : scoreBrowser(await browser.measure(), null);
     return participant.mediaStats ? this.#phone(participant.sid, await participant.mediaStats()) : null;
   }
 
   /** Loss since the last measurement; what came too late to be played is lost as well. */
-  #phone(sid: ParticipantSid, stats: PhoneMediaStats): ParticipantQuality {
+  #phone(sid: ParticipantSid, stats: PhoneMediaStats): ParticipantQuality | null {
     const now: Counters = { atMs: this.#clock.nowMs(), received: stats.packetsReceived - stats.packetsDiscarded, lost: stats.packetsLost + stats.packetsDiscarded };
     const before = this.#counters.get(sid) ?? { atMs: now.atMs, received: 0, lost: 0 };
     this.#counters.set(sid, now);
     const received = Math.max(0, now.received - before.received);
     const lost = Math.max(0, now.lost - before.lost);
-    return scorePhone({ actualBps: null, jitterMs: stats.jitterMs, fractionLost: received + lost > 0 ? lost / (received + lost) : null });
+    // On hold, or not there yet.
+    if (received + lost === 0) return null;
+    return scorePhone({ actualBps: null, jitterMs: stats.jitterMs, fractionLost: lost / (received + lost) });
   }
 }
 

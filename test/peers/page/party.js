@@ -143,6 +143,7 @@ const party = {
     room.on('reconnected', () => this.tell('reconnected'));
     room.on('disconnected', (_room, error) => this.tell('disconnected', { code: error?.code ?? null, message: error?.message ?? null }));
     room.on('dominantSpeakerChanged', (participant) => this.tell('dominantSpeakerChanged', { identity: participant?.identity ?? null }));
+    room.localParticipant.on('networkQualityLevelChanged', (level) => this.tell('networkQualityLevelChanged', { identity: room.localParticipant.identity, level }));
     for (const participant of room.participants.values()) this.watchParticipant(participant);
   },
 
@@ -152,6 +153,8 @@ const party = {
       participant.on(name, (publication) => this.tell(name, { identity: who, kind: publication.kind, sid: publication.trackSid, trackName: publication.trackName }));
     }
     for (const name of ['trackEnabled', 'trackDisabled']) participant.on(name, (track) => this.tell(name, { identity: who, kind: track.kind, sid: track.sid ?? track.trackSid }));
+    participant.on('networkQualityLevelChanged', (level) => this.tell('networkQualityLevelChanged', { identity: who, level }));
+    for (const name of ['trackSwitchedOff', 'trackSwitchedOn']) participant.on(name, (track) => this.tell(name, { identity: who, sid: track.sid }));
     participant.on('trackSubscriptionFailed', (error, publication) => this.tell('trackSubscriptionFailed', { identity: who, code: error.code, sid: publication.trackSid }));
     participant.on('trackSubscribed', (track, publication) => this.subscribed(who, track, publication));
     participant.on('trackUnsubscribed', (track) => this.unsubscribed(who, track));
