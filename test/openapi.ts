@@ -29,7 +29,7 @@ for (const [name, format] of Object.entries({
   currency: /^[A-Z]{3}$/,
 }))
   ajv.addFormat(name, format);
-for (const name of ['uri-map', 'phone-number-capabilities']) ajv.addFormat(name, true);
+for (const name of ['uri-map', 'phone-number-capabilities', 'int64', 'recording-rule']) ajv.addFormat(name, true);
 for (const [family, specification] of Object.entries(specifications)) ajv.addSchema({ $id: family, components: withoutLooseNullable(specification.components) as object });
 
 const validators = new Map<string, ValidateFunction>();
