@@ -33,6 +33,8 @@ export interface RoomView {
   sid: string;
   name: string;
   state: string;
+  /** `room.isRecording` */
+  recording: boolean;
   localIdentity: string;
   localSid: string;
   localTracks: TrackView[];
@@ -239,6 +241,10 @@ export class Party<P extends PartyPage = Page> {
 
   rtp(): Promise<InboundRtp[]> {
     return this.#call('rtp');
+  }
+
+  stallPicture(): Promise<void> {
+    return this.#call('stallPicture');
   }
 
   enableAudio(enabled: boolean): Promise<void> {

@@ -142,6 +142,8 @@ const party = {
     room.on('reconnecting', (error) => this.tell('reconnecting', { code: error?.code ?? null, message: error?.message }));
     room.on('reconnected', () => this.tell('reconnected'));
     room.on('disconnected', (_room, error) => this.tell('disconnected', { code: error?.code ?? null, message: error?.message ?? null }));
+    for (const name of ['recordingStarted', 'recordingStopped']) room.on(name, () => this.tell(name));
+    for (const name of ['trackWarning', 'trackWarningsCleared']) room.localParticipant.on(name, (...told) => this.tell(name, { sid: told.at(-1).trackSid, message: told.length > 1 ? told[0] : null }));
     room.on('dominantSpeakerChanged', (participant) => this.tell('dominantSpeakerChanged', { identity: participant?.identity ?? null }));
     room.localParticipant.on('networkQualityLevelChanged', (level) => this.tell('networkQualityLevelChanged', { identity: room.localParticipant.identity, level }));
     for (const participant of room.participants.values()) this.watchParticipant(participant);
@@ -183,6 +185,7 @@ const party = {
       sid: room.sid,
       name: room.name,
       state: room.state,
+      recording: room.isRecording,
       localIdentity: room.localParticipant.identity,
       localSid: room.localParticipant.sid,
       localTracks: tracksOf(room.localParticipant),
@@ -225,6 +228,13 @@ const party = {
       }
     }
     return rows;
+  },
+
+  /** Its picture sends nothing more, though it stays published. */
+  async stallPicture() {
+    for (const connection of window.peerConnections) {
+      for (const sender of connection.getSenders()) if (sender.track?.kind === 'video') await sender.replaceTrack(null);
+    }
   },
 
   enableAudio(enabled) {
