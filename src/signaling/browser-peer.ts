@@ -7,7 +7,7 @@ import type { BrowserMedia, ReceiveTrack, RemoteIceDtls, SendTrack } from '../me
 import { readBrowserDescription, type BrowserDescription } from '../sdp/browser-description.ts';
 import { printBrowserDescription } from '../sdp/browser-print.ts';
 import { SdpError } from '../sdp/sdp-error.ts';
-import { answerLines, numberingOf, offerLines, printedSection, settledLines, type Line, type Numbering, type Placing, type WantedTrack } from './layout.ts';
+import { answerLines, homelessTracks, numberingOf, offerLines, printedSection, settledLines, type Line, type Numbering, type Placing, type WantedTrack } from './layout.ts';
 import { Negotiation, type Description } from './negotiation.ts';
 
 export interface BrowserPeerOptions {
@@ -119,6 +119,11 @@ export class BrowserPeer {
   /** Tracks that have their m-line, in the description in flight or the agreed one. */
   placedTracks(): TrackSid[] {
     return (this.#offered ?? this.#agreed).flatMap((line) => (line.sending ? [line.sending.trackSid] : []));
+  }
+
+  /** Wanted tracks that its SDP has no place for. */
+  homelessTracks(): TrackSid[] {
+    return homelessTracks(this.#offered ?? this.#agreed, this.#options.wanted());
   }
 
   #placing(): Placing {

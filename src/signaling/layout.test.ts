@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { newSid } from '../base/sid.ts';
 import { readBrowserDescription } from '../sdp/browser-description.ts';
 import { printBrowserDescription } from '../sdp/browser-print.ts';
-import { answerLines, numberingOf, offerLines, printedSection, settledLines, type Line, type Placing, type WantedTrack } from './layout.ts';
+import { answerLines, homelessTracks, numberingOf, offerLines, printedSection, settledLines, type Line, type Placing, type WantedTrack } from './layout.ts';
 
 const offer = readBrowserDescription(readFileSync(new URL('../../test/fuzz/chromium-offer.sdp', import.meta.url), 'utf8'));
 
@@ -61,6 +61,21 @@ describe('lines', () => {
     const both = offerLines(answer, placing(second)) ?? [];
     expect(placed(both)[0]).toBeNull();
     expect(placed(both)).toContain(second.trackSid);
+  });
+
+  it('end at 128: tracks that find no place are known, and get one when another goes', () => {
+    const many = Array.from({ length: 130 }, () => track('audio'));
+    const answer = answerLines([], offer, placing(...many));
+    const full = agree(offerLines(answer, placing(...many)) ?? []);
+    expect(full).toHaveLength(127);
+    const { wanted } = placing(...many);
+    const homeless = homelessTracks(full, wanted);
+    // 127 lines, of them one for the browser's video and one for data.
+    expect(homeless).toEqual(many.slice(125).map(({ trackSid }) => trackSid));
+    const fewer = many.slice(1);
+    const silent = agree(offerLines(full, placing(...fewer)) ?? []);
+    expect(homelessTracks(silent, placing(...fewer).wanted), 'one is about to get the free line').toEqual(homeless.slice(1));
+    expect(placed(offerLines(silent, placing(...fewer)) ?? [])[0]).toBe(homeless[0]);
   });
 
   it('offer m=application when the browser did not', () => {

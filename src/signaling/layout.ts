@@ -47,6 +47,9 @@ export interface Placing {
   newSsrc: () => number;
 }
 
+/** One is kept for the data channels. */
+const MAX_MEDIA_LINES = MAX_SECTIONS - 1;
+
 const sends = (direction: BrowserDirection): boolean => direction === 'sendrecv' || direction === 'sendonly';
 const receives = (direction: BrowserDirection): boolean => direction === 'sendrecv' || direction === 'recvonly';
 
@@ -96,12 +99,24 @@ export function offerLines(agreed: readonly Line[], placing: Placing): Line[] | 
   const lines = place(agreed, placing);
   const placed = new Set(lines.flatMap((line) => (line.sending ? [line.sending.trackSid] : [])));
   for (const track of placing.wanted.values()) {
-    if (!placed.has(track.trackSid) && lines.length < MAX_SECTIONS - 1) lines.push(addedLine(lines, track, placing));
+    if (!placed.has(track.trackSid) && lines.length < MAX_MEDIA_LINES) lines.push(addedLine(lines, track, placing));
   }
   // SCTP runs from the start on our side; left unanswered it would take the transport down after a minute (rsp §7).
   if (!lines.some((line) => line.kind === 'application')) lines.push(applicationLine(lines));
   const changed = lines.length !== agreed.length || lines.some((line, i) => line.sending?.trackSid !== agreed[i]?.sending?.trackSid);
   return changed ? lines : null;
+}
+
+/** Wanted tracks that no line is left for: an SDP has only so many, and none of theirs is free. */
+export function homelessTracks(lines: readonly Line[], wanted: ReadonlyMap<TrackSid, WantedTrack>): TrackSid[] {
+  if (lines.length < MAX_MEDIA_LINES) return [];
+  const placed = new Set(lines.flatMap(({ sending }) => (sending ? [sending.trackSid] : [])));
+  const of = (wantedKind: 'audio' | 'video'): TrackSid[] => {
+    const free = lines.filter((line) => line.kind === wantedKind && line.browserReceives && !line.sending).length;
+    const waiting = [...wanted.values()].filter(({ trackSid, kind }) => kind === wantedKind && !placed.has(trackSid));
+    return waiting.slice(free).map(({ trackSid }) => trackSid);
+  };
+  return [...of('audio'), ...of('video')];
 }
 
 /** Takes out what is wanted no more, and fills lines that were free already. */

@@ -47,6 +47,8 @@ export interface SessionOptions {
 
 /** rsp §4.1: an SDK that fails over our offer says nothing. */
 const ANSWER_TIMEOUT_MS = 10_000;
+/** Why a subscription fails: an SDP has only so many m-lines. */
+const NO_PLACE = { code: 53305, message: 'The server has reached its capacity for tracks of one connection' };
 
 /**
  * One browser in one room, from `connected` to its end: tells it of the others and of its subscriptions, takes in what it
@@ -302,10 +304,11 @@ export class Session {
   #subscriptions(options: { always: boolean }): object | null {
     const wanted = this.#wanted();
     const sids = [...this.#peer.placedTracks().filter((sid) => wanted.has(sid)), ...this.#data.subscribed];
-    const key = sids.join();
+    const homeless = this.#peer.homelessTracks();
+    const key = [...sids, ...homeless].join();
     if (key === this.#subscribed.sids && !options.always) return null;
     this.#subscribed = { revision: this.#subscribed.revision + 1, sids: key };
-    return { revision: this.#subscribed.revision, tracks: sids.map((sid) => ({ sid, id: sid })) };
+    return { revision: this.#subscribed.revision, tracks: [...sids.map((sid) => ({ sid, id: sid })), ...homeless.map((sid) => ({ sid, error: NO_PLACE }))] };
   }
 
   #awaitAnswer(): void {
