@@ -71,6 +71,20 @@ describe('the time line of a track', () => {
     expect(sender.packet(20_000, 5)).toBeCloseTo(20_005, 0);
   });
 
+  it('takes a layer by its sender report, or finds its place within seconds when its first packet was slow', () => {
+    const sender = new Sender();
+    for (let i = 1; i <= 1000; i++) sender.packet(i * 20, 5);
+    sender.ssrc = 2;
+    sender.timestamp = 1_000_000;
+    sender.report = { ssrc: 2, rtpTimestamp: 1_000_000 - 48_000 + 960, receivedMs: 20_000 - 980 };
+    expect(sender.packet(20_020, 305) - 20_020).toBeCloseTo(0, 0);
+    sender.report = null;
+    sender.ssrc = 3;
+    expect(sender.packet(20_040, 305) - 20_040).toBeCloseTo(305, 0);
+    for (let i = 1003; i <= 1200; i++) sender.packet(i * 20, 5);
+    expect(sender.packet(24_020, 5) - 24_020).toBeCloseTo(5, 0);
+  });
+
   it('is not taken in by a stall of the network', () => {
     const sender = new Sender();
     for (let i = 1; i <= 100; i++) sender.packet(i * 20, 5);

@@ -5,6 +5,8 @@ const SETTLING_MS = 10_000;
 const BUCKET_MS = 10_000;
 /** How much the time line gives way to the publisher's clock per ms of media: half a percent, which nobody hears. */
 const SLEW = 0.005;
+/** During the first seconds of a later stream, or after a step: its first packet may have been a slow one. */
+const FAST_SLEW = 0.1;
 /** No packet can come before it was made: this much too early and the publisher's time stamps have jumped. */
 const EARLY_MS = 500;
 /** This late for a second without an exception, and time stamps stood still while time went on. */
@@ -50,6 +52,8 @@ export class TrackTimeline {
   #baseMs = 0;
   /** Up to where the base has given way. */
   #slewedMs = 0;
+  /** When the base was last taken anew. */
+  #anchoredMs = 0;
   #startMs = 0;
   #firstArrivalMs = -1;
   #lastArrivalMs = 0;
@@ -70,7 +74,7 @@ export class TrackTimeline {
 
   /** Ms from the beginning of the file; never less than before. `report`: the latest of this stream, null before the first. */
   place(packet: PacketTime, report: TimeReport | null): number {
-    if (packet.ssrc !== this.#ssrc) this.#newStream(packet);
+    if (packet.ssrc !== this.#ssrc) this.#newStream(packet, report);
     this.#mediaMs += this.#ms(packet.timestamp - this.#lastTimestamp);
     this.#lastTimestamp = packet.timestamp;
     if (report && report.ssrc === this.#ssrc && report.receivedMs !== this.#reportMs) this.#reportReceived(report);
@@ -85,7 +89,7 @@ export class TrackTimeline {
     return ((timestampStep | 0) * 1000) / this.#rateHz;
   }
 
-  #newStream({ ssrc, timestamp, arrivalMs, durationMs }: PacketTime): void {
+  #newStream({ ssrc, timestamp, arrivalMs, durationMs }: PacketTime, report: TimeReport | null): void {
     this.#ssrc = ssrc;
     this.#lastTimestamp = timestamp;
     this.#mediaMs = 0;
@@ -93,6 +97,9 @@ export class TrackTimeline {
     this.#reportMs = -Infinity;
     this.#lastArrivalMs = arrivalMs;
     this.#anchor(arrivalMs - durationMs, arrivalMs);
+    // A layer has reported before it is taken.
+    if (report?.ssrc === ssrc) this.#reportReceived(report);
+    this.#baseMs = this.#least.value;
     if (this.#streams++ > 0) return;
     this.#firstArrivalMs = arrivalMs;
     this.#startMs = this.#baseMs;
@@ -102,6 +109,7 @@ export class TrackTimeline {
     this.#baseMs = baseMs;
     this.#least.reset();
     this.#least.add(baseMs, nowMs);
+    this.#anchoredMs = nowMs;
     this.#lateSinceMs = -1;
   }
 
@@ -119,7 +127,7 @@ export class TrackTimeline {
     this.#least.add(candidateMs, arrivalMs);
     this.#watchLateness(candidateMs, arrivalMs);
     if (this.#streams === 1 && arrivalMs - this.#firstArrivalMs < SETTLING_MS) this.#settle();
-    else this.#slew();
+    else this.#slew(arrivalMs - this.#anchoredMs < SETTLING_MS ? FAST_SLEW : SLEW);
   }
 
   #settle(): void {
@@ -129,8 +137,8 @@ export class TrackTimeline {
     this.#slewedMs = this.#mediaMs;
   }
 
-  #slew(): void {
-    const mayMs = Math.max(0, this.#mediaMs - this.#slewedMs) * SLEW;
+  #slew(share: number): void {
+    const mayMs = Math.max(0, this.#mediaMs - this.#slewedMs) * share;
     this.#slewedMs = Math.max(this.#slewedMs, this.#mediaMs);
     const stepMs = this.#least.value - this.#baseMs;
     this.#baseMs += Math.max(-mayMs, Math.min(mayMs, stepMs));
