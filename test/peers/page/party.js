@@ -260,8 +260,9 @@ const party = {
     }
   },
 
+  /** The SDK can say it to the server, though its public method does not call it yet. */
   setBandwidthProfile(profile) {
-    this.room.localParticipant.setBandwidthProfile(profile);
+    this.room.localParticipant._signaling.setBandwidthProfile(profile);
   },
 
   /** What the page sends: one row per layer. */
