@@ -1,3 +1,4 @@
+import { existsSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { problemsOf } from '../../../test/openapi.ts';
 import { basic, openRestWorld, type RestWorld } from '../../../test/rest-world.ts';
@@ -223,9 +224,12 @@ describe('after a restart', () => {
     expect([first.signal.aborted, await statusOf(sid)]).toEqual([true, 'processing']);
     expect((await post('/v1/Compositions', { RoomSid: roomSid, AudioSources: '*' })).body).toMatchObject({ status: 503, code: 53632 });
     world.composer.works.length = 0;
+    const left = `${first.outputPath}.1234.part`;
+    writeFileSync(left, 'half');
     await world.compositionDeps.compositions.resume();
     (await work()).finish();
     await settled(sid, 'completed');
+    expect(existsSync(left)).toBe(false);
   });
 });
 

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { rename, rm, stat } from 'node:fs/promises';
 import { constants, setPriority } from 'node:os';
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -56,7 +57,8 @@ export class FfmpegComposer implements Composer {
 
   async compose(plan: CompositionPlan, options: ComposeOptions): Promise<{ durationMs: number; bytes: number }> {
     options.signal.throwIfAborted();
-    const part = `${options.outputPath}.part`;
+    // Of its own: a child that outlived a crash of the server may still be writing another.
+    const part = `${options.outputPath}.${randomBytes(4).toString('hex')}.part`;
     try {
       const durationMs = await this.#run(ffmpegArguments(plan, part), options);
       const { size } = await stat(part);

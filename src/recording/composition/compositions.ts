@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sleep, type Clock } from '../../base/clock.ts';
 import { TwilioError, messageOf } from '../../base/errors.ts';
@@ -90,6 +90,7 @@ class LiveCompositions implements Compositions {
   async resume(): Promise<void> {
     const problem = await this.#deps.composer.problem();
     if (problem !== null) this.#deps.log.warn({ problem }, 'compositions of rooms cannot be made');
+    await this.#removeParts();
     for (const record of await this.#deps.repository.unfinishedCompositions()) this.#start(this.#save({ ...record, status: 'enqueued' }));
   }
 
@@ -110,6 +111,12 @@ class LiveCompositions implements Compositions {
       .catch((error: unknown) => this.#deps.log.error({ roomSid: room.sid, error: messageOf(error) }, 'hooks of compositions failed'))
       .finally(() => this.#firing.delete(firing));
     this.#firing.add(firing);
+  }
+
+  /** What a crash left half written. */
+  async #removeParts(): Promise<void> {
+    const names = await readdir(this.#folder, { recursive: true }).catch(() => []);
+    for (const name of names) if (name.endsWith('.part')) await rm(join(this.#folder, name), { force: true });
   }
 
   /** Rooms of which nothing was recorded have nothing to compose: their hooks keep silent. */
