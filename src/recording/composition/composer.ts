@@ -65,7 +65,8 @@ export class FfmpegComposer implements Composer {
       if (size === 0) throw new ComposeError('ffmpeg wrote nothing');
       options.signal.throwIfAborted();
       await rename(part, options.outputPath);
-      return { durationMs: durationMs || plan.durationMs, bytes: size };
+      // The last of a picture that ffmpeg tells of is some frames before its end.
+      return { durationMs: plan.picture ? plan.durationMs : durationMs || plan.durationMs, bytes: size };
     } catch (error) {
       await rm(part, { force: true });
       throw error;
