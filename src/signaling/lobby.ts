@@ -8,7 +8,7 @@ import type { SignalingConnection } from './connection.ts';
 import { errorMessage } from './ending.ts';
 import { issueIceServers, type IceServerSource } from './ice-servers.ts';
 import { QualityBoards } from './media-signaling/quality-board.ts';
-import { readClientMessage, type ClientMessage, type ConnectMessage, type SyncMessage } from './messages.ts';
+import { readClientMessage, type ClientMessage, type ConnectMessage, type SyncMessage, type UpdateMessage } from './messages.ts';
 import { Session } from './session.ts';
 
 export interface LobbyDeps {
@@ -79,7 +79,7 @@ class Visitor {
       case 'sync':
         return this.#enter(() => this.#sync(message));
       case 'update':
-        return this.#session?.updateReceived(message);
+        return this.#update(message);
       case 'disconnect':
         return this.#leave();
     }
@@ -89,6 +89,12 @@ class Visitor {
     if (left) this.#session?.left();
     else this.#session?.linkLost(this.#connection);
     this.#session = null;
+  }
+
+  #update(message: UpdateMessage): void {
+    if (this.#session) return this.#session.updateReceived(message);
+    // One on its way in has nothing to update yet; its session is told everything again.
+    if (!this.#entering) this.#refuse(new TwilioError(53004, 'Client sent an invalid message (update before connect)'));
   }
 
   #leave(): void {

@@ -25,7 +25,7 @@ beforeEach(async () => {
   lines = [];
   sockets = [];
   const log: Log = { ...silentLog, info: (fields, message) => void lines.push({ fields, message }), child: () => log };
-  signaling = createSignaling({ clock: systemClock, log, rooms: {} as Rooms, keys, maxConnections: 1 });
+  signaling = createSignaling({ clock: systemClock, log, rooms: {} as Rooms, keys, maxConnections: 2 });
   http = createServer();
   http.on('upgrade', (request, socket, head) => signaling.handleUpgrade(request, socket, head));
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -55,7 +55,7 @@ const hello = (body: object, cookie?: string): object => ({ type: 'hello', id: '
 
 describe('a server that is full', () => {
   it('asks browsers to come again, later each time, and turns them away in the end', async () => {
-    await open('/signaling');
+    for (let i = 0; i < 2; i++) await open('/signaling');
     const second = await open('/signaling');
     const told = await ask(second, hello({ type: 'ice', version: 1, token: await token() }));
     expect(told).toMatchObject({ type: 'busy', keepAlive: false, cookie: '1' });
@@ -68,11 +68,10 @@ describe('a server that is full', () => {
   });
 
   it('lets in who comes back into a session, and whoever comes when there is room', async () => {
-    const first = await open('/signaling');
+    const [first, other] = [await open('/signaling'), await open('/signaling')];
     const back = await open('/signaling');
     expect(await ask(back, hello({ type: 'sync', version: 2, token: await token(), session: 'gone' }))).toMatchObject({ type: 'welcome' });
-    first.close();
-    back.close();
+    for (const socket of [first, other, back]) socket.close();
     await vi.waitFor(async () => {
       const socket = await open('/signaling');
       const told = await ask(socket, hello({ type: 'ice', version: 1, token: await token() }));
@@ -80,6 +79,23 @@ describe('a server that is full', () => {
       expect(told['type']).toBe('welcome');
     });
   });
+});
+
+it('what no session stands behind is told so', async () => {
+  const told = async (body: object): Promise<unknown> => {
+    const socket = await open('/signaling');
+    const answers: unknown[] = [];
+    socket.on('message', (data: Buffer) => answers.push(JSON.parse(data.toString())));
+    socket.send(JSON.stringify(hello(body)));
+    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    socket.close();
+    await once(socket, 'close');
+    return answers[1];
+  };
+  expect(await told({ type: 'update', version: 2 })).toMatchObject({ type: 'msg', body: { type: 'error', code: 53004 } });
+  expect(await told({ type: 'nonsense' })).toMatchObject({ body: { type: 'error', code: 53004 } });
+  expect(await told({ type: 'sync', version: 2, token: await token(), session: 'gone' })).toMatchObject({ body: { type: 'error', code: 53001 } });
+  expect(await told({ type: 'ice', version: 1, token: 'none' })).toMatchObject({ body: { type: 'error', code: 20101 } });
 });
 
 it('a server that is about to stop asks browsers to come again', async () => {
