@@ -44,6 +44,7 @@ export class BandwidthEstimator {
   #fullBps: number | null = null;
   #lastChangeMs = -1;
   #lastDecreaseMs = -Infinity;
+  #decreases = 0;
   #lastFeedbackMs = -Infinity;
   #lossSinceMs = -1;
   #lossSent = 0;
@@ -68,6 +69,11 @@ export class BandwidthEstimator {
 
   congested(nowMs: number): boolean {
     return nowMs - this.#lastDecreaseMs < CONGESTED_MS;
+  }
+
+  /** How often in one go it was found so. */
+  decreases(nowMs: number): number {
+    return this.congested(nowMs) ? this.#decreases : 0;
   }
 
   /** Feedback has come: without any, the estimate is only its beginning. */
@@ -158,6 +164,7 @@ export class BandwidthEstimator {
 
   #decrease(toBps: number, nowMs: number): void {
     if (toBps < this.#bps) this.#bps = Math.max(MIN_BPS, toBps);
+    this.#decreases = this.congested(nowMs) ? this.#decreases + 1 : 1;
     this.#lastDecreaseMs = nowMs;
   }
 

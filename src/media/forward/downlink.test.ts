@@ -190,6 +190,28 @@ describe('what goes to a browser', () => {
     expect(world.switches.length).toBe(2);
   });
 
+  it('is switched off where the path is too narrow for it, and comes back by probes when it opens', () => {
+    world.downlink.setPolicy(policy());
+    world.pathBps = 5_000_000;
+    world.run(2);
+    world.pathBps = 60_000;
+    world.run(10);
+    expect(world.switches).toEqual([[[world.video], []]]);
+    world.pathBps = 5_000_000;
+    world.run(25);
+    expect(world.switches.slice(1)).toEqual([[[], [world.video]]]);
+    expect(world.rate(2)).toBeGreaterThan(180);
+  });
+
+  it('may begin too narrow for a video, and is padded to find more', () => {
+    world.downlink.setPolicy(policy({ wishes: [shown(world, false)] }));
+    world.pathBps = 5_000_000;
+    world.run(1);
+    expect([world.sent.length, world.downlink.quality(world.clock.nowMs()).video?.actualBps]).toEqual([0, 0]);
+    world.downlink.setPolicy(policy({ wishes: [shown(world, true)] }));
+    expect(world.rate(2)).toBeGreaterThan(100);
+  });
+
   it('is told by REMB alone where nothing is numbered', () => {
     const bare = new World();
     const codecs = [{ name: 'vp8', payloadType: 100, clockRateHz: 90_000 }];

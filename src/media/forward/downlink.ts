@@ -25,7 +25,7 @@ import { Subscription } from './subscription.ts';
 import type { SubscriberOutput } from './subscription.ts';
 import type { TrackRegistry } from './track.ts';
 import { VideoAllocator } from './video-allocator.ts';
-import type { VideoGrant, VideoRequest } from './video-allocator.ts';
+import type { VideoBudget, VideoGrant, VideoRequest } from './video-allocator.ts';
 
 const DEFAULT_RTT_MS = 100;
 const ALLOCATE_MS = 200;
@@ -79,7 +79,7 @@ export class Downlink {
         return path.open;
       },
     };
-    this.#prober = new Prober({ clock, estimator: this.#estimator, sendPadding: () => this.#sendPadding() });
+    this.#prober = new Prober({ clock, estimator: this.#estimator, sendPadding: (small) => this.#sendPadding(small) });
   }
 
   #sendRtp(packet: Buffer, stampAt: number): void {
@@ -91,9 +91,9 @@ export class Downlink {
     this.#options.path.send(packet);
   }
 
-  #sendPadding(): number {
+  #sendPadding(small: boolean): number {
     for (const subscription of this.#subscriptions.values()) {
-      const bytes = subscription.kind === 'video' ? subscription.sendPadding() : 0;
+      const bytes = subscription.kind === 'video' ? subscription.sendPadding(small) : 0;
       if (bytes > 0) return bytes;
     }
     return 0;
@@ -181,13 +181,22 @@ export class Downlink {
 
   /** What the path carries in all; null while nobody has told. */
   #pathBps(nowMs: number): number | null {
-    const estimating = this.#estimator.alive || (this.#stampedMs >= 0 && nowMs - this.#stampedMs < SILENT_MS);
-    return estimating ? this.#estimator.bps : this.#rembBps;
+    return this.#isEstimating(nowMs) ? this.#estimator.bps : this.#rembBps;
+  }
+
+  #isEstimating(nowMs: number): boolean {
+    return this.#estimator.alive || (this.#stampedMs >= 0 && nowMs - this.#stampedMs < SILENT_MS);
   }
 
   #videoBps(nowMs: number): number | null {
     const pathBps = this.#pathBps(nowMs);
     return pathBps === null ? null : Math.max(0, pathBps * FOR_MEDIA - this.#sentBps('audio', nowMs));
+  }
+
+  /** A browser that sends REMB has measured: its word is the path's limit. */
+  #budget(nowMs: number): VideoBudget {
+    const byRemb = !this.#isEstimating(nowMs);
+    return { pathBps: this.#videoBps(nowMs), congested: byRemb || this.#estimator.congested(nowMs), sustained: byRemb || this.#estimator.decreases(nowMs) > 1 };
   }
 
   #sentBps(kind: TrackKind, nowMs: number): number {
@@ -201,7 +210,7 @@ export class Downlink {
     const videos = [...this.#subscriptions.values()].filter((subscription) => subscription.kind === 'video');
     const speaker = this.#speaker();
     const requests = videos.map((video) => requestOf(video, speaker));
-    const budget = { pathBps: this.#videoBps(nowMs), congested: this.#estimator.congested(nowMs) };
+    const budget = this.#budget(nowMs);
     const { grants, missingBps } = this.#allocator.allocate(requests, { policy: this.#policy, budget, nowMs });
     grants.forEach((grant, i) => (videos[i] as Subscription).setLimit(grant));
     if (this.#policy) this.#tellSwitched(grants);

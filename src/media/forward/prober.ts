@@ -13,12 +13,15 @@ const MAX_PAUSE_MS = 16_000;
 /** A probe that raised the estimate by less was in vain. */
 const SUCCESS = 1.05;
 const MAX_STEP_PACKETS = 100;
+/** Below, large packets would be too few, or too many bytes for the path. */
+const SMALL_BPS = 1_000_000;
+const SMALL_BYTES = 275;
 
 export interface ProberOptions {
   clock: Clock;
   estimator: BandwidthEstimator;
-  /** Sends one packet of padding; returns its length, 0 when there is none. */
-  sendPadding: () => number;
+  /** Sends one packet of padding, a small one of some 280 bytes on demand; returns its length, 0 when there is none. */
+  sendPadding: (small: boolean) => number;
 }
 
 /** Finds out whether the path carries more, while something is held back for want of it. */
@@ -48,8 +51,10 @@ export class Prober {
 
   #step(probe: { targetBps: number; beganMs: number; step: number }): void {
     const { clock, estimator, sendPadding } = this.#options;
-    const dueBytes = (probe.targetBps * probe.step * STEP_MS) / 8000;
-    for (let i = 0; i < MAX_STEP_PACKETS && estimator.probeBytes < dueBytes; i++) if (sendPadding() === 0) break;
+    const small = probe.targetBps < SMALL_BPS;
+    // A packet a step at least, or there would be nothing to judge by.
+    const dueBytes = probe.step * Math.max((probe.targetBps * STEP_MS) / 8000, SMALL_BYTES);
+    for (let i = 0; i < MAX_STEP_PACKETS && estimator.probeBytes < dueBytes; i++) if (sendPadding(small) === 0) break;
     if (probe.step === STEPS) return estimator.probeSent();
     probe.step++;
     this.#timer = clock.after(STEP_MS, () => this.#step(probe));

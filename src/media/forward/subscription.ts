@@ -24,6 +24,7 @@ import type { TrackRegistry, TrackSink, TrackSource } from './track.ts';
 export const TRANSPORT_CC_URI = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
 /** Behind RTP header, extension head and the element's own head. */
 const STAMP_AT = RTP_HEADER_BYTES + 5;
+const PADDING_BYTES = 255;
 
 /** Where a subscription's packets go: one browser's transport. */
 export interface SubscriberOutput {
@@ -264,11 +265,31 @@ export class Subscription implements TrackSink {
     }
   }
 
-  /** Sends one of the latest packets again as RTX, to fill a probe; returns its length, 0 when there is nothing to send. */
-  sendPadding(): number {
-    if (this.#paused || this.#track.rtxSsrc === undefined || !this.stamped) return 0;
-    const packet = this.#cache?.padding();
-    return packet && this.#rtxPayloadType(packet) !== undefined ? this.#resend(packet) : 0;
+  /**
+   * Sends one of the latest packets again as RTX to fill a probe, or bare padding where nothing was sent yet or a small packet is
+   * asked for; returns its length, 0 where there is no RTX.
+   */
+  sendPadding(small: boolean): number {
+    if (this.#track.rtxSsrc === undefined || !this.stamped || !this.#output.open) return 0;
+    const packet = small ? null : this.#cache?.padding();
+    return packet && this.#rtxPayloadType(packet) !== undefined ? this.#resend(packet) : this.#sendBarePadding(this.#track.rtxSsrc);
+  }
+
+  /** RFC 3550 §5.1: a packet that is padding only, 255 bytes of it. */
+  #sendBarePadding(ssrc: number): number {
+    const payloadType = this.#track.codecs.find((codec) => codec.rtxPayloadType !== undefined)?.rtxPayloadType;
+    if (payloadType === undefined) return 0;
+    this.#rtxSequence = (this.#rtxSequence + 1) & 0xffff;
+    const { buffer } = this.#output.scratch;
+    writeRtpHeader(buffer, { payloadType, marker: false, sequenceNumber: this.#rtxSequence, timestamp: this.#rewriter.timestamp, ssrc });
+    buffer[0] = 0xb0;
+    buffer.writeUInt32BE(0xbede0001, RTP_HEADER_BYTES);
+    buffer.writeUInt32BE(((this.#transportId << 4) | 1) << 24 >>> 0, RTP_HEADER_BYTES + 4);
+    const start = RTP_HEADER_BYTES + 8;
+    buffer.fill(0, start, start + PADDING_BYTES - 1);
+    buffer[start + PADDING_BYTES - 1] = PADDING_BYTES;
+    this.#output.sendRtp(this.#output.scratch.view(start + PADDING_BYTES), STAMP_AT);
+    return start + PADDING_BYTES;
   }
 
   #rtxPayloadType(packet: Buffer): number | undefined {

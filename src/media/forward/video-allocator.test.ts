@@ -18,7 +18,7 @@ const policy = (more: Partial<VideoPolicy> = {}): VideoPolicy => ({ maxBitrateBp
 /** Limits per video, for a fresh allocator or the given one. */
 function limits(requests: VideoRequest[], given: { policy?: VideoPolicy | null; pathBps?: number | null; congested?: boolean; nowMs?: number; allocator?: VideoAllocator }): number[] {
   const { allocator = new VideoAllocator(), pathBps = null, congested = false, nowMs = 0 } = given;
-  return allocator.allocate(requests, { policy: given.policy ?? null, budget: { pathBps, congested }, nowMs }).grants.map((grant) => grant.limit);
+  return allocator.allocate(requests, { policy: given.policy ?? null, budget: { pathBps, congested, sustained: congested }, nowMs }).grants.map((grant) => grant.limit);
 }
 
 describe('without a policy', () => {
@@ -77,9 +77,16 @@ describe('over time', () => {
 
   it('what fell stays down for 2 s, unless it becomes more important', () => {
     const allocator = new VideoAllocator();
-    const at = (pathBps: number, nowMs: number, speaking = false): number[] => limits([video(A, { speaking })], { allocator, policy: policy(), pathBps, nowMs });
+    const at = (pathBps: number, nowMs: number, speaking = false): number[] => limits([video(A, { speaking })], { allocator, policy: policy(), pathBps, congested: pathBps < 1_000_000, nowMs });
     expect([at(2_000_000, 0), at(500_000, 1000), at(2_000_000, 1200), at(2_000_000, 2900), at(2_000_000, 3100)]).toEqual([[2], [1], [1], [1], [2]]);
     expect([at(500_000, 5000), at(2_000_000, 5200), at(2_000_000, 5400, true)]).toEqual([[1], [1], [2]]);
+  });
+
+  it('what is on its way stays while the path is not found full, and is switched off by no single alarm', () => {
+    const allocator = new VideoAllocator();
+    const growing = (bps: number, congested: boolean, sustained: boolean): number =>
+      allocator.allocate([video(A, { layers: [{ ...LAYERS[0]!, bps }] })], { policy: policy(), budget: { pathBps: 1_000_000, congested, sustained }, nowMs: 0 }).grants[0]!.limit;
+    expect([growing(500_000, false, false), growing(2_000_000, false, false), growing(2_000_000, true, false), growing(2_000_000, true, true)]).toEqual([0, 0, 0, -1]);
   });
 
   it('a video that is shown larger gets its layer at once', () => {
@@ -104,7 +111,7 @@ describe('over time', () => {
 
   it('says what would do for the rest, but not for what the policy itself withholds', () => {
     const missing = (more: Partial<VideoPolicy>): number =>
-      new VideoAllocator().allocate([video(A)], { policy: policy(more), budget: { pathBps: 450_000, congested: false }, nowMs: 0 }).missingBps;
+      new VideoAllocator().allocate([video(A)], { policy: policy(more), budget: { pathBps: 450_000, congested: false, sustained: false }, nowMs: 0 }).missingBps;
     expect([missing({}), missing({ maxBitrateBps: 500_000 }), missing({ wishes: [wish(A, { renderDimensions: { width: 640, height: 360 } })] })]).toEqual([1_100_000, 0, 0]);
   });
 });

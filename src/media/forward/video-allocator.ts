@@ -22,8 +22,10 @@ export interface VideoRequest {
 export interface VideoBudget {
   /** What the path carries for video; null: not known, nothing is held back. */
   pathBps: number | null;
-  /** The path was found full a moment ago. */
+  /** The path was found full a moment ago: only then what is sent already has to give way. */
   congested: boolean;
+  /** And that more than once: no false alarm. Only then a video may be switched off that was on. */
+  sustained: boolean;
 }
 
 export interface VideoGrant {
@@ -172,7 +174,15 @@ class Rounds {
     const cost = this.#step(video, level) * (rises ? RESERVE : 1);
     if (cost > this.#capLeft) return false;
     if (level === 0 && this.#policy.switchOff === 'detected' && !this.#budget.congested && video.before?.level !== -1) return true;
+    if (this.#keeps(video, level)) return true;
     return cost <= this.#pathLeft && !(rises && video.held && this.#budget.pathBps !== null);
+  }
+
+  /** What is sent already shows that the path carries it, whatever the estimate, until the path is found full. */
+  #keeps({ before }: Candidate, level: number): boolean {
+    if (before === undefined || level > before.level) return false;
+    const { congested, sustained } = this.#budget;
+    return !congested || (level === 0 && !sustained);
   }
 
   #step({ grant, request }: Candidate, level: number): number {

@@ -17,6 +17,8 @@ export interface TransportFeedback {
   arrivals: (number | null)[];
 }
 
+const MAX_COUNT = 8192;
+
 const NOT_RECEIVED = 0;
 const SMALL_DELTA = 1;
 const LARGE_DELTA = 2;
@@ -112,6 +114,8 @@ export function readTransportFeedback(cursor: RtcpCursor): TransportFeedback | n
   const { buffer, offset, end } = cursor;
   if (offset + 20 > end) return null;
   const count = buffer.readUInt16BE(offset + 14);
+  // A few bytes can claim 65,535 packets: more than a second of any video is nothing we have kept.
+  if (count > MAX_COUNT) return null;
   const symbols: number[] = [];
   let o = offset + 20;
   while (symbols.length < count) {
