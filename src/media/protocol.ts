@@ -370,7 +370,7 @@ export interface VideoPolicy {
   mode: 'grid' | 'collaboration' | 'presentation';
   /** When bandwidth may switch a video off: once congestion is measured, as soon as the estimate does not suffice, never. */
   switchOff: 'detected' | 'predicted' | 'disabled';
-  /** Videos that are not listed: standard, enabled, size not known. */
+  /** In the order in which equals are served. Videos that are not listed come last: standard, enabled, size not known. */
   wishes: VideoWish[];
 }
 

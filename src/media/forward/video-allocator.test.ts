@@ -40,6 +40,11 @@ describe('a policy', () => {
     expect(limits([video(A), video(B), video(C)], { policy: policy({ wishes, maxTracks: 1 }) })).toEqual([-1, -1, 2]);
   });
 
+  it('among equals takes the one that is wished for first', () => {
+    const given = { policy: policy({ maxTracks: 1, wishes: [wish(B), wish(A)] }) };
+    expect(limits([video(C), video(A), video(B)], given)).toEqual([-1, -1, 2]);
+  });
+
   it('grid rises in turns, collaboration keeps all and raises the first, presentation serves the first', () => {
     const wishes = [wish(A, { priority: 'low' }), wish(B, { priority: 'high' })];
     const at = (mode: VideoPolicy['mode'], pathBps: number): number[] => limits([video(A), video(B)], { policy: policy({ mode, wishes }), pathBps });

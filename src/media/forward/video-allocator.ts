@@ -56,6 +56,8 @@ interface Candidate {
   request: VideoRequest;
   grant: VideoGrant;
   rank: number;
+  /** Its place among the wishes: the first goes before its equals. */
+  place: number;
   /** What it had so far. */
   before: Memory | undefined;
   held: boolean;
@@ -79,7 +81,7 @@ export class VideoAllocator {
   allocate(requests: readonly VideoRequest[], given: { policy: VideoPolicy | null; budget: VideoBudget; nowMs: number }): Allocation {
     const policy = given.policy ?? NO_POLICY;
     const candidates = requests.map((request) => this.#candidate(request, policy, given.nowMs));
-    const ranked = candidates.filter(({ grant }) => grant.desired >= 0).sort((a, b) => b.rank - a.rank);
+    const ranked = candidates.filter(({ grant }) => grant.desired >= 0).sort((a, b) => b.rank - a.rank || a.place - b.place);
     const admitted = ranked.slice(0, policy.maxTracks ?? Infinity);
     for (const { grant } of ranked.slice(admitted.length)) grant.desired = -1;
     const rounds = new Rounds(admitted, policy, given.budget);
@@ -89,13 +91,15 @@ export class VideoAllocator {
   }
 
   #candidate(request: VideoRequest, policy: VideoPolicy, nowMs: number): Candidate {
-    const wish = policy.wishes.find((each) => each.trackSid === request.trackSid);
+    const index = policy.wishes.findIndex((each) => each.trackSid === request.trackSid);
+    const wish = policy.wishes[index];
+    const place = wish ? index : policy.wishes.length;
     const desired = wish?.enabled === false ? -1 : desiredLayer(request.layers, wish?.renderDimensions ?? null);
     const speaking = request.speaking && policy.mode !== 'presentation';
     const rank = CLASS[wish?.priority ?? 'standard'] + (speaking ? 1 : 0);
     const before = this.#memory.get(request.trackSid);
     const held = before !== undefined && nowMs - before.loweredMs < HOLD_MS && rank <= before.rank;
-    return { request, grant: { trackSid: request.trackSid, limit: -1, desired }, rank, before, held };
+    return { request, grant: { trackSid: request.trackSid, limit: -1, desired }, rank, place, before, held };
   }
 
   #remember(candidates: readonly Candidate[], nowMs: number): void {

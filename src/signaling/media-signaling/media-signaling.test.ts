@@ -161,11 +161,11 @@ describe('a bandwidth profile', () => {
     const screen = ben.publish({ kind: 'video', name: 'screen', priority: 'high' });
     const other = cora.publish({ kind: 'video', name: '', priority: 'low' });
     const voice = cora.publish({ kind: 'audio', name: '' });
-    const { says, told, signaling } = open(['track_priority', 'render_hints'], { video: { mode: 'presentation', max_tracks: 2, max_subscription_bandwidth: 1e6, track_switch_off: 'detected', active_speaker_priority: 'high', render_dimensions: { low: { width: 160, height: 90 } } } });
+    const { says, told, signaling } = open(['track_priority', 'render_hints'], { video: { mode: 'collaboration', max_tracks: 2, max_subscription_bandwidth: 1e6, track_switch_off: 'detected', active_speaker_priority: 'high', render_dimensions: { low: { width: 160, height: 90 } } } });
     await settle();
     const size = { width: 160, height: 90 };
     expect(media.policy).toEqual({
-      mode: 'presentation', maxTracks: 2, maxBitrateBps: 1e6, switchOff: 'detected',
+      mode: 'collaboration', maxTracks: 2, maxBitrateBps: 1e6, switchOff: 'detected',
       wishes: [
         { trackSid: screen.sid, priority: 'high', enabled: true, renderDimensions: null },
         { trackSid: picture.sid, priority: 'standard', enabled: true, renderDimensions: null },
@@ -178,6 +178,10 @@ describe('a bandwidth profile', () => {
     speak(null);
     await says('track_priority', { type: 'track_priority', track: screen.sid, subscribe: 'low' });
     expect(media.policy?.wishes.map(({ trackSid }) => trackSid), 'who spoke last comes first among equals').toEqual([picture.sid, other.sid, screen.sid]);
+    signaling.profileChanged(readBandwidthProfile({ video: { mode: 'presentation' } })!);
+    cora.update(other.sid, { priority: 'standard' });
+    await settle();
+    expect(media.policy?.wishes.map(({ trackSid }) => trackSid), 'in a presentation talk changes nothing').toEqual([picture.sid, other.sid, screen.sid]);
     await says('track_priority', { type: 'track_priority', track: screen.sid, subscribe: null });
     ben.update(picture.sid, { priority: 'low' });
     const hint = { track: picture.sid, enabled: false, render_dimensions: { width: 640, height: 360 } };

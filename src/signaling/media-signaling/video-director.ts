@@ -114,13 +114,13 @@ export class VideoDirector {
     return { mode, maxBitrateBps, maxTracks, switchOff, wishes: this.#wishes() };
   }
 
-  /** The most important first; among equals who spoke last, as Twilio's N-loudest rule has it. */
+  /** The most important first; among equals who spoke last, as Twilio's N-loudest rule has it. In a presentation talk changes nothing. */
   #wishes(): VideoWish[] {
     const { participant, roomMedia } = this.#options;
     const speaker = speakerOf(participant.room, roomMedia);
     const ranked: { wish: VideoWish; spoke: number }[] = [];
     for (const publisher of this.#others()) {
-      const spoke = this.#speakers.indexOf(publisher.sid);
+      const spoke = this.#profile.mode === 'presentation' ? -1 : this.#speakers.indexOf(publisher.sid);
       for (const track of publisher.publications.values()) {
         if (track.kind !== 'video' || !participant.subscribesTo(publisher, track)) continue;
         ranked.push({ wish: this.#wish(track, publisher.sid === speaker), spoke: spoke < 0 ? Infinity : spoke });
