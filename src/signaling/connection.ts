@@ -16,8 +16,12 @@ export interface ConnectionEvents {
 const CLOSE_GRACE_MS = 2000;
 /** A browser that reads nothing for so long is cut off. */
 const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
+/** The SDK takes it for its own goodbye and leaves the room for good. */
 const NORMAL = 1000;
+/** The SDK comes back on another socket. */
+const GOING_AWAY = 1001;
 const POLICY = 1008;
+const CLOSE_CODES = { left: NORMAL, silent: GOING_AWAY, broken: POLICY };
 
 /** One WebSocket of a browser: drives the framing machine with text and time. */
 export class SignalingConnection implements Link {
@@ -74,7 +78,7 @@ export class SignalingConnection implements Link {
     this.#log.debug({ how }, 'a signaling connection is over');
     this.#socketClosed(how === 'left');
     // The SDK hangs up on `busy` itself, with a code of its own; ours would tell it not to come again.
-    if (how !== 'turned-away') this.#socket.close(how === 'broken' ? POLICY : NORMAL);
+    if (how !== 'turned-away') this.#socket.close(CLOSE_CODES[how]);
     this.#clock.after(CLOSE_GRACE_MS, () => this.#socket.terminate());
   }
 
