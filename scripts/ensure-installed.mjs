@@ -17,6 +17,7 @@ const TEST_PEERS = {
   ffmpeg: ['ffmpeg'],
   'espeak-ng': ['espeak-ng'],
   turnserver: ['coturn'],
+  nft: ['nftables'],
   openssl: ['openssl'],
   sox: ['sox', 'libsox-fmt-all'],
 };

@@ -21,6 +21,8 @@ export interface PhoneOptions {
   codecs?: string;
   /** `auto` answers at once (default), `manual` rings. */
   answerMode?: 'auto' | 'manual' | 'early';
+  /** IPv4 address of its SIP and RTP. Default 127.0.0.1. */
+  address?: string;
   /** Registers `user` at a SIP domain of the server at `server` (`host:port`). */
   registration?: { domain: string; password: string; server: string };
 }
@@ -55,8 +57,8 @@ export interface Phone {
   stop(): Promise<void>;
 }
 
-const configText = (o: { sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string; caFile: string | undefined }): string => `poll_method epoll
-sip_listen 127.0.0.1:${o.sipPort}
+const configText = (o: { address: string; sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string; caFile: string | undefined }): string => `poll_method epoll
+sip_listen ${o.address}:${o.sipPort}
 ${o.caFile === undefined ? '' : `sip_cafile ${o.caFile}
 `}call_local_timeout 120
 call_max_calls 4
@@ -75,7 +77,7 @@ audio_buffer 20-160
 rtp_ports ${o.rtpFirst}-${o.rtpFirst + 19}
 rtp_stats yes
 jitter_buffer_delay 1-5
-net_interface 127.0.0.1
+net_interface ${o.address}
 module_path /usr/lib/baresip/modules
 module g711.so
 module g722.so
@@ -102,10 +104,10 @@ export async function startPhone(options: PhoneOptions): Promise<Phone> {
   const sipPort = await freePorts(2);
   const controlPort = await freePort();
   const rtpFirst = await freePorts(20);
-  const { transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto' } = options;
-  writeFileSync(`${folder}/config`, configText({ sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz), recordings, caFile: options.caFile }));
+  const { address: host = '127.0.0.1', transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto' } = options;
+  writeFileSync(`${folder}/config`, configText({ address: host, sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz), recordings, caFile: options.caFile }));
   const { registration } = options;
-  const address = registration === undefined ? `${options.user}@127.0.0.1:${sipPort}` : `${options.user}@${registration.domain}`;
+  const address = registration === undefined ? `${options.user}@${host}:${sipPort}` : `${options.user}@${registration.domain}`;
   const registering = registration === undefined ? 'regint=0' : `auth_pass=${registration.password};outbound="sip:${registration.server};transport=${transport}";regint=60`;
   writeFileSync(`${folder}/accounts`, `<sip:${address};transport=${transport}>;audio_codecs=${codecs};answermode=${answerMode};ptime=20;${registering}\n`);
   writeFileSync(`${folder}/contacts`, '\n');
@@ -114,7 +116,7 @@ export async function startPhone(options: PhoneOptions): Promise<Phone> {
   try {
     await waitUntil(() => child.exitCode === undefined && /baresip is ready/.test(child.log()), { timeoutMs: 8000, what: () => `${name} to be ready\n${child.log().slice(-1500)}` });
     const control = await Control.open(controlPort);
-    return new BaresipPhone({ name, uri: `sip:${options.user}@127.0.0.1:${sipPort}`, transport, sipPort, recordings, child, control });
+    return new BaresipPhone({ name, uri: `sip:${options.user}@${host}:${sipPort}`, transport, sipPort, recordings, child, control });
   } catch (error) {
     await child.stop();
     throw error;

@@ -17,6 +17,8 @@ export interface ServerOptions {
   /** Default 1: one worker is enough and this machine is small. */
   mediaWorkers?: number;
   demo?: boolean;
+  /** A network namespace (`ip netns`) to run in; its PARTYLINE_BIND_ADDRESS is how this process reaches it. */
+  namespace?: string;
 }
 
 export interface Server {
@@ -94,15 +96,16 @@ async function preparedFolder(): Promise<string> {
   return folder;
 }
 
-export function runServer(env: Record<string, string>, args: string[] = []): Child {
+export function runServer(env: Record<string, string>, args: string[] = [], namespace?: string): Child {
   if (!existsSync(binary)) throw new Error(`${binary} is not there`);
-  return startChild({ name: 'partyline', command: process.execPath, args: [binary, 'serve', ...args], env });
+  const command = [...(namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]), process.execPath, binary, 'serve', ...args];
+  return startChild({ name: 'partyline', command: command[0] ?? '', args: command.slice(1), env });
 }
 
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const env = await serverEnvironment(options);
-  const child = runServer(env);
-  const httpUrl = `http://127.0.0.1:${env['PARTYLINE_HTTP_PORT']}`;
+  const child = runServer(env, [], options.namespace);
+  const httpUrl = `http://${addressOf(env)}:${env['PARTYLINE_HTTP_PORT']}`;
   await waitUntil(
     async () => {
       if (child.exitCode !== undefined) return 'ended';
@@ -112,6 +115,12 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   );
   if (child.exitCode !== undefined) throw new Error(`The server ended with ${child.exitCode} at start:\n${child.log().slice(-4000)}`);
   return describeServer(env, child, httpUrl);
+}
+
+/** How this process reaches a server that was given these settings. */
+function addressOf(env: Record<string, string>): string {
+  const bound = env['PARTYLINE_BIND_ADDRESS'] ?? '127.0.0.1';
+  return bound === '0.0.0.0' ? '127.0.0.1' : bound;
 }
 
 function describeServer(env: Record<string, string>, child: Child, httpUrl: string): Server {
@@ -135,7 +144,7 @@ function describeServer(env: Record<string, string>, child: Child, httpUrl: stri
     dataDir: value('PARTYLINE_DATA_DIR'),
     client,
     child,
-    sipUri: (number) => `sip:${number}@127.0.0.1:${value('PARTYLINE_SIP_PORT')}`,
+    sipUri: (number) => `sip:${number}@${addressOf(env)}:${value('PARTYLINE_SIP_PORT')}`,
     token: (identity, tokenOptions = {}) => accessToken({ accountSid, keySid: apiKeySid, keySecret: apiKeySecret, identity, ...tokenOptions }),
     rest: (path, init = {}) => rest(httpUrl, `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`, path, init),
     workerPids: () => childrenOf(child.pid),
