@@ -61,6 +61,8 @@ export interface CallPlan {
   machineDetection?: MachineDetection;
   /** What an answered call does in place of documents of its own, until it is redirected: a verb of another call holds it. */
   attend?: (context: RunContext) => Promise<Termination | null>;
+  /** The called phone sends sound before it answers. */
+  soundedEarly?: (phone: PhoneMedia) => void;
   /** Instead of `attend`, when the call is redirected before that began. */
   overtaken?: () => void;
   /** The whole call is recorded, from the answer on. */
@@ -142,6 +144,7 @@ export class Call {
     this.#loader = new DocumentLoader({ client: deps.client, journal: this.#journal, cookies: this.#cookies, authToken: plan.authToken, parameters, fallback: () => this.#fallback });
     leg.on('rang', () => this.#rang());
     leg.on('answered', () => this.#calledPhoneAnswered());
+    leg.on('soundedEarly', () => leg.phone && plan.soundedEarly?.(leg.phone));
     leg.on('heard', () => this.#reached('first packet'));
     leg.on('ended', (termination) => this.end(termination));
   }

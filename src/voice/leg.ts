@@ -10,6 +10,8 @@ import { terminated, terminationOf, type Termination } from './termination.ts';
 export interface LegEvents {
   /** 180 or 183 of a called phone. */
   rang: [];
+  /** A called phone sends sound before it answers; told once, and its media is connected. */
+  soundedEarly: [];
   /** A called phone took the call and its media is connected. */
   answered: [];
   /** First RTP packet of the phone. */
@@ -220,10 +222,24 @@ export class OutboundLeg extends Leg {
     this.#sip = sip;
     this.follow(sip, 'outbound');
     sip.on('progressed', (statusCode, body) => {
+      const isFirst = body !== null && this.#earlyAnswer === null;
       this.#earlyAnswer = body ?? this.#earlyAnswer;
       if (statusCode >= 180) this.emit('rang');
+      if (isFirst) this.#openEarly(body);
     });
     sip.on('accepted', (body) => this.#accepted(body ?? this.#earlyAnswer));
+  }
+
+  /** Its silence is no reason to end a call that only rings: the media time-out begins with the answer. */
+  #openEarly(answer: SipBody): void {
+    const failed = (error: unknown): void => this.log.info({ error: messageOf(error) }, 'early media of a called phone is unusable');
+    try {
+      this.media.apply({ ...this.media.readAnswer(answer), receive: false }).then(() => {
+        if (!this.over && this.#sip?.state === 'early') this.emit('soundedEarly');
+      }, failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   #accepted(answer: SipBody | null): void {

@@ -25,7 +25,7 @@ export function createDialler(deps: DiallerDeps): Dialler {
 function place(options: ChildOptions, { sip, media, config, log, clock, add }: DiallerDeps): Call {
   const record = childRecord(options, clock.wallMs());
   const leg = new OutboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
-  const { target, authToken, statusCallback, machineDetection, attend, overtaken } = options;
+  const { target, authToken, statusCallback, machineDetection, attend, soundedEarly, overtaken } = options;
   const plan: CallPlan = {
     source: null,
     fallback: null,
@@ -33,6 +33,7 @@ function place(options: ChildOptions, { sip, media, config, log, clock, add }: D
     authToken,
     timeLimitMs: MAX_CALL_MS,
     attend,
+    soundedEarly,
     overtaken,
     ...(machineDetection === null ? {} : { machineDetection }),
     ...(target.sendDigits === null ? {} : { sendDigits: target.sendDigits }),

@@ -503,3 +503,75 @@ describe('what a document adds to the INVITE', () => {
     expect(codes()).toEqual([12200]);
   });
 });
+
+describe('what a called phone sends before it answers', () => {
+  const early = async (dial: string): Promise<void> => {
+    await call(dial);
+    callee().soundsEarly();
+    await later(0);
+  };
+  const rings = (): number => media(0).played.filter(({ source }) => source.kind === 'ringback').length;
+
+  it('is heard by the caller instead of ringing, until it answers and both talk', async () => {
+    await early('<Dial action="/after">+15557001000</Dial>');
+    expect(media(0).room).not.toBeNull();
+    expect(media(1).room).toBe(media(0).room);
+    expect(media(1).remotes.map(({ receive }) => receive)).toEqual([false]);
+    expect(children()[0]?.status).toBe('ringing');
+    callee().answers();
+    await later(0);
+    expect(media(1).remotes.at(-1)?.receive).toBe(true);
+    expect(media(1).room).toBe(media(0).room);
+    expect(world.media.rooms.map(({ closed }) => closed)).toEqual([1, 0]);
+    callee().emit('ended', { cause: 'remote-bye' });
+    await later(0);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'completed', DialBridged: 'true' }]);
+  });
+
+  it('is over when it refuses', async () => {
+    await early('<Dial action="/after">+15557001000</Dial>');
+    callee().refuses(486);
+    await later(0);
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'busy', DialBridged: 'false' }]);
+    expect([media(0).room, world.media.rooms.map(({ closed }) => closed)]).toEqual([null, [1]]);
+  });
+
+  it('is not heard during a whisper, and rings again for the next phone', async () => {
+    world.app.on('/whisper', '<Response><Pause length="600"/></Response>');
+    await early('<Dial sequential="true"><Number>+15557001000</Number><Number url="/whisper">+15557002000</Number></Dial>');
+    expect([rings(), media(0).room !== null]).toEqual([1, true]);
+    callee().refuses(486);
+    await later(0);
+    expect([rings(), media(0).room]).toEqual([2, null]);
+    callee(1).soundsEarly();
+    await later(0);
+    expect(media(2).room).toBe(media(0).room);
+    callee(1).answers();
+    await later(0);
+    expect([rings(), media(0).room, media(2).room]).toEqual([3, null, null]);
+  });
+
+  it.each([
+    ['with a ringTone', '<Dial ringTone="us">+15557001000</Dial>'],
+    ['of two that ring at once', '<Dial><Number>+15557001000</Number><Number>+15557002000</Number></Dial>'],
+    ['under answerOnBridge', '<Dial answerOnBridge="true">+15557001000</Dial>'],
+  ])('is not heard %s', async (_, dial) => {
+    await early(dial);
+    expect(world.media.rooms).toEqual([]);
+    callee().answers();
+    await later(0);
+    expect(world.media.rooms.map(({ closed }) => closed)).toEqual([0]);
+  });
+
+  it('is let go when the caller hangs up', async () => {
+    world.app.on('/voice', '<Response><Dial>+15557001000</Dial></Response>');
+    const caller = world.arrive();
+    await later(0);
+    callee().soundsEarly();
+    await later(0);
+    caller.emit('ended', { cause: 'remote-bye' });
+    await later(0);
+    expect(callee().said).toEqual(['INVITE', 'CANCEL']);
+    expect(world.media.rooms.map(({ closed }) => closed)).toEqual([1]);
+  });
+});

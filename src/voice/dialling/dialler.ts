@@ -42,6 +42,8 @@ export interface ChildOptions {
   machineDetection: MachineDetection | null;
   /** What it does from its answer on; the verb that placed it holds it there. */
   attend: (context: ChildContext) => Promise<Termination | null>;
+  /** It sends sound before it answers. */
+  soundedEarly: (phone: PhoneMedia) => void;
   /** It was redirected over REST before that began. */
   overtaken: () => void;
   /** Once, after everything of it was closed and saved. */

@@ -8,11 +8,13 @@ import type { ChildCall, ChildContext, ChildOptions, Dialler } from './dialler.t
 /** What the called phone may be told before it is put through; a `<Dial>` there would dial out of a dialled call (13201). */
 const WHISPER_VERBS: NestingRule = { verbs: ['Play', 'Say', 'Pause', 'Gather', 'Hangup', 'Redirect'], code: 12200, codes: { Dial: 13201 } };
 
-export interface PartyOptions extends Omit<ChildOptions, 'attend' | 'overtaken' | 'ended'> {
+export interface PartyOptions extends Omit<ChildOptions, 'attend' | 'soundedEarly' | 'overtaken' | 'ended'> {
   dialler: Dialler;
   clock: Clock;
   /** Runs for the called phone after its answer; `<Hangup>` in it declines the call. */
   whisper: DocumentSource | null;
+  /** Lets its early sound be heard until the signal aborts, and resolves when its phone is its own again; null: nobody listens. */
+  early: ((phone: PhoneMedia, until: AbortSignal) => Promise<void>) | null;
   /** Once, when its call is over. */
   ended: (party: Party) => void;
 }
@@ -34,12 +36,14 @@ export class Party {
   #release: () => void = () => undefined;
   #becomeReady: (phone: PhoneMedia | null) => void = () => undefined;
   #goneAtMs: number | null = null;
+  readonly #answered = new AbortController();
+  #early: Promise<void> = Promise.resolve();
 
   constructor(options: PartyOptions) {
     this.#options = options;
     this.ready = new Promise((resolve) => (this.#becomeReady = resolve));
     this.#released = new Promise((resolve) => (this.#release = resolve));
-    this.child = options.dialler.place({ ...options, attend: (context) => this.#attend(context), overtaken: () => this.#leave(), ended: () => this.#ended() });
+    this.child = options.dialler.place({ ...options, attend: (context) => this.#attend(context), soundedEarly: (phone) => this.#soundedEarly(phone), overtaken: () => this.#leave(), ended: () => this.#ended() });
   }
 
   get target(): PartyOptions['target'] {
@@ -71,12 +75,22 @@ export class Party {
   async #attend(context: ChildContext): Promise<Termination | null> {
     context.signal.addEventListener('abort', () => this.#leave(), { once: true });
     const phone = await context.answer();
+    this.#answered.abort();
+    await this.#early;
     const declined = await this.#whisper(context);
     if (context.signal.aborted) return null;
     if (declined) return declined;
     this.#becomeReady(phone);
     await this.#released;
     return null;
+  }
+
+  #soundedEarly(phone: PhoneMedia): void {
+    const { early } = this.#options;
+    if (!early) return;
+    this.#early = early(phone, AbortSignal.any([this.#answered.signal, this.gone]));
+    // Awaited after an answer only; a fault must not go unheard of anybody when there is none.
+    this.#early.catch(() => undefined);
   }
 
   async #whisper(context: ChildContext): Promise<Termination | null> {

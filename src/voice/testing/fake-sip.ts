@@ -133,6 +133,11 @@ export class FakeOutgoingCall extends Emitter<OutgoingSipCallEvents> implements 
     this.emit('progressed', 180, null);
   }
 
+  /** 183 with early media. */
+  soundsEarly(): void {
+    this.emit('progressed', 183, sdpBody());
+  }
+
   answers(body: SipBody | null = sdpBody()): void {
     this.state = 'confirmed';
     this.emit('accepted', body);

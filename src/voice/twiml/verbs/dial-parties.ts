@@ -14,7 +14,7 @@ import { methodOf, type VerbContext } from '../verb.ts';
 import { DialRecorder } from './dial-recording.ts';
 import { machineDetectionOf } from './dial-machine.ts';
 import { timeLimitMs, type DialCallStatus, type DialResult } from './dial-noun.ts';
-import { startRingback } from './ringback.ts';
+import { startRingback, type Ringback } from './ringback.ts';
 
 const DEFAULT_RING_TIMEOUT_S = 30;
 const MAX_PARTIES = 10;
@@ -26,7 +26,10 @@ export async function dialParties(nouns: readonly TwimlElement[], dial: TwimlEle
   const recorder = new DialRecorder(dial, context);
   const ringback = await startRingback(dial, context);
   if (context.answered) await recorder.reached('ringing', await context.answer());
-  const hunt = new Hunt({ targets: reading.targets, sequential: isTrue(dial.attributes['sequential']), signal: context.signal, dial: (target, ended) => dialOne(target, { ...reading, dial, context, ended }) });
+  const sequential = isTrue(dial.attributes['sequential']);
+  // Of several that ring at once the caller hears none in particular.
+  const early = sequential || reading.targets.length === 1 ? ringback.early : null;
+  const hunt = new Hunt({ targets: reading.targets, sequential, signal: context.signal, dial: (target, ended) => dialOne(target, { ...reading, dial, context, early, ended }) });
   const leave = (): void => hunt.letGo();
   context.signal.addEventListener('abort', leave, { once: true });
   try {
@@ -79,10 +82,11 @@ function withReason(target: Target, { attributes }: TwimlElement): Target {
 interface One extends Reading {
   dial: TwimlElement;
   context: VerbContext;
+  early: Ringback['early'];
   ended: (party: Party) => void;
 }
 
-function dialOne(target: Target, { dial, context, callerId, ended }: One): Party {
+function dialOne(target: Target, { dial, context, callerId, early, ended }: One): Party {
   const { dialler, clock, call, authToken } = context;
   return new Party({
     dialler,
@@ -95,6 +99,7 @@ function dialOne(target: Target, { dial, context, callerId, ended }: One): Party
     statusCallback: statusCallbackOf(target.noun, context),
     machineDetection: target.sendDigits === null ? machineDetectionOf(target.noun, context) : null,
     whisper: whisperOf(target.noun, context),
+    early,
     ended,
   });
 }
