@@ -123,17 +123,12 @@ it('B28: without an action the next verb runs when the called phone hangs up, an
   expect(stage.app.matching({ path: '/next', params: { CallSid: second } })).toEqual([]);
 });
 
-it('hears what the called phone sends before it answers', async () => {
-  const early = await cast.add('early phone', startPhone({ user: 'early', toneHz: DESK_HZ, answerMode: 'early' }));
-  const sid = await call({ action: '/action' }, (dial) => dial.sip(early.uri));
-  await waitUntil(async () => ((await caller.listen(400, [DESK_HZ]))[DESK_HZ]?.share ?? 0) > 0.8, { what: 'early media at the caller' });
-  expect((await childrenOf(sid))[0]?.status).toBe('ringing');
-  await early.accept();
-  await early.waitEstablished();
-  await waitUntil(async () => ((await early.listen(400, [CALLER_HZ]))[CALLER_HZ]?.share ?? 0) > 0.8, { what: 'the caller at the called phone' });
-  expect((await caller.listen(400, [DESK_HZ]))[DESK_HZ]?.share).toBeGreaterThan(0.8);
-  await early.hangUp();
-  expect((await action(sid)).params).toMatchObject({ DialCallStatus: 'completed', DialBridged: 'true' });
+it('hears what the called side plays before it refuses, and is told the headers of the refusal', async () => {
+  const sipp = await startSipp({ scenario: 'announcement-then-busy', toneHz: 1000 });
+  const sid = await call({ action: '/action' }, (dial) => dial.sip(`sip:early@127.0.0.1:${sipp.sipPort}`));
+  await waitUntil(async () => ((await caller.listen(400, [1000]))[1000]?.share ?? 0) > 0.8, { what: 'the announcement at the caller' });
+  expect((await action(sid)).params).toMatchObject({ DialCallStatus: 'busy', DialBridged: 'false', 'DialSipHeader_X-Why': 'lunch' });
+  expect(await sipp.result()).toBe(0);
 });
 
 it('B26: nobody answers for 5 s', async () => {
