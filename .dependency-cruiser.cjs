@@ -8,10 +8,9 @@ const rooms = {
   rooms: ['base', 'media/protocol'],
   recording: ['base', 'voice', 'rooms', 'media/protocol'],
   bridge: ['base', 'voice', 'rooms', 'media/protocol'],
-  recording: ['base', 'voice', 'rooms', 'media/protocol'],
   signaling: ['base', 'rooms', 'sdp', 'media/protocol'],
   api: ['base', 'voice', 'rooms', 'recording'],
-  store: ['base', 'voice/model', 'voice/conference/model', 'voice/queue/model', 'voice/recording/model', 'rooms/model', 'recording/model', 'recording/composition/model'],
+  store: ['base', 'voice/model', 'voice/conference/model', 'voice/queue/model', 'voice/recording/model', 'rooms/model', 'recording/model', 'recording/composition/model', 'recording/transcription/model'],
   observe: ['base'],
 };
 

@@ -19,6 +19,7 @@ import { createRoomRecordings } from './recording/room-recordings.ts';
 import { FfmpegComposer } from './recording/composition/composer.ts';
 import { createCompositions } from './recording/composition/compositions.ts';
 import { createCompositionHooks } from './recording/composition/hooks.ts';
+import { createRoomTranscriptions } from './recording/transcription/transcriptions.ts';
 import { createRoomSources } from './recording/composition/room-sources.ts';
 import { createRooms } from './rooms/rooms.ts';
 import { createLog } from './server-log.ts';
@@ -29,6 +30,7 @@ import { createSignaling, iceServers, type TokenKeys } from './signaling/signali
 import { createSipUserAgent } from './sip/user-agent.ts';
 import { openStore, type Store } from './store/store.ts';
 import type { PhoneNumberRecord } from './voice/model.ts';
+import { createCommandRecognizer } from './voice/speech-recognition.ts';
 import { createVoice } from './voice/voice.ts';
 
 const DEMO_ROOM = 'DailyStandup';
@@ -51,7 +53,7 @@ export interface RunningServer {
  * The order in which the house is left: no more browsers come in, calls hang up, then rooms tell their browsers, then the
  * doors close, then the last callbacks go out, and the database last of all. docs/design/closures.md draws it.
  */
-const STOP_ORDER = ['lobby', 'calls', 'rooms', 'recordings', 'compositions', 'signaling', 'api', 'voice', 'sip', 'media', 'store'] as const;
+const STOP_ORDER = ['lobby', 'calls', 'rooms', 'transcriptions', 'recordings', 'compositions', 'signaling', 'api', 'voice', 'sip', 'media', 'store'] as const;
 type Closers = Map<(typeof STOP_ORDER)[number], () => Promise<void> | void>;
 
 /**
@@ -146,6 +148,15 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   closers.set('voice', () => voice.stop(DRAIN_MS));
   voice.leftoversEnded(leftovers);
   await roomRecordings.closeLeftovers();
+  await store.transcriptions.closeStarted(clock.wallMs());
+  const transcriptions = createRoomTranscriptions({
+    clock,
+    log: log.child({ part: 'transcription' }),
+    rooms,
+    repository: store.transcriptions,
+    recognizer: config.speechRecognizer === null ? null : createCommandRecognizer({ command: config.speechRecognizer, folder: join(config.dataDir, 'heard-in-rooms') }, { log: log.child({ part: 'transcription' }) }),
+  });
+  closers.set('transcriptions', () => Promise.resolve(transcriptions.stop()));
   await sip.start();
 
   let ready = false;
@@ -164,6 +175,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     rooms,
     roomRepository: store.rooms,
     roomRecordings: { recordings: roomRecordings, repository: store.roomRecordings },
+    transcriptions: { service: transcriptions, repository: store.transcriptions },
     compositions,
     compositionHooks: createCompositionHooks({ repository: store.compositions, wallMs: () => clock.wallMs() }),
     compositionRepository: store.compositions,

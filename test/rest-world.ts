@@ -13,6 +13,7 @@ import type { Rooms } from '../src/rooms/contract.ts';
 import { createCompositions } from '../src/recording/composition/compositions.ts';
 import { createCompositionHooks } from '../src/recording/composition/hooks.ts';
 import { createRoomSources } from '../src/recording/composition/room-sources.ts';
+import { createRoomTranscriptions } from '../src/recording/transcription/transcriptions.ts';
 import { createRoomRecordings } from '../src/recording/room-recordings.ts';
 import type { RoomRecordings } from '../src/recording/contract.ts';
 import { createRooms } from '../src/rooms/rooms.ts';
@@ -40,6 +41,7 @@ export interface RestWorld {
   calls: FakeCalls;
   voiceRecordings: VoiceRecordings;
   roomRecordings: RoomRecordings;
+  transcriptions: ApiDeps['transcriptions'];
   account: AccountRecord;
   key: KeyRecord;
   app: FastifyInstance;
@@ -126,6 +128,8 @@ export async function openRestWorld(): Promise<RestWorld> {
     liveCall: (sid) => calls.live(sid),
     config: { dataDir: folder },
   });
+  const recognizer = { newFile: () => Promise.resolve(join(folder, 'heard', 'x.wav')), recognize: () => Promise.resolve(null), discard: () => Promise.resolve() };
+  const transcriptions = { service: createRoomTranscriptions({ clock: systemClock, log: silentLog, rooms, repository: store.transcriptions, recognizer }), repository: store.transcriptions };
   const composer = new FakeComposer();
   const compositions = createCompositions(
     { folder: join(folder, 'compositions') },
@@ -157,6 +161,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     roomRepository: store.rooms,
     ...compositionDeps,
     roomRecordings: { recordings: roomRecordings, repository: store.roomRecordings },
+    transcriptions,
     publicUrl: () => publicUrl,
     ready: () => ready,
   });
@@ -173,6 +178,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     gatherings,
     calls,
     voiceRecordings,
+    transcriptions,
     roomRecordings,
     account,
     key,

@@ -37,6 +37,7 @@ function withDemo(consoleDir: string): FastifyInstance {
     roomRepository: store.rooms,
     ...world.compositionDeps,
     roomRecordings: { recordings: world.roomRecordings, repository: store.roomRecordings },
+    transcriptions: world.transcriptions,
     publicUrl: () => null,
     ready: () => true,
   });

@@ -3,6 +3,8 @@ import type { Log } from '../base/log.ts';
 import type { CompositionHooks, Compositions } from '../recording/composition/contract.ts';
 import type { CompositionRepository } from '../recording/composition/model.ts';
 import type { RoomRecordingRepository, RoomRecordings } from '../recording/contract.ts';
+import type { TranscriptionsRepository } from '../recording/transcription/model.ts';
+import type { RoomTranscriptions } from '../recording/transcription/transcriptions.ts';
 import type { Rooms } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { CallerIdValidator } from '../voice/caller-id-validation.ts';
@@ -34,6 +36,7 @@ export interface ApiDeps {
   compositions: Compositions;
   compositionHooks: CompositionHooks;
   compositionRepository: CompositionRepository;
+  transcriptions: { service: RoomTranscriptions; repository: TranscriptionsRepository };
   roomRecordings: { recordings: RoomRecordings; repository: RoomRecordingRepository };
   /** What URLs in answers begin with; null: what the request was sent to (Host, X-Forwarded-Proto). */
   publicUrl: () => string | null;

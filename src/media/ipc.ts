@@ -23,6 +23,7 @@ import type {
   TrackRecordingCodec,
   TrackRecordingOptions,
   TrackRecordingResult,
+  Utterance,
 } from './protocol.ts';
 
 /** What travels between the control process and one media worker. Private to `media/`; the wall itself is `protocol.ts`. */
@@ -70,6 +71,9 @@ export interface WorkerRequests {
   stopStream: { in: { phoneId: string; streamSid: string }; out: null };
   stopRecording: { in: { recordingId: string }; out: RecordingResult };
   recordTrack: { in: { roomSid: RoomSid; trackSid: TrackSid; recordingId: string; options: TrackRecordingOptions }; out: null };
+  /** `listeningId` is unique in the worker. */
+  listen: { in: { roomSid: RoomSid; trackSid: TrackSid; listeningId: string; folder: string }; out: null };
+  stopListening: { in: { listeningId: string }; out: null };
   stopTrackRecording: { in: { recordingId: string }; out: TrackRecordingResult };
   createBrowser: { in: { browserId: string; roomSid: RoomSid; remote: RemoteIceDtls }; out: LocalIceDtls };
   restartIce: { in: { browserId: string; remote: RemoteIceDtls }; out: LocalIceDtls };
@@ -105,6 +109,8 @@ export type WorkerEvent =
   | { type: 'trackRecordingEnded'; recordingId: string; result: TrackRecordingResult }
   /** No packet for 10 s, or packets again. */
   | { type: 'trackMediaChanged'; recordingId: string; lost: boolean }
+  | { type: 'spoken'; listeningId: string; utterance: Utterance }
+  | { type: 'listeningEnded'; listeningId: string }
   | { type: 'activeSpeakerChanged'; roomSid: RoomSid; trackSid: TrackSid | null }
   | { type: 'layersWanted'; roomSid: RoomSid; demand: LayerDemand }
   | { type: 'videoSwitched'; browserId: string; off: TrackSid[]; on: TrackSid[] }

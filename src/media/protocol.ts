@@ -280,7 +280,30 @@ export interface RoomMedia extends Emitter<RoomMediaEvents> {
   record(options: Pick<RecordingOptions, 'path' | 'maxDurationMs' | 'trimSilence'>): Promise<MediaRecording>;
   /** Records one track, a browser's or a phone's, which may still have to come. Any number at a time. */
   recordTrack(trackSid: TrackSid, options: TrackRecordingOptions): Promise<TrackRecording>;
+  /** Cuts what one track says into utterances, for a speech recognizer. It may still have to come. */
+  listen(trackSid: TrackSid, options: { folder: string }): Promise<TrackListening>;
   close(): Promise<void>;
+}
+
+/** What somebody said without a pause of 0.6 s or more, 15 s at most. */
+export interface Utterance {
+  /** WAV, 8 kHz, 16 bit, one channel, mode 0600; whoever hears of it deletes it. */
+  path: string;
+  /** Wall clock, ms since 1970. */
+  startedAtMs: number;
+  durationMs: number;
+}
+
+export interface TrackListeningEvents {
+  spoken: [utterance: Utterance];
+  /** Once: the room closed or its worker died. */
+  ended: [];
+}
+
+export interface TrackListening extends Emitter<TrackListeningEvents> {
+  readonly trackSid: TrackSid;
+  /** What is being said is not told any more. Idempotent. */
+  stop(): Promise<void>;
 }
 
 // -------------------------------------------------------------------------------------------------------- browsers

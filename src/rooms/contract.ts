@@ -43,6 +43,8 @@ export interface CreateRoomOptions {
   largeRoom?: boolean;
   /** JSON text, as REST carries it. */
   recordingRules?: string;
+  /** As in the record. */
+  transcribeOnConnect?: Record<string, unknown>;
 }
 
 export interface JoinOptions {

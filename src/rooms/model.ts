@@ -49,6 +49,8 @@ export interface RoomRecord {
   endReason: RoomEndReason | null;
   /** Given at its creation or over REST; null: all or nothing, as `recordParticipantsOnConnect` says. */
   recordingRules: RecordingRules | null;
+  /** What is asked of the speech recognizer from the room's beginning on; null: it is not transcribed by itself. */
+  transcribeOnConnect: Record<string, unknown> | null;
 }
 
 /** What is told of a phone's call to whoever looks at the room; numbers as its webhooks have them, null: kept from them. */

@@ -43,6 +43,7 @@ export function newRoomRecord(accountSid: AccountSid, options: CreateRoomOptions
     endedAtMs: null,
     endReason: null,
     recordingRules: recordingRules(options.recordingRules, { type, nowMs: from.nowMs }),
+    transcribeOnConnect: options.transcribeOnConnect ?? null,
   };
 }
 

@@ -67,4 +67,10 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
   ],
   ['ALTER TABLE participants ADD COLUMN call jsonb'],
   ['ALTER TABLE recording_settings ADD COLUMN aws_credentials_sid text', 'ALTER TABLE recording_settings ADD COLUMN aws_s3_url text', 'ALTER TABLE recording_settings ADD COLUMN encryption_key_sid text'],
+  [
+    `CREATE TABLE transcriptions (seq bigint GENERATED ALWAYS AS IDENTITY, ttid text PRIMARY KEY, account_sid text NOT NULL, room_sid text NOT NULL, status text NOT NULL,
+      configuration jsonb NOT NULL, created_at_ms bigint NOT NULL, updated_at_ms bigint NOT NULL, started_at_ms bigint NOT NULL, ended_at_ms bigint)`,
+    'CREATE INDEX transcriptions_by_room ON transcriptions (room_sid, seq)',
+    'ALTER TABLE rooms ADD COLUMN transcribe_on_connect jsonb',
+  ],
 ];

@@ -34,6 +34,7 @@ export const rooms = pgTable('rooms', {
   endedAtMs: ms('ended_at_ms'),
   endReason: text('end_reason'),
   recordingRules: jsonb('recording_rules').$type<RecordingRules>(),
+  transcribeOnConnect: jsonb('transcribe_on_connect').$type<Record<string, unknown>>(),
 }, (table) => [index('rooms_by_account').on(table.accountSid, table.status, table.seq), index('rooms_by_name').on(table.accountSid, table.uniqueName)]);
 
 export const participants = pgTable('participants', {
@@ -182,6 +183,19 @@ export const roomRecordings = pgTable('room_recordings', {
   createdAtMs: ms('created_at_ms').notNull(),
   updatedAtMs: ms('updated_at_ms').notNull(),
 }, (table) => [index('room_recordings_by_account').on(table.accountSid, table.seq), index('room_recordings_by_room').on(table.roomSid, table.seq)]);
+
+export const transcriptions = pgTable('transcriptions', {
+  seq: seq(),
+  ttid: text('ttid').primaryKey(),
+  accountSid: text('account_sid').notNull(),
+  roomSid: text('room_sid').notNull(),
+  status: text('status').notNull(),
+  configuration: jsonb('configuration').$type<Record<string, unknown>>().notNull(),
+  createdAtMs: ms('created_at_ms').notNull(),
+  updatedAtMs: ms('updated_at_ms').notNull(),
+  startedAtMs: ms('started_at_ms').notNull(),
+  endedAtMs: ms('ended_at_ms'),
+}, (table) => [index('transcriptions_by_room').on(table.roomSid, table.seq)]);
 
 export const recordingSettings = pgTable('recording_settings', {
   seq: seq(),

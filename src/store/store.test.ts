@@ -37,7 +37,7 @@ function room(over: Partial<RoomRecord> = {}): RoomRecord {
   return {
     sid, accountSid: account, uniqueName: sid, type: 'group', status: 'in-progress', adHoc: false, maxParticipants: 50, maxParticipantDurationS: 14_400, emptyRoomTimeoutMin: 5,
     unusedRoomTimeoutMin: 5, recordParticipantsOnConnect: false, videoCodecs: ['VP8'], audioOnly: false, largeRoom: false, mediaRegion: 'us1', statusCallback: null,
-    statusCallbackMethod: 'POST', createdAtMs: 1_700_000_000_000, updatedAtMs: 1_700_000_000_000, endedAtMs: null, endReason: null, recordingRules: null, ...over,
+    statusCallbackMethod: 'POST', createdAtMs: 1_700_000_000_000, updatedAtMs: 1_700_000_000_000, endedAtMs: null, endReason: null, recordingRules: null, transcribeOnConnect: null, ...over,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { RoomRecordingRepository } from '../recording/model.ts';
+import type { TranscriptionsRepository } from '../recording/transcription/model.ts';
 import type { CompositionRepository } from '../recording/composition/model.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { ConferenceRepository } from '../voice/conference/model.ts';
@@ -17,6 +18,7 @@ import { RecordingStore } from './recording-store.ts';
 import { RoomRecordingStore } from './room-recording-store.ts';
 import { RoomStore } from './room-store.ts';
 import { SipStore } from './sip-store.ts';
+import { TranscriptionsStore } from './transcriptions-store.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /** Everything that outlives the process. */
@@ -30,6 +32,7 @@ export interface Store {
   queues: QueueRepository;
   sip: SipDirectory;
   compositions: CompositionRepository;
+  transcriptions: TranscriptionsRepository;
   /** Resolves when all that was saved so far is in the database. */
   settled(): Promise<void>;
   /** Writes what waits, then closes. */
@@ -53,6 +56,7 @@ export async function openStore(options: DatabaseOptions, deps: { log: Log; cloc
     queues: await QueueStore.load(db, queue),
     sip: await SipStore.load(db, queue),
     compositions: await CompositionStore.load(db, queue),
+    transcriptions: new TranscriptionsStore(db, queue),
     settled: () => queue.settled(),
     close: async () => {
       await queue.settled();

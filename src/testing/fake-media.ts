@@ -19,6 +19,8 @@ import {
   type RoomVoice,
   type StreamEndReason,
   type StreamOptions,
+  type TrackListening,
+  type TrackListeningEvents,
   type TrackRecording,
   type TrackRecordingCodec,
   type TrackRecordingEvents,
@@ -224,11 +226,29 @@ export class FakeMediaPlane implements MediaPlane {
   }
 }
 
+export class FakeListening extends Emitter<TrackListeningEvents> implements TrackListening {
+  readonly trackSid: TrackSid;
+  readonly folder: string;
+  stopped = false;
+
+  constructor(trackSid: TrackSid, folder: string) {
+    super();
+    this.trackSid = trackSid;
+    this.folder = folder;
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    return Promise.resolve();
+  }
+}
+
 export class FakeRoomMedia extends Emitter<RoomMediaEvents> implements RoomMedia {
   readonly roomSid: RoomSid;
   readonly played: { source: PromptSource; loops: number }[] = [];
   readonly recordings: FakeRecording[] = [];
   readonly trackRecordings: FakeTrackRecording[] = [];
+  readonly listenings: FakeListening[] = [];
   activeSpeaker: TrackSid | null = null;
   /** How often it was closed. */
   closed = 0;
@@ -257,6 +277,12 @@ export class FakeRoomMedia extends Emitter<RoomMediaEvents> implements RoomMedia
     const recording = new FakeTrackRecording(trackSid, options);
     this.trackRecordings.push(recording);
     return Promise.resolve(recording);
+  }
+
+  listen(trackSid: TrackSid, options: { folder: string }): Promise<TrackListening> {
+    const listening = new FakeListening(trackSid, options.folder);
+    this.listenings.push(listening);
+    return Promise.resolve(listening);
   }
 
   close(): Promise<void> {

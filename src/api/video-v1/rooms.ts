@@ -3,6 +3,7 @@ import { parseSid } from '../../base/sid.ts';
 import type { CreateRoomOptions } from '../../rooms/contract.ts';
 import type { RoomFilter, RoomRecord, RoomStatus } from '../../rooms/model.ts';
 import type { ApiDeps } from '../deps.ts';
+import { readConfiguration } from '../../recording/transcription/configuration.ts';
 import { dateOrNull, filterDate, isoSeconds, secondsBetween } from '../dates.ts';
 import type { ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
@@ -94,6 +95,7 @@ export function createdBetween(query: Form): { createdAfterMs?: number; createdB
 }
 
 function createOptions(form: Form): CreateRoomOptions {
+  const configuration = readConfiguration(form.filled('TranscriptionsConfiguration'));
   return given<CreateRoomOptions>({
     uniqueName: form.filled('UniqueName'),
     type: form.filled('Type'),
@@ -109,5 +111,6 @@ function createOptions(form: Form): CreateRoomOptions {
     audioOnly: form.boolean('AudioOnly'),
     largeRoom: form.boolean('LargeRoom'),
     recordingRules: form.filled('RecordingRules'),
+    transcribeOnConnect: form.boolean('TranscribeParticipantsOnConnect') === true ? configuration : undefined,
   });
 }

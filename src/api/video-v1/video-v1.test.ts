@@ -283,3 +283,42 @@ describe('tracks', () => {
     expect(await rooms()(room.sid).participants(bob.sid).subscribedTracks.list()).toEqual([]);
   });
 });
+
+describe('transcriptions of a room', () => {
+  it('are started, listed, stopped and fetched, as documented', async () => {
+    const room = await rooms().create({ uniqueName: name() });
+    const { transcriptions } = rooms()(room.sid);
+    const started = await transcriptions.create({ configuration: { languageCode: 'en-GB' } });
+    expect(started).toMatchObject({ status: 'started', roomSid: room.sid, configuration: { languageCode: 'en-GB' }, endTime: null, duration: null });
+    const raw = await world.raw(`/v1/Rooms/${room.sid}/Transcriptions/${started.ttid}`);
+    expect(problemsOf('video', 'video.v1.room.room_transcriptions', raw.body)).toEqual([]);
+    expect((await transcriptions.list()).map(({ ttid }) => ttid)).toEqual([started.ttid]);
+    expect((await transcriptions(started.ttid).update({ status: 'stopped' })).status).toBe('stopped');
+    expect(await transcriptions(started.ttid).fetch()).toMatchObject({ status: 'stopped', duration: 0, endTime: expect.any(Date) });
+  });
+
+  it.each([
+    ['a configuration that is no object', '', { Configuration: '[]' }, 400, 20001],
+    ['a status that is none', '/{ttid}', { Status: 'paused' }, 400, 20001],
+    ['one that is not there', '/video_extension_0', { Status: 'stopped' }, 404, 20404],
+  ])('%s is refused', async (...[, path, form, status, code]) => {
+    const room = await rooms().create({ uniqueName: name() });
+    const { ttid } = await rooms()(room.sid).transcriptions.create();
+    const answer = await post(`/v1/Rooms/${room.sid}/Transcriptions${path.replace('{ttid}', ttid)}`, form as Record<string, string>);
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+  });
+
+  it('are not begun in a completed room, nor in one that is not there', async () => {
+    const room = await rooms().create({ uniqueName: name() });
+    await rooms()(room.sid).update({ status: 'completed' });
+    expect((await post(`/v1/Rooms/${room.sid}/Transcriptions`, {})).body).toMatchObject({ status: 400, code: 53118 });
+    expect((await post('/v1/Rooms/nowhere/Transcriptions', {})).body).toMatchObject({ status: 404, code: 20404 });
+    expect((await world.raw('/v1/Rooms/nowhere/Transcriptions/x')).status).toBe(404);
+  });
+
+  it('begin with a room that asks for it', async () => {
+    const { body } = await post('/v1/Rooms', { TranscribeParticipantsOnConnect: 'true', TranscriptionsConfiguration: '{"languageCode":"fr-FR"}' });
+    expect((await rooms()(body.sid).transcriptions.list())[0]).toMatchObject({ status: 'started', configuration: { languageCode: 'fr-FR' } });
+    expect((await post('/v1/Rooms', { TranscriptionsConfiguration: 'x' })).body).toMatchObject({ status: 400, code: 20001 });
+  });
+});

@@ -1,9 +1,10 @@
 import { Emitter } from '../../base/emitter.ts';
 import type { RoomSid, TrackSid } from '../../base/sid.ts';
 import type { WorkerEvent } from '../ipc.ts';
-import { MediaError, type BrowserMedia, type MediaRecording, type PlayOutcome, type PromptSource, type RecordingOptions, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents, type TrackRecording, type TrackRecordingOptions } from '../protocol.ts';
+import { MediaError, type BrowserMedia, type MediaRecording, type PlayOutcome, type PromptSource, type RecordingOptions, type RemoteIceDtls, type RoomMedia, type RoomMediaEvents, type TrackListening, type TrackRecording, type TrackRecordingOptions } from '../protocol.ts';
 import { RemoteBrowser } from './browser-media.ts';
 import { RemoteRecording } from './recording-media.ts';
+import { RemoteListening } from './track-listening.ts';
 import { RemoteTrackRecording } from './track-recording-media.ts';
 import type { WorkerClient, WorkerObject } from './worker-client.ts';
 
@@ -74,6 +75,11 @@ export class RemoteRoom extends Emitter<RoomMediaEvents> implements RoomMedia, W
     return RemoteTrackRecording.open(this.client, { trackSid, options }, (recordingId) =>
       this.client.request('recordTrack', { roomSid: this.roomSid, trackSid, recordingId, options }),
     );
+  }
+
+  async listen(trackSid: TrackSid, { folder }: { folder: string }): Promise<TrackListening> {
+    this.#assertOpen();
+    return RemoteListening.open(this.client, trackSid, (listeningId) => this.client.request('listen', { roomSid: this.roomSid, trackSid, listeningId, folder }));
   }
 
   #assertOpen(): void {

@@ -39,6 +39,7 @@ function workerPath(): string {
 function idOf(event: WorkerEvent): string {
   if ('phoneId' in event) return event.phoneId;
   if ('recordingId' in event) return event.recordingId;
+  if ('listeningId' in event) return event.listeningId;
   return 'browserId' in event ? event.browserId : event.roomSid;
 }
 

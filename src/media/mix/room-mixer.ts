@@ -1,3 +1,4 @@
+import type { TrackSid } from '../../base/sid.ts';
 import { g711, type G711 } from '../codec/g711.ts';
 import type { PhoneCodec } from '../protocol.ts';
 import { FRAME_SAMPLES } from '../rtp/jitter-buffer.ts';
@@ -28,6 +29,15 @@ export interface MixOutput {
 export interface MixTap {
   /** 160 samples, valid during the call only. Never throws; may remove itself. */
   frame(mix: Int16Array, nowMs: number): void;
+  /** The room has closed: the last call. */
+  roomClosed(): void;
+}
+
+/** Listens to one party alone, whoever else may hear it. */
+export interface VoiceTap {
+  readonly trackSid: TrackSid;
+  /** 160 samples, valid during the call only; null: nothing is heard. Never throws. */
+  frame(pcm: Int16Array | null, nowMs: number): void;
   /** The room has closed: the last call. */
   roomClosed(): void;
 }
@@ -64,6 +74,7 @@ export class RoomMixer {
   readonly #outputs: OutputSlot[] = [];
   readonly #prompts: MixInput[] = [];
   readonly #taps: MixTap[] = [];
+  readonly #voiceTaps: VoiceTap[] = [];
   /** Of this step: who is heard by all, and who by some. */
   readonly #talking: InputSlot[] = [];
   readonly #whispering: InputSlot[] = [];
@@ -108,17 +119,26 @@ export class RoomMixer {
     removeWhere(this.#taps, (each) => each === tap);
   }
 
+  addVoiceTap(tap: VoiceTap): void {
+    this.#voiceTaps.push(tap);
+  }
+
+  removeVoiceTap(tap: VoiceTap): void {
+    removeWhere(this.#voiceTaps, (each) => each === tap);
+  }
+
   roomClosed(): void {
     for (const tap of this.#taps.splice(0)) tap.roomClosed();
+    for (const tap of this.#voiceTaps.splice(0)) tap.roomClosed();
   }
 
   /** Something goes on here that needs steps even without an output. */
   get busy(): boolean {
-    return this.#prompts.length > 0 || this.#taps.length > 0;
+    return this.#prompts.length > 0 || this.tapped;
   }
 
   get tapped(): boolean {
-    return this.#taps.length > 0;
+    return this.#taps.length > 0 || this.#voiceTaps.length > 0;
   }
 
   tick(nowMs: number): void {
@@ -140,13 +160,22 @@ export class RoomMixer {
     this.#whispering.length = 0;
     for (let i = 0; i < this.#inputs.length; i++) {
       const slot = this.#inputs[i] as InputSlot;
-      if (!slot.input.pull(nowMs) || slot.party.silenced) continue;
+      const heard = slot.input.pull(nowMs) && !slot.party.silenced;
+      if (this.#voiceTaps.length > 0) this.#tapVoice(slot, { heard, nowMs });
+      if (!heard) continue;
       if (!slot.party.isPublic) {
         this.#whispering.push(slot);
         continue;
       }
       this.#talking.push(slot);
       add(this.#sum, slot.input.pcm);
+    }
+  }
+
+  #tapVoice({ input, party }: InputSlot, { heard, nowMs }: { heard: boolean; nowMs: number }): void {
+    for (let i = 0; i < this.#voiceTaps.length; i++) {
+      const tap = this.#voiceTaps[i] as VoiceTap;
+      if (tap.trackSid === party.trackSid) tap.frame(heard ? input.pcm : null, nowMs);
     }
   }
 

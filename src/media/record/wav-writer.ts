@@ -143,7 +143,8 @@ export class WavWriter {
   }
 }
 
-function wavHeader(channels: 1 | 2): Buffer {
+/** The first 44 bytes of a file of 8 kHz, 16 bit; the two lengths, at 4 and 40, are those of a file without sound. */
+export function wavHeader(channels: 1 | 2): Buffer {
   const header = Buffer.alloc(WAV_HEADER_BYTES);
   header.write('RIFF', 0, 'latin1');
   header.write('WAVEfmt ', 8, 'latin1');

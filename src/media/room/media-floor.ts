@@ -9,6 +9,7 @@ import { ClipSource, silenceSource, ToneSource, type PcmSource } from '../play/p
 import { ringbackClip } from '../play/ringback.ts';
 import { PromptStore } from '../play/prompt-store.ts';
 import { MediaError, type PlayOutcome, type PromptSource, type RoomVoice } from '../protocol.ts';
+import { Listenings } from '../record/listenings.ts';
 import { Recordings } from '../record/recordings.ts';
 import { TrackRecordings } from '../record-track/track-recordings.ts';
 import { StreamFloor } from '../stream/stream-floor.ts';
@@ -50,6 +51,7 @@ export class MediaFloor {
   readonly #browsers = new Map<string, BrowserEntry>();
   readonly #recordings: Recordings;
   readonly #trackRecordings: TrackRecordings;
+  readonly #listenings: Listenings;
   readonly #streams: StreamFloor;
   /** Prompts of rooms that are still being read, by the control side's number, which is unique in this worker. */
   readonly #loading = new Set<number>();
@@ -61,6 +63,7 @@ export class MediaFloor {
     this.#emit = deps.emit;
     this.#recordings = new Recordings(deps);
     this.#trackRecordings = new TrackRecordings(deps);
+    this.#listenings = new Listenings(deps);
     this.#streams = new StreamFloor(deps);
     this.#ticker = new Ticker(deps.clock, deps.log);
     this.#ports = new PortPool(settings.rtpPorts);
@@ -96,6 +99,8 @@ export class MediaFloor {
     stopRecording: ({ recordingId }) => this.#recordings.stop(recordingId),
     recordTrack: async (body) => done(await this.#recordTrack(body)),
     stopTrackRecording: ({ recordingId }) => this.#trackRecordings.stop(recordingId),
+    listen: (body) => done(this.#listenings.start(this.#room(body.roomSid), body)),
+    stopListening: ({ listeningId }) => done(this.#listenings.stop(listeningId)),
     createBrowser: (body) => this.#createBrowser(body),
     restartIce: ({ browserId, remote }) => this.#browser(browserId).restartIce(remote),
     setReceiveTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setReceiveTracks(tracks)),

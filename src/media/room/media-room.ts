@@ -5,7 +5,7 @@ import { ActiveSpeaker } from '../mix/active-speaker.ts';
 import { BrowserVoice } from '../mix/browser-voice.ts';
 import { MixParty } from '../mix/mix-party.ts';
 import { PromptVoice } from '../mix/prompt-voice.ts';
-import { RoomMixer, type MixTap } from '../mix/room-mixer.ts';
+import { RoomMixer, type MixTap, type VoiceTap } from '../mix/room-mixer.ts';
 import type { Ticked, Ticker } from '../mix/ticker.ts';
 import type { PcmSource } from '../play/pcm-source.ts';
 import type { PlayOutcome, RoomVoice } from '../protocol.ts';
@@ -182,6 +182,16 @@ export class MediaRoom implements TrackRegistry, Ticked {
 
   removeTap(tap: MixTap): void {
     this.#mixer.removeTap(tap);
+    this.#needsChanged();
+  }
+
+  addVoiceTap(tap: VoiceTap): void {
+    this.#mixer.addVoiceTap(tap);
+    this.#needsChanged();
+  }
+
+  removeVoiceTap(tap: VoiceTap): void {
+    this.#mixer.removeVoiceTap(tap);
     this.#needsChanged();
   }
 
