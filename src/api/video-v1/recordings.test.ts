@@ -111,6 +111,8 @@ it('media is behind a signed link that ends, with ranges, until the recording is
   expect(redirect.status).toBe(302);
   const link = redirect.headers.get('location') ?? '';
   expect(await redirect.json()).toEqual({ redirect_to: link });
+  const byClient = await world.client.request({ method: 'get', uri: `${world.url}/v1/Recordings/${record.sid}/Media` });
+  expect(byClient).toMatchObject({ statusCode: 302, body: { redirect_to: expect.stringContaining(record.sid) } });
   const media = await fetch(link);
   expect([media.status, media.headers.get('content-type'), await media.text()]).toEqual([200, 'audio/x-matroska', 'MEDIA OF A TRACK']);
   const part = await fetch(link, { headers: { range: 'bytes=6-7' } });
