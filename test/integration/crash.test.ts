@@ -43,8 +43,11 @@ it('tells the end of calls that were live to those who were told their beginning
   const phone = await cast.add('phone', SimulatedPhone.start());
   app.on('/voice', () => '<Response><Pause length="60"/><Say>late</Say></Response>');
   app.on('/short', () => '<Response/>');
+  app.on('/studio', () => '<Response><Connect><Room participantIdentity="desk">Studio</Room></Connect></Response>');
   await first.client.incomingPhoneNumbers.create({ phoneNumber: '+15550701', voiceUrl: `${app.url}/voice`, statusCallback: `${app.url}/number` });
   await first.client.incomingPhoneNumbers.create({ phoneNumber: '+15550702', voiceUrl: `${app.url}/short` });
+  await first.client.incomingPhoneNumbers.create({ phoneNumber: '+15550703', voiceUrl: `${app.url}/studio` });
+  await first.client.video.v1.rooms.create({ uniqueName: 'Studio', recordParticipantsOnConnect: true, statusCallback: `${app.url}/room` });
   const twiml = '<Response><Pause length="60"/></Response>';
   const all = ['initiated', 'ringing', 'answered', 'completed'];
   const told = await first.client.calls.create({ to: phone.uri(), from: '+15550701', twiml, statusCallback: `${app.url}/call`, statusCallbackEvent: all });
@@ -57,9 +60,13 @@ it('tells the end of calls that were live to those who were told their beginning
   const recording = await first.client.calls(told.sid).recordings.create({ recordingStatusCallback: `${app.url}/recording` });
   const file = `${dataDir}/recordings/${first.accountSid}/${recording.sid}.wav`;
   await waitUntil(() => existsSync(file) && statSync(file).size > BYTES_OF_2_S, { what: 'two seconds of a recording' });
+  const inRoom = await phone.call(first.sipUri('+15550703'));
+  const track = (await app.waitFor({ path: '/room', params: { StatusCallbackEvent: 'recording-started' } })).params['RecordingSid'] ?? '';
+  const trackFile = `${dataDir}/room-recordings/${first.accountSid}/${track}.mka`;
+  await waitUntil(() => existsSync(trackFile) && statSync(trackFile).size > BYTES_OF_2_S / 4, { what: 'two seconds of a track' });
   // Read before the kill: what a read has shown must be there for ever.
   const before = await first.client.calls.list();
-  expect(before.map(({ status }) => status).sort()).toEqual(['completed', 'in-progress', 'in-progress', 'ringing']);
+  expect(before.map(({ status }) => status).sort()).toEqual(['completed', 'in-progress', 'in-progress', 'in-progress', 'ringing']);
   const counted = app.requests.length;
   const toldBefore = app.matching({ path: '/call', params: { CallSid: told.sid } }).length;
   first.child.kill('SIGKILL');
@@ -73,12 +80,17 @@ it('tells the end of calls that were live to those who were told their beginning
   await app.waitFor({ path: '/number', params: { CallSid: rung, CallStatus: 'failed' } });
   const recorded = await app.waitFor({ path: '/recording', params: { RecordingSid: recording.sid, RecordingStatus: 'completed' } });
   expect(Number(recorded.params['RecordingDuration'])).toBeGreaterThanOrEqual(2);
+  const ofRoom = await app.waitFor({ path: '/room', params: { StatusCallbackEvent: 'recording-completed', RecordingSid: track } });
+  expect(ofRoom).toMatchObject({ valid: true, params: { ParticipantIdentity: 'desk', RoomStatus: 'completed', Codec: 'PCMU' } });
+  expect(Number(ofRoom.params['Duration'])).toBeGreaterThanOrEqual(2);
+  expect(await second.client.video.v1.recordings(track).fetch()).toMatchObject({ status: 'completed', size: statSync(trackFile).size });
   expect((await second.client.recordings.list()).map(({ sid, status }) => [sid, status])).toEqual([[recording.sid, 'completed']]);
-  expect(app.requests.slice(counted)).toHaveLength(3);
+  expect(app.requests.slice(counted)).toHaveLength(4);
   const after = await second.client.calls.list();
   expect(after.map(({ sid }) => sid)).toEqual(before.map(({ sid }) => sid));
-  expect(after.map(({ status }) => status).sort()).toEqual(['completed', 'failed', 'failed', 'failed']);
+  expect(after.map(({ status }) => status).sort()).toEqual(['completed', 'failed', 'failed', 'failed', 'failed']);
   ringing.hangup();
+  inRoom.hangup();
 });
 
 /** 8000 samples of 16 bits a second, and the header. */
