@@ -124,6 +124,7 @@ export const settings = {
     defaultText: '7882',
     schema: port(7882),
   }),
+  metricsPort: setting({ env: 'PARTYLINE_METRICS_PORT', about: 'TCP port of Prometheus metrics, without credentials', defaultText: 'none', schema: z.string().regex(/^\d{1,5}$/, 'must be a port').optional().transform((value) => (value === undefined ? null : Number(value))).refine((value) => value === null || value <= 65535, 'must be a port') }),
   turnUrls: setting({
     env: 'PARTYLINE_TURN_URLS',
     about: 'TURN and STUN servers that browsers are told of, separated by commas: turn:turn.example.com:3478?transport=udp',

@@ -21,12 +21,14 @@ import { createCompositions } from './recording/composition/compositions.ts';
 import { createCompositionHooks } from './recording/composition/hooks.ts';
 import { createRoomTranscriptions } from './recording/transcription/transcriptions.ts';
 import { createRoomSources } from './recording/composition/room-sources.ts';
+import type { Rooms } from './rooms/contract.ts';
 import { createRooms } from './rooms/rooms.ts';
 import { createLog } from './server-log.ts';
 import { makeAccessToken } from './signaling/access-token.ts';
 import { refuseUpgrade } from './signaling/refuse-upgrade.ts';
 import { createSignaling, iceServers, type TokenKeys } from './signaling/signaling.ts';
-
+import { createMetrics } from './observe/metrics.ts';
+import { serveMetrics } from './observe/metrics-server.ts';
 import { createSipUserAgent } from './sip/user-agent.ts';
 import { openStore, type Store } from './store/store.ts';
 import type { PhoneNumberRecord } from './voice/model.ts';
@@ -53,7 +55,7 @@ export interface RunningServer {
  * The order in which the house is left: no more browsers come in, calls hang up, then rooms tell their browsers, then the
  * doors close, then the last callbacks go out, and the database last of all. docs/design/closures.md draws it.
  */
-const STOP_ORDER = ['lobby', 'calls', 'rooms', 'transcriptions', 'recordings', 'compositions', 'signaling', 'api', 'voice', 'sip', 'media', 'store'] as const;
+const STOP_ORDER = ['lobby', 'calls', 'rooms', 'transcriptions', 'recordings', 'compositions', 'signaling', 'api', 'voice', 'sip', 'media', 'metrics', 'store'] as const;
 type Closers = Map<(typeof STOP_ORDER)[number], () => Promise<void> | void>;
 
 /**
@@ -192,7 +194,12 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
       makeToken: (identity, room) => makeAccessToken({ ...credentials, identity, ...(room ? { room } : {}) }),
     });
   }
-  const signaling = createSignaling({ clock, log: log.child({ part: 'signaling' }), rooms, keys: tokenKeys(store), iceServers: iceServers(config.turnUrls, turnAccessOf(config)) });
+  const metrics = createMetrics({ calls: () => voice.calls.liveCount, rooms: () => rooms.all().length, participants: () => participantsOf(rooms), workers: () => media.cpuUsage() });
+  if (config.metricsPort !== null) {
+    const server = await serveMetrics(metrics, { address: config.bindAddress, port: config.metricsPort }, { log });
+    closers.set('metrics', () => server.close());
+  }
+  const signaling = createSignaling({ clock, log: log.child({ part: 'signaling' }), rooms, keys: tokenKeys(store), iceServers: iceServers(config.turnUrls, turnAccessOf(config)), browserReported: metrics.browserReported });
   closers.set('lobby', () => signaling.drain());
   closers.set('signaling', () => signaling.stop());
   app.server.on('upgrade', (request, socket, head) => {
@@ -226,6 +233,12 @@ function wantedPorts(config: Config): Parameters<typeof checkPorts>[0] {
     ...(config.sipTlsCert.length > 0 ? [{ setting: 'PARTYLINE_SIP_TLS_PORT', protocol: 'tcp' as const, address, port: config.sipTlsPort }] : []),
     ...Array.from({ length: config.mediaWorkers }, (_, n) => ({ setting: 'PARTYLINE_WEBRTC_PORT', protocol: 'udp' as const, address, port: config.webrtcPort === 0 ? 0 : config.webrtcPort + n })),
   ];
+}
+
+function participantsOf(rooms: Rooms): { browser: number; phone: number } {
+  const count = { browser: 0, phone: 0 };
+  for (const room of rooms.all()) for (const { medium } of room.participants.values()) count[medium]++;
+  return count;
 }
 
 function sipTlsOf(config: Config): Pick<SipUserAgentOptions, 'tls'> {

@@ -10,12 +10,14 @@ import { SignalingConnection } from './connection.ts';
 import type { IceServerSource } from './ice-servers.ts';
 import { Lobby } from './lobby.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
-import { telemetryOpened } from './telemetry.ts';
+import { telemetryOpened, type TelemetryReport } from './telemetry.ts';
 
 export type { TokenKeys } from './access-token.ts';
 export { iceServers, type IceServerSource } from './ice-servers.ts';
 
 export interface SignalingDeps {
+  /** Hears how it was for each browser that told, when it is over. */
+  browserReported?: (report: TelemetryReport) => void;
   clock: Clock;
   log: Log;
   rooms: Rooms;
@@ -87,7 +89,7 @@ class WebSocketSignaling implements Signaling {
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     webSocket.on('close', () => this.#closed(address));
     if (path === '/signaling') this.#lobby.connectionOpened(new SignalingConnection(webSocket, { ...this.#deps, admit: (hello) => this.#admission.admit(hello) }));
-    else telemetryOpened(webSocket, this.#deps);
+    else telemetryOpened(webSocket, { ...this.#deps, ...(this.#deps.browserReported && { reported: this.#deps.browserReported }) });
   }
 
   #closed(address: string): void {

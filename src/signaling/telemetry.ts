@@ -22,7 +22,7 @@ export interface TelemetryDeps {
   clock: Clock;
   log: Log;
   keys: TokenKeys;
-  /** Default: a line of the log. */
+  /** Besides the line of the log. */
   reported?: (report: TelemetryReport) => void;
 }
 
@@ -114,8 +114,8 @@ class TelemetrySocket {
     const { clock, log, reported } = this.#deps;
     const durationS = Math.round((clock.nowMs() - this.#startedMs) / 1000);
     const report = { ...this.#about, durationS, ...this.#digest.summary() };
-    if (reported) reported(report);
-    else log.info({ ...report }, 'how it was for a browser');
+    log.info({ ...report }, 'how it was for a browser');
+    reported?.(report);
   }
 }
 
