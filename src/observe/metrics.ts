@@ -57,19 +57,22 @@ function addGauges(register: Registry, sources: MetricSources): void {
       for (const [medium, count] of Object.entries(sources.participants())) this.set({ medium }, count);
     },
   });
-  const cpu = new Gauge({ name: 'partyline_media_cpu_seconds', help: 'CPU that the living media workers have used since their start', labelNames: ['worker'], registers });
+  addWorkerGauge(register, sources, { name: 'partyline_media_cpu_seconds', help: 'CPU that the living media workers have used since their start', value: ({ userMs, systemMs }) => (userMs + systemMs) / 1000 });
+  addWorkerGauge(register, sources, { name: 'partyline_media_resident_memory_bytes', help: 'Memory of the media workers', value: ({ rssBytes }) => rssBytes });
+}
+
+type WorkerUsage = Awaited<ReturnType<MetricSources['workers']>>[number];
+
+function addWorkerGauge(register: Registry, sources: MetricSources, { name, help, value }: { name: string; help: string; value: (usage: WorkerUsage) => number }): void {
   new Gauge({
-    name: 'partyline_media_resident_memory_bytes',
-    help: 'Memory of the media workers',
+    name,
+    help,
     labelNames: ['worker'],
-    registers,
+    registers: [register],
     async collect() {
-      cpu.reset();
+      const workers = await sources.workers();
       this.reset();
-      for (const [worker, { userMs, systemMs, rssBytes }] of (await sources.workers()).entries()) {
-        cpu.set({ worker }, (userMs + systemMs) / 1000);
-        this.set({ worker }, rssBytes);
-      }
+      for (const [worker, usage] of workers.entries()) this.set({ worker }, value(usage));
     },
   });
 }
