@@ -31,6 +31,8 @@ const HELLO_TIMEOUT_MS = 15_000;
 const MAX_EVENTS_PER_MIN = 600;
 const MAX_TROUBLES = 20;
 const POLICY = 1008;
+/** A browser whose network went away closes nothing: one that answers no ping for so long is gone. */
+const PING_MS = 30_000;
 
 const shortText = z.string().max(200).catch('');
 const connectShape = z.object({
@@ -46,7 +48,8 @@ const messageShape = z.discriminatedUnion('type', [connectShape, eventShape]);
 class TelemetrySocket {
   readonly #socket: WebSocket;
   readonly #deps: TelemetryDeps;
-  readonly #timer: Timer;
+  #timer: Timer;
+  #alive = true;
   readonly #digest = new TelemetryDigest();
   #about: Omit<TelemetryReport, keyof TelemetrySummary | 'durationS'> | null = null;
   #startedMs = 0;
@@ -61,6 +64,7 @@ class TelemetrySocket {
     this.#timer = deps.clock.after(HELLO_TIMEOUT_MS, () => socket.terminate());
     socket.on('error', () => {});
     socket.on('close', () => this.#closed());
+    socket.on('pong', () => (this.#alive = true));
     socket.on('message', (data, isBinary) => this.#messageReceived(isBinary ? '' : String(data)));
   }
 
@@ -83,11 +87,22 @@ class TelemetrySocket {
   async #greet({ token, publisher }: z.infer<typeof connectShape>): Promise<void> {
     const { clock, keys } = this.#deps;
     const { accountSid, identity } = await verifyAccessToken(token, { keys, nowMs: clock.wallMs(), expiredIsFine: true });
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#timer.cancel();
+    this.#watch();
     this.#startedMs = clock.nowMs();
     const { name = '', sdkVersion = '', roomSid = '', participantSid = '' } = publisher;
     this.#about = { accountSid, identity, roomSid, participantSid, sdk: `${name} ${sdkVersion}`.trim() };
     this.#say({ type: 'connected', version: 1, session: newSid('HK').slice(2) });
+  }
+
+  #watch(): void {
+    this.#timer = this.#deps.clock.after(PING_MS, () => {
+      if (!this.#alive) return this.#socket.terminate();
+      this.#alive = false;
+      this.#socket.ping();
+      this.#watch();
+    });
   }
 
   #refuse(error: unknown): void {

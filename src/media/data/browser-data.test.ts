@@ -145,6 +145,23 @@ describe('data tracks of browsers', () => {
     expect(anna.peer.closed).toEqual(['chat']);
   });
 
+  it('published again before signaling told that it was unpublished, a track is heard', () => {
+    const { from, to, anna, ben } = pair();
+    from.closes();
+    const second = anna.opens('chat', 3)!;
+    anna.data.setTracks({ published: [], subscribed: [] });
+    second.says('early');
+    const sid = newSid('MT');
+    ben.data.setTracks({ published: [], subscribed: [sid] });
+    anna.data.setTracks({ published: [{ trackId: 'chat', trackSid: sid }], subscribed: [] });
+    second.says('later');
+    ben.peer.channels[1]!.opens();
+    expect(ben.peer.channels[1]!.sent).toEqual(['early', 'later']);
+    expect(to.sent).toEqual([]);
+    anna.data.setTracks({ published: [], subscribed: [] });
+    expect(anna.peer.closed, 'the first and the second').toEqual(['chat', 'chat']);
+  });
+
   it('go on over another transport, under the same streams, with what was said meanwhile', () => {
     const { from, to, anna, ben, sid } = pair();
     from.says('before');

@@ -32,6 +32,8 @@ export class BrowserData {
   readonly #published = new Map<string, PublishedChannel>();
   readonly #unknownTimers = new Map<string, Timer>();
   readonly #subscribed = new Map<TrackSid, { channel: SubscribedChannel; unsubscribe: () => void }>();
+  /** Published again so quickly that signaling has not told yet that they were unpublished. */
+  readonly #again = new Set<PublishedChannel>();
   #trackSids = new Map<string, TrackSid>();
   #peer: ChannelPeer | null = null;
 
@@ -52,17 +54,24 @@ export class BrowserData {
 
   /** The browser opened a channel; null when it is to be closed again. */
   channelOpened(label: string): PeerChannel | null {
-    if (this.#published.has(label)) return null;
+    const known = this.#published.get(label);
+    if (known && !known.isClosed) return null;
     const trackSid = this.#trackSids.get(label);
     if (!trackSid && this.#unknownTimers.size >= MAX_UNKNOWN) return null;
+    if (known) this.#endPublished(label);
     const channel = new PublishedChannel(label, {
       messageReceived: (sid, message) => this.#messageReceived(sid, message),
       closed: () => this.#closed(label),
     });
     this.#published.set(label, channel);
+    if (known) this.#again.add(channel);
     if (trackSid) channel.publishAs(trackSid);
-    else this.#unknownTimers.set(label, this.#clock.after(UNKNOWN_TIMEOUT_MS, () => this.#endPublished(label)));
+    else this.#awaitName(label);
     return channel;
+  }
+
+  #awaitName(label: string): void {
+    this.#unknownTimers.set(label, this.#clock.after(UNKNOWN_TIMEOUT_MS, () => this.#endPublished(label)));
   }
 
   #messageReceived(trackSid: TrackSid, message: DataMessage): void {
@@ -88,15 +97,23 @@ export class BrowserData {
   #name(label: string, channel: PublishedChannel): void {
     const trackSid = this.#trackSids.get(label);
     if (trackSid === (channel.trackSid ?? undefined)) return;
-    if (!trackSid) return this.#endPublished(label);
+    if (!trackSid) return this.#unpublished(label, channel);
     this.#unknownTimers.get(label)?.cancel();
     this.#unknownTimers.delete(label);
     channel.publishAs(trackSid);
   }
 
+  /** What is told is the end of the channel before it, and the name of this one is still to come. */
+  #unpublished(label: string, channel: PublishedChannel): void {
+    if (!this.#again.delete(channel) || this.#unknownTimers.size >= MAX_UNKNOWN) return this.#endPublished(label);
+    channel.unpublish();
+    this.#awaitName(label);
+  }
+
   #endPublished(label: string): void {
     const channel = this.#published.get(label);
     this.#published.delete(label);
+    if (channel) this.#again.delete(channel);
     this.#unknownTimers.get(label)?.cancel();
     this.#unknownTimers.delete(label);
     if (channel) this.#peer?.closeChannel(channel);
@@ -122,5 +139,6 @@ export class BrowserData {
     for (const { unsubscribe } of this.#subscribed.values()) unsubscribe();
     this.#subscribed.clear();
     this.#published.clear();
+    this.#again.clear();
   }
 }

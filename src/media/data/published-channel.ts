@@ -20,6 +20,7 @@ export class PublishedChannel implements PeerChannel {
   #channel: DataChannel | null = null;
   #streamId: number | null = null;
   #trackSid: TrackSid | null = null;
+  #isClosed = false;
   #early: DataMessage[] = [];
   #earlyBytes = 0;
 
@@ -37,8 +38,14 @@ export class PublishedChannel implements PeerChannel {
     return this.#trackSid;
   }
 
+  /** Closed by the browser, or with its transport; another one may take it up. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   attach(channel: DataChannel, guard: Guard): void {
     this.#channel = channel;
+    this.#isClosed = false;
     this.#streamId ??= channel.getId();
     channel.onMessage(guard((message: string | Buffer | ArrayBuffer) => this.#messageReceived(channel, message)));
     channel.onClosed(guard(() => this.#closed(channel)));
@@ -53,7 +60,14 @@ export class PublishedChannel implements PeerChannel {
   }
 
   #closed(channel: DataChannel): void {
-    if (channel === this.#channel) this.#events.closed();
+    if (channel !== this.#channel) return;
+    this.#isClosed = true;
+    this.#events.closed();
+  }
+
+  /** It is no track any more until it is told which. */
+  unpublish(): void {
+    this.#trackSid = null;
   }
 
   /** It is this track from now on: what came already is told first. */

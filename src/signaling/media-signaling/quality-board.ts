@@ -42,8 +42,9 @@ export class QualityBoard {
     };
   }
 
-  /** What a browser's own report made of it. */
+  /** What a browser's own report made of it; it may have gone while that was being measured. */
   reported(sid: ParticipantSid, quality: ParticipantQuality): void {
+    if (!this.#browsers.has(sid)) return;
     this.#reported.set(sid, { atMs: this.#clock.nowMs(), quality });
   }
 

@@ -64,6 +64,8 @@ export class StreamTransport {
   readonly #kind: StreamKind;
   #server: Server | null = null;
   #connections = new Map<string, Connection>();
+  /** As accepted, those in a TLS handshake among them: `close` of the server waits for them all. */
+  readonly #accepting = new Set<Socket>();
   #events: StreamEvents;
   #clock: Clock;
 
@@ -81,6 +83,11 @@ export class StreamTransport {
   bind(address: string, port: number): Promise<number> {
     const server = this.#kind.listen((socket) => this.#accepted(socket));
     this.#server = server;
+    server.maxConnections = MAX_CONNECTIONS;
+    server.on('connection', (socket: Socket) => {
+      this.#accepting.add(socket);
+      socket.once('close', () => this.#accepting.delete(socket));
+    });
     return new Promise((resolve, reject) => {
       server.once('error', (error) => reject(new StartupError(`SIP over ${this.#kind.name} cannot listen on ${address}:${port}: ${messageOf(error)}`)));
       server.listen(port, address, () => {
@@ -156,7 +163,7 @@ export class StreamTransport {
     this.#touch(connection);
     for (const item of connection.parser.push(chunk)) {
       if (item.kind === 'message') this.#events.received(item.bytes, connection.address, connection.port);
-      else if (item.kind === 'ping') connection.socket.write('\r\n');
+      else if (item.kind === 'ping' && connection.socket.writableLength <= MAX_UNSENT_BYTES) connection.socket.write('\r\n');
       else connection.socket.destroy();
     }
     this.#watchHalfMessage(connection);
@@ -194,6 +201,7 @@ export class StreamTransport {
     return new Promise((resolve) => {
       const cut = this.#clock.after(200, () => {
         for (const connection of this.#connections.values()) connection.socket.destroy();
+        for (const socket of this.#accepting) socket.destroy();
       });
       server.close(() => {
         cut.cancel();

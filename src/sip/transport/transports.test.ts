@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { connect as connectTls } from 'node:tls';
 import { copyFileSync, utimesSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { connect as connectTcp, type AddressInfo } from 'node:net';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../base/clock.ts';
@@ -101,6 +101,16 @@ describe('SIP over TLS', () => {
     await expect.poll(() => caller.counts().connections).toBe(1);
     await expect.poll(() => caller.counts().connections).toBe(0);
     expect(calls).toBe(1);
+  });
+
+  it('is not held up in stopping by somebody who connects and says nothing', async () => {
+    const made = await agent({ port: 0, certificates: [makeCertificate(['a.test'])] });
+    const socket = connectTcp(made.ports.tls ?? 0, '127.0.0.1');
+    socket.on('error', () => {});
+    await new Promise((resolve) => socket.once('connect', resolve));
+    const beganMs = Date.now();
+    await made.stop();
+    expect(Date.now() - beganMs).toBeLessThan(3000);
   });
 
   it('names the file that it cannot use', () => {

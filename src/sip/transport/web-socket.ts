@@ -76,10 +76,16 @@ export class WebSocketTransport {
     connection.alive = true;
     const bytes = Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
     if (bytes.length <= KEEP_ALIVE.length && bytes.toString('latin1').trim() === '') {
-      if (bytes.length === KEEP_ALIVE.length) connection.socket.send('\r\n');
+      if (bytes.length === KEEP_ALIVE.length) this.#answerKeepAlive(connection.socket);
       return;
     }
     this.#received(bytes, connection.address, connection.port);
+  }
+
+  /** Who asks on and on and reads no answer would fill our memory. */
+  #answerKeepAlive(socket: WebSocket): void {
+    if (socket.bufferedAmount > MAX_UNSENT_BYTES) socket.terminate();
+    else socket.send('\r\n');
   }
 
   /** A browser that is gone without a word is noticed by its silence. */
