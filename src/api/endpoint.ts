@@ -111,7 +111,8 @@ export class Endpoints {
     if (!who) throw unauthorized();
     const [path = '', query = ''] = splitOnce(request.raw.url ?? '', '?');
     const parts = request.params as Record<string, string | undefined>;
-    const part = (name: string): string => withoutSuffix(parts[name] ?? '', path.startsWith('/2010-04-01/'));
+    // No text of the database may hold a NUL, what is looked for neither.
+    const part = (name: string): string => withoutSuffix(parts[name]?.replaceAll('\0', '\ufffd') ?? '', path.startsWith('/2010-04-01/'));
     return {
       signedIn: who.account,
       account: parts['accountSid'] === undefined ? who.account : accountOfPath(part('accountSid'), who, this.#directory),

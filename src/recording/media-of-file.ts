@@ -29,6 +29,8 @@ async function probedDurationMs(path: string, ffprobe: string): Promise<number |
     child.once('error', () => resolve(false));
     child.once('close', (code) => resolve(code === 0));
   });
+  // Without file descriptors to spare there is no process, and no pipe.
+  if (child.pid === undefined) return null;
   let endS = 0;
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => (endS = Math.max(endS, endOfPacketS(line))));

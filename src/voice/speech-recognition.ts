@@ -108,6 +108,9 @@ class CommandRecognizer implements SpeechRecognizer {
     const env = { ...ownEnvironment(), PARTYLINE_SPEECH_MODEL: model, PARTYLINE_SPEECH_PROFANITY_FILTER: String(profanityFilter), PARTYLINE_SPEECH_ENHANCED: String(enhanced) };
     return new Promise((resolve, reject) => {
       const child = spawn(program, [...first, path, language, hints.join(',')], { stdio: ['ignore', 'pipe', 'pipe'], env, signal, timeout: this.#options.timeoutMs, killSignal: 'SIGKILL', detached: true });
+      child.on('error', (error) => reject(new RecognitionError(`the recognizer cannot be run (${error.message})`)));
+      // One that did not start may have no pipes: when there are no more file descriptors.
+      if (child.pid === undefined) return;
       let output = '';
       let complaint = '';
       child.stdout.on('data', (chunk: Buffer) => {
@@ -115,7 +118,6 @@ class CommandRecognizer implements SpeechRecognizer {
         if (output.length > MAX_OUTPUT_BYTES) child.kill('SIGKILL');
       });
       child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(0, MAX_COMPLAINT_CHARS)));
-      child.on('error', (error) => reject(new RecognitionError(`the recognizer cannot be run (${error.message})`)));
       // Whatever it started goes with it: its pipes would stay open.
       child.once('exit', () => killGroup(child.pid));
       child.once('close', (code, killedBy) => {

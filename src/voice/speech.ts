@@ -123,12 +123,14 @@ async function exists(path: string): Promise<boolean> {
 function run(command: string, args: string[], text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: RUN_TIMEOUT_MS });
+    child.once('error', (error) => reject(new SpeechError(`${command} cannot be run (${error.message})`)));
+    // One that did not start may have no pipes: when there are no more file descriptors.
+    if (child.pid === undefined) return;
     let output = '';
     let complaint = '';
     child.stdout.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(0, MAX_OUTPUT_CHARS)));
     child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(0, 500)));
     child.stdin.on('error', () => undefined);
-    child.once('error', (error) => reject(new SpeechError(`${command} cannot be run (${error.message})`)));
     child.once('close', (code) => (code === 0 ? resolve(output) : reject(new SpeechError(`${command} ended with code ${code}: ${complaint.trim()}`))));
     child.stdin.end(text);
   });

@@ -138,3 +138,9 @@ it('RecordingSettings are kept; storage elsewhere and encryption are refused', a
   expect(await refused({})).toBe(20001);
   expect(await refused({ FriendlyName: 'x', AwsCredentialsSid: 'CRx' })).toBe(20001);
 });
+
+it('a NUL in a path names nothing', async () => {
+  for (const path of [`/v1/Rooms/${room.sid}/Transcriptions/a%00b`, '/v1/Rooms/a%00b', '/v1/Rooms/a%00b/Recordings', `/v1/Rooms/${room.sid}/Participants/a%00b`]) {
+    expect((await world.raw(path)).body, path).toMatchObject({ status: 404, code: 20404 });
+  }
+});

@@ -76,6 +76,9 @@ export class FfmpegComposer implements Composer {
   #run(args: string[], { signal, onProgress }: ComposeOptions): Promise<number> {
     return new Promise((resolve, reject) => {
       const child = spawn(this.#command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+      child.once('error', (error) => reject(new ComposeError(`${this.#command} cannot be run (${error.message})`)));
+      // One that did not start may have no pipes: when there are no more file descriptors.
+      if (child.pid === undefined) return;
       const stall = new Stall(this.#clock, child);
       const progress = new ProgressReader();
       const complaint = tail(child);
@@ -86,7 +89,6 @@ export class FfmpegComposer implements Composer {
         stall.moved();
         if (progress.read(chunk.toString())) onProgress(progress.doneMs);
       });
-      child.once('error', (error) => reject(new ComposeError(`${this.#command} cannot be run (${error.message})`)));
       child.once('close', (code) => {
         stall.over();
         signal.removeEventListener('abort', abort);
@@ -167,9 +169,10 @@ function tail(child: ChildProcess): () => string {
 function outputOf(command: string, args: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], timeout: 10_000 });
+    child.once('error', reject);
+    if (child.pid === undefined) return;
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(0, 200_000)));
-    child.once('error', reject);
     child.once('close', (code) => (code === 0 ? resolve(output) : reject(new ComposeError(`it ended with code ${code}`))));
   });
 }

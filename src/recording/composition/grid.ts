@@ -42,7 +42,7 @@ function shapeOf(count: number, { maxColumns, maxRows, cellsExcluded }: Omit<Gri
   const most = maxColumns > 0 && maxRows > 0 ? maxColumns * maxRows : Number.POSITIVE_INFINITY;
   for (let cells = count; ; cells++) {
     const shape = squareOf(Math.min(cells, most), { maxColumns, maxRows });
-    if (cells >= most || usable(shape.columns * shape.rows, cellsExcluded).length >= count) return shape;
+    if (cells >= most || usableCount(shape.columns * shape.rows, cellsExcluded) >= count) return shape;
   }
 }
 
@@ -51,6 +51,13 @@ function squareOf(cells: number, { maxColumns, maxRows }: { maxColumns: number; 
   if (maxRows > 0) columns = maxColumns > 0 ? Math.max(columns, Math.ceil(cells / maxRows)) : Math.ceil(cells / maxRows);
   if (maxColumns > 0) columns = maxRows > 0 ? Math.min(columns, maxColumns) : Math.min(cells, maxColumns);
   return { columns, rows: Math.ceil(cells / columns) };
+}
+
+/** Asked for each size that is tried, so without a list of cells. `excluded` names each cell once. */
+function usableCount(cells: number, excluded: readonly number[]): number {
+  let count = cells;
+  for (const cell of excluded) if (cell < cells) count--;
+  return count;
 }
 
 function usable(cells: number, excluded: readonly number[]): number[] {

@@ -122,9 +122,11 @@ class ConversionError extends Error {
 function run(command: string, args: string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: TIMEOUT_MS });
+    child.once('error', reject);
+    // One that did not start may have no pipes: when there are no more file descriptors.
+    if (child.pid === undefined) return;
     let complaint = '';
     child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(0, 500)));
-    child.once('error', reject);
     child.once('close', (code) => (code === 0 ? resolve() : reject(new ConversionError(`${command} ended with code ${code}: ${complaint.trim()}`))));
   });
 }
