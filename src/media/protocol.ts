@@ -302,7 +302,7 @@ export interface TrackListeningEvents {
 
 export interface TrackListening extends Emitter<TrackListeningEvents> {
   readonly trackSid: TrackSid;
-  /** What is being said is not told any more. Idempotent. */
+  /** Resolves when what is being said has been told: who hangs up right after a word has said it. Idempotent. */
   stop(): Promise<void>;
 }
 

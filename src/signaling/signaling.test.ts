@@ -7,6 +7,7 @@ import { systemClock } from '../base/clock.ts';
 import { silentLog, type Log } from '../base/log.ts';
 import { newSid } from '../base/sid.ts';
 import type { Rooms } from '../rooms/contract.ts';
+import { FakeClock } from '../testing/fake-clock.ts';
 import { makeAccessToken } from './access-token.ts';
 import { createSignaling, type Signaling } from './signaling.ts';
 
@@ -37,8 +38,8 @@ afterEach(async () => {
   await new Promise((resolve) => http.close(resolve));
 });
 
-async function open(path: string): Promise<WebSocket> {
-  const socket = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}${path}`);
+async function open(path: string, options: { autoPong?: boolean } = {}): Promise<WebSocket> {
+  const socket = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}${path}`, { autoPong: options.autoPong ?? true });
   sockets.push(socket);
   await once(socket, 'open');
   return socket;
@@ -129,6 +130,31 @@ describe('telemetry', () => {
       stalls: 1, reconnections: 1, limitedByCpu: 1, limitedByBandwidth: 0,
     });
     expect(lines.filter(({ message }) => message === 'a browser reports trouble').map(({ fields }) => fields['name'])).toEqual(['track-stalled', 'reconnecting']);
+  });
+
+  it('is over when the browser has gone without a word, and not before', async () => {
+    const clock = new FakeClock({ epochMs: Date.now() });
+    signaling = createSignaling({ clock, log: { ...silentLog, info: (fields, message) => void lines.push({ fields, message }) }, rooms: {} as Rooms, keys });
+    const join = async (options: { autoPong: boolean; identity: string }): Promise<WebSocket> => {
+      const socket = await open('/v1/VideoEvents', options);
+      await ask(socket, { type: 'connect', version: 1, token: await makeAccessToken({ accountSid, ...key, identity: options.identity }), publisher });
+      return socket;
+    };
+    const gone = await join({ autoPong: false, identity: 'gone' });
+    const here = await join({ autoPong: true, identity: 'here' });
+    const closed = once(gone, 'close');
+    const pinged = once(here, 'ping');
+    clock.advance(30_000);
+    await pinged;
+    // Its pong has arrived when what it sends after it has.
+    here.send(event('room', 'reconnecting', { level: 'warning' }));
+    await vi.waitFor(() => expect(lines.at(-1)?.message).toBe('a browser reports trouble'));
+    clock.advance(30_000);
+    await closed;
+    await vi.waitFor(() => expect(lines.at(-1)).toMatchObject({ message: 'how it was for a browser', fields: { identity: 'gone' } }));
+    expect(here.readyState).toBe(WebSocket.OPEN);
+    here.terminate();
+    await vi.waitFor(() => expect(lines.at(-1)?.fields).toMatchObject({ identity: 'here' }));
   });
 
   it('is taken from holders of a token alone, and not without measure', async () => {

@@ -34,9 +34,9 @@ export class RemoteListening extends Emitter<TrackListeningEvents> implements Tr
   async stop(): Promise<void> {
     if (this.#over) return;
     this.#over = true;
-    this.#client.detach(this.#id);
-    // A worker that has gone listens no more.
+    // The last words are told before the answer. A worker that has gone listens no more.
     await this.#client.request('stopListening', { listeningId: this.#id }).catch(() => {});
+    this.#client.detach(this.#id);
   }
 
   workerEvent(event: WorkerEvent): void {

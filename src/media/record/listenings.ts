@@ -9,7 +9,8 @@ import { Utterances } from './utterances.ts';
 /** Who listens to which track in one worker, by the control side's number. */
 export class Listenings {
   readonly #deps: { clock: Clock; log: Log; emit: (event: WorkerEvent) => void };
-  readonly #open = new Map<string, () => void>();
+  /** Each with what ends it. */
+  readonly #open = new Map<string, () => Promise<void>>();
 
   constructor(deps: { clock: Clock; log: Log; emit: (event: WorkerEvent) => void }) {
     this.#deps = deps;
@@ -28,12 +29,17 @@ export class Listenings {
         wallMs: () => clock.wallMs(),
       },
     );
-    this.#open.set(listeningId, () => room.removeVoiceTap(tap));
+    this.#open.set(listeningId, () => {
+      room.removeVoiceTap(tap);
+      return tap.finish();
+    });
     room.addVoiceTap(tap);
   }
 
-  stop(listeningId: string): void {
-    this.#open.get(listeningId)?.();
+  /** Resolves when the last words are told. */
+  async stop(listeningId: string): Promise<void> {
+    const end = this.#open.get(listeningId);
     this.#open.delete(listeningId);
+    await end?.();
   }
 }

@@ -70,6 +70,24 @@ describe('utterances', () => {
   });
 });
 
+it('what is being said when listening stops is told before it has stopped', async () => {
+  const cast = new MediaCallers();
+  const plane = await cast.plane({ workers: 1 });
+  const room = await plane.createRoom({ roomSid: newSid('RM') });
+  const phone = await plane.createPhone({ near: room });
+  const trackSid = newSid('MT');
+  await phone.joinRoom(room, { trackSid });
+  const listening = await room.listen(trackSid, { folder });
+  const spoken: Utterance[] = [];
+  listening.on('spoken', (utterance) => spoken.push(utterance));
+  await cast.call(phone, 440);
+  await expect.poll(async () => (await phone.stats()).packetsReceived).toBeGreaterThan(40);
+  await listening.stop();
+  expect(spoken).toHaveLength(1);
+  await room.close();
+  await cast.close();
+});
+
 it('a phone of a room on a media worker is listened to, by itself', async () => {
   const cast = new MediaCallers();
   const plane = await cast.plane({ workers: 1 });

@@ -112,8 +112,12 @@ export class Utterances implements VoiceTap {
     }
   }
 
+  /** What is being said counts as said. Resolves when it is told. */
+  finish(): Promise<void> {
+    return this.#speaking ? this.#end() : this.#written;
+  }
+
   roomClosed(): void {
-    const told = this.#speaking ? this.#end() : this.#written;
-    void told.then(() => this.#hooks.ended());
+    void this.finish().then(() => this.#hooks.ended());
   }
 }

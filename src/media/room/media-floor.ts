@@ -100,7 +100,7 @@ export class MediaFloor {
     recordTrack: async (body) => done(await this.#recordTrack(body)),
     stopTrackRecording: ({ recordingId }) => this.#trackRecordings.stop(recordingId),
     listen: (body) => done(this.#listenings.start(this.#room(body.roomSid), body)),
-    stopListening: ({ listeningId }) => done(this.#listenings.stop(listeningId)),
+    stopListening: async ({ listeningId }) => done(await this.#listenings.stop(listeningId)),
     createBrowser: (body) => this.#createBrowser(body),
     restartIce: ({ browserId, remote }) => this.#browser(browserId).restartIce(remote),
     setReceiveTracks: ({ browserId, tracks }) => done(this.#browser(browserId).setReceiveTracks(tracks)),
