@@ -207,11 +207,12 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     if (request.url?.split('?')[0] !== '/sip' || !sip.handleUpgrade(request, socket, head)) refuseUpgrade(socket, '404 Not Found');
   });
 
+  // Before anybody can ask for new ones: it takes all it finds unfinished for left by an earlier run.
+  await compositions.resume();
   const httpUrl = await listen(app, config);
   listening.url = httpUrl;
   await voice.recordings.closeLeftovers();
   void voice.recordingMedia.selfCheck();
-  await compositions.resume();
   if (config.demo) {
     demoUrls.push(`${httpUrl}/demo/voice`);
     await seedDemoNumber(store, config, { accountSid: credentials.accountSid, httpUrl });

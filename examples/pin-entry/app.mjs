@@ -10,9 +10,10 @@ const TRIES = 3;
 
 const pages = {
   '/voice': () => ask({ wrong: 0 }),
-  '/pin': ({ Digits, From }, query) => {
+  '/pin': ({ Digits, From, CallSid }, query) => {
     const room = Object.hasOwn(meetings, Digits ?? '') ? meetings[Digits] : null;
-    if (room !== null) return enter(room, From);
+    // Of two participants with one identity the first is put out: callers share numbers, and some keep theirs to themselves.
+    if (room !== null) return enter(room, `${From} ${CallSid.slice(-4)}`);
     const wrong = Number(query.get('wrong') ?? 0) + 1;
     return wrong < TRIES ? ask({ wrong }) : goodbye('Wrong again. Goodbye.');
   },
@@ -28,11 +29,11 @@ function ask({ wrong }) {
 }
 
 /** A caller who is early waits with music for the room. */
-function enter(room, caller) {
+function enter(room, participantIdentity) {
   const twiml = new twilio.twiml.VoiceResponse();
   twiml.say('Star six mutes you.');
   const extensions = { 'xmlns:pl': 'https://partyline.dev/twiml', 'pl:waitForRoom': 'true', 'pl:muteKeys': '*6', 'pl:joinTone': 'true' };
-  twiml.connect({ action: '/left' }).room({ participantIdentity: caller, ...extensions }, room);
+  twiml.connect({ action: '/left' }).room({ participantIdentity, ...extensions }, room);
   twiml.say('The meeting has not begun. Goodbye.');
   return twiml;
 }
@@ -44,7 +45,7 @@ function goodbye(words) {
   return twiml;
 }
 
-const server = http.createServer(async (request, response) => {
+async function answer(request, response) {
   let form = '';
   for await (const chunk of request) form += chunk;
   const url = new URL(request.url, `http://127.0.0.1:${port}`);
@@ -53,5 +54,8 @@ const server = http.createServer(async (request, response) => {
   const page = pages[url.pathname];
   if (!page) return response.writeHead(404).end();
   response.writeHead(200, { 'content-type': 'text/xml' }).end(page(parameters, url.searchParams).toString());
-});
+}
+
+// A request that breaks off, or makes no sense, ends alone.
+const server = http.createServer((request, response) => answer(request, response).catch(() => response.destroy()));
 server.listen(port, '127.0.0.1', () => console.log(`voiceUrl: http://127.0.0.1:${port}/voice`));
