@@ -47,8 +47,8 @@ export interface RoomRecordingFilter {
   createdBeforeMs?: number;
 }
 
-/** What an account says about its room recordings (contract §7.8). */
-export interface RecordingSettingsRecord {
+/** What an account says about where its room recordings, or its compositions, are stored (contract §7.8). */
+export interface StorageSettings {
   accountSid: AccountSid;
   friendlyName: string;
   /** Kept and given back; nothing is stored elsewhere or encrypted. */
@@ -67,6 +67,6 @@ export interface RoomRecordingRepository {
   listOfRoom(roomSid: RoomSid): Promise<RoomRecordingRecord[]>;
   /** Those in `processing`: after a start, what a crash left. */
   unfinishedRecordings(): Promise<RoomRecordingRecord[]>;
-  saveSettings(record: RecordingSettingsRecord): void;
-  findSettings(accountSid: AccountSid): Promise<RecordingSettingsRecord | null>;
+  saveSettings(record: StorageSettings): void;
+  findSettings(accountSid: AccountSid): Promise<StorageSettings | null>;
 }

@@ -1,7 +1,8 @@
 import { and, asc, eq, gte, inArray, like, lte } from 'drizzle-orm';
 import type { Page, PageRequest } from '../base/paging.ts';
 import type { AccountSid, CompositionSid, HookSid } from '../base/sid.ts';
-import type { CompositionFilter, CompositionHookRecord, CompositionRecord, CompositionRepository, CompositionSettingsRecord } from '../recording/composition/model.ts';
+import type { CompositionFilter, CompositionHookRecord, CompositionRecord, CompositionRepository } from '../recording/composition/model.ts';
+import type { StorageSettings } from '../recording/model.ts';
 import type { Database } from './database.ts';
 import { directoryWriter } from './directory-writer.ts';
 import { readPage, recordOf } from './page.ts';
@@ -11,7 +12,7 @@ import { storable } from './storable.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** A document is found by its `sid`, and an account's own is another document. */
-type StoredSettings = CompositionSettingsRecord & { sid: string };
+type StoredSettings = StorageSettings & { sid: string };
 
 /** Compositions, a row each; their hooks and settings as documents beside those of the directory. */
 export class CompositionStore implements CompositionRepository {
@@ -79,10 +80,10 @@ export class CompositionStore implements CompositionRepository {
     return this.#hooks.delete(sid);
   }
 
-  settings(accountSid: AccountSid): CompositionSettingsRecord | null {
+  settings(accountSid: AccountSid): StorageSettings | null {
     return this.#settings.of(accountSid)[0] ?? null;
   }
-  saveSettings(record: CompositionSettingsRecord): Promise<void> {
+  saveSettings(record: StorageSettings): Promise<void> {
     return this.#settings.save({ ...record, sid: `composition-settings-${record.accountSid}` });
   }
 }

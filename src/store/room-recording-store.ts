@@ -1,7 +1,7 @@
 import { and, asc, eq, gte, lte, or } from 'drizzle-orm';
 import type { Page, PageRequest } from '../base/paging.ts';
 import type { AccountSid, RoomRecordingSid, RoomSid } from '../base/sid.ts';
-import type { RecordingSettingsRecord, RoomRecordingFilter, RoomRecordingRecord, RoomRecordingRepository } from '../recording/model.ts';
+import type { RoomRecordingFilter, RoomRecordingRecord, RoomRecordingRepository, StorageSettings } from '../recording/model.ts';
 import type { Database } from './database.ts';
 import { readPage, recordOf } from './page.ts';
 import { recordingSettings, roomRecordings } from './schema.ts';
@@ -57,14 +57,14 @@ export class RoomRecordingStore implements RoomRecordingRepository {
     return rows.map((row) => recordOf<RoomRecordingRecord>(row));
   }
 
-  saveSettings(record: RecordingSettingsRecord): void {
+  saveSettings(record: StorageSettings): void {
     const row = storable(record);
     this.#queue.push(`recording settings ${record.accountSid}`, (db) => db.insert(recordingSettings).values(row).onConflictDoUpdate({ target: recordingSettings.accountSid, set: row }));
   }
 
-  async findSettings(accountSid: AccountSid): Promise<RecordingSettingsRecord | null> {
+  async findSettings(accountSid: AccountSid): Promise<StorageSettings | null> {
     await this.#queue.settled();
     const [row] = await this.#db.select().from(recordingSettings).where(eq(recordingSettings.accountSid, accountSid));
-    return row ? recordOf<RecordingSettingsRecord>(row) : null;
+    return row ? recordOf<StorageSettings>(row) : null;
   }
 }

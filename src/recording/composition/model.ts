@@ -1,6 +1,7 @@
 import type { Page, PageRequest } from '../../base/paging.ts';
 import type { AccountSid, CompositionSid, HookSid, RoomSid } from '../../base/sid.ts';
 import type { Region, Size } from './video-layout.ts';
+import type { StorageSettings } from '../model.ts';
 
 /** The stored shapes of compositions and the repository they want. Dates are milliseconds since 1970, UTC. */
 
@@ -54,15 +55,6 @@ export interface CompositionHookRecord {
   updatedAtMs: number | null;
 }
 
-/** Where an account's compositions go. Storage elsewhere and encryption are not to be had: they are kept and shown, never on. */
-export interface CompositionSettingsRecord {
-  accountSid: AccountSid;
-  friendlyName: string;
-  awsCredentialsSid: string | null;
-  awsS3Url: string | null;
-  encryptionKeySid: string | null;
-}
-
 export interface CompositionFilter {
   accountSid: AccountSid;
   status?: CompositionStatus;
@@ -83,8 +75,8 @@ export interface CompositionRepository {
   hooks(accountSid: AccountSid): CompositionHookRecord[];
   saveHook(record: CompositionHookRecord): Promise<void>;
   deleteHook(sid: HookSid): Promise<void>;
-  settings(accountSid: AccountSid): CompositionSettingsRecord | null;
-  saveSettings(record: CompositionSettingsRecord): Promise<void>;
+  settings(accountSid: AccountSid): StorageSettings | null;
+  saveSettings(record: StorageSettings): Promise<void>;
 }
 
 /** One recorded track, as far as a composition uses it. */
