@@ -20,7 +20,7 @@ interface Leg {
   told: string[];
   /** Steps the phone through so many ms. */
   run(ms: number): Promise<void>;
-  /** Lets the sockets deliver. */
+  /** Lets the sockets deliver: until nothing more has come on either side. A starved process reads a burst in several turns. */
   settle(): Promise<void>;
 }
 
@@ -44,7 +44,13 @@ async function leg(over: Partial<PhoneRemote> = {}): Promise<Leg> {
   closing.push(phone, caller);
   const remote: PhoneRemote = { address: '127.0.0.1', port: caller.port, rtcpPort: caller.port, codec: 'PCMU', payloadType: 0, dtmfPayloadType: 101, ptimeMs: 20, send: true, receive: true, ...over };
   phone.connect(remote);
-  const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+  const delivered = (): number => caller.heard.length + phone.stats().packetsReceived + phone.stats().packetsDiscarded;
+  const settle = async (): Promise<void> => {
+    for (let before = -1; before !== delivered(); ) {
+      before = delivered();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
   const run = async (ms: number): Promise<void> => {
     for (let n = 0; n < ms / 20; n++) {
       clock.advance(20);
