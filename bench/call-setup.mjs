@@ -11,17 +11,14 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { ACCOUNT, SECRET, sleep, startServer } from './server.mjs';
 
 const NUMBER = '+15550100';
-const ACCOUNT = `AC${'b'.repeat(32)}`;
-const TOKEN = 'benchmark-benchmark';
 const COLD_CALLS = 20;
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const { values } = parseArgs({ options: { calls: { type: 'string', default: '200' }, rate: { type: 'string', default: '20' }, 'answer-ms': { type: 'string', default: '50' }, 'hold-s': { type: 'string', default: '2' } } });
 const calls = Number(values.calls);
@@ -51,46 +48,10 @@ async function startApplication() {
   return { seen, url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
 
-async function freePort() {
-  const server = createTcpServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** The server as a user starts it. */
-async function startServer() {
-  const [httpPort, sipPort, webrtcPort] = [await freePort(), await freePort(), await freePort()];
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../bin/partyline.mjs', import.meta.url)), 'serve'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      ...process.env,
-      PARTYLINE_HTTP_PORT: String(httpPort),
-      PARTYLINE_SIP_PORT: String(sipPort),
-      PARTYLINE_WEBRTC_PORT: String(webrtcPort),
-      PARTYLINE_RTP_PORTS: '30000-32999',
-      PARTYLINE_DATA_DIR: folder,
-      PARTYLINE_ACCOUNT_SID: ACCOUNT,
-      PARTYLINE_AUTH_TOKEN: TOKEN,
-      PARTYLINE_DEMO: 'off',
-      PARTYLINE_MEDIA_WORKERS: '1',
-      PARTYLINE_LOG_LEVEL: 'warn',
-    },
-  });
-  const url = `http://127.0.0.1:${httpPort}`;
-  const deadline = Date.now() + 30_000;
-  while (!(await fetch(`${url}/healthz`).then((answer) => answer.ok, () => false))) {
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error('the server did not start');
-    await sleep(100);
-  }
-  return { child, url, sipPort };
-}
-
 async function declareNumber(server, application) {
   const answer = await fetch(`${server.url}/2010-04-01/Accounts/${ACCOUNT}/IncomingPhoneNumbers.json`, {
     method: 'POST',
-    headers: { authorization: `Basic ${Buffer.from(`${ACCOUNT}:${TOKEN}`).toString('base64')}` },
+    headers: { authorization: `Basic ${Buffer.from(`${ACCOUNT}:${SECRET}`).toString('base64')}` },
     body: new URLSearchParams({ PhoneNumber: NUMBER, VoiceUrl: `${application.url}/voice`, StatusCallback: `${application.url}/status` }),
   });
   if (answer.status !== 201) throw new Error(`the number could not be declared: ${await answer.text()}`);
@@ -154,7 +115,7 @@ function judge(name, counts) {
 }
 
 const application = await startApplication();
-const server = await startServer();
+const server = await startServer({ dataDir: folder, rtpPorts: '30000-32999' });
 let good = false;
 try {
   await declareNumber(server, application);
@@ -162,10 +123,10 @@ try {
   const cold = await runSipp(server, { name: 'cold', calls: COLD_CALLS, rate: values.rate });
   await sleep(answerMs + 1000);
   for (const counts of Object.values(application.seen)) counts.clear();
-  const cpuBefore = cpuMs(server.child.pid);
+  const cpuBefore = cpuMs(server.pid);
   const { code, times } = await runSipp(server, { name: 'measured', calls, rate: values.rate });
   await sleep(answerMs + 1000);
-  const cpu = cpuMs(server.child.pid) - cpuBefore;
+  const cpu = cpuMs(server.pid) - cpuBefore;
   console.log(`INVITE to 180      ${quantiles(times.ringing)}`);
   console.log(`INVITE to 200      ${quantiles(times.answer)}`);
   console.log(`first calls, 180   ${quantiles(cold.times.ringing)}`);
@@ -174,8 +135,7 @@ try {
   console.log(`sipp               ${code === 0 ? 'every call went as it should' : `exit code ${code}: calls failed`}`);
   good = code === 0 && cold.code === 0 && whole.every(Boolean);
 } finally {
-  server.child.kill('SIGTERM');
-  await new Promise((resolve) => server.child.once('exit', resolve));
+  await server.stop();
   application.close();
   rmSync(folder, { recursive: true, force: true });
 }

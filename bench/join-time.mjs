@@ -6,47 +6,18 @@
  *
  * Server and one Chromium with both pages share the machine. Needs Chromium (CHROMIUM_PATH, default /usr/bin/chromium).
  */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import twilio from 'twilio';
+import { ACCOUNT, KEY, SECRET, sleep, startServer } from './server.mjs';
 
-const ACCOUNT = `AC${'b'.repeat(32)}`;
-const KEY = `SK${'c'.repeat(32)}`;
-const SECRET = 'benchmark-benchmark';
 const FLAGS = ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-features=WebRtcHideLocalIpsWithMdns', '--allow-loopback-in-peer-connection', '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows'];
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
-async function freePort() {
-  const server = createTcpServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function startServer(folder) {
-  const [http, sip, webrtc] = [await freePort(), await freePort(), await freePort()];
-  const env = {
-    PATH: process.env.PATH, HOME: process.env.HOME, PARTYLINE_BIND_ADDRESS: '127.0.0.1', PARTYLINE_HTTP_PORT: String(http), PARTYLINE_SIP_PORT: String(sip), PARTYLINE_WEBRTC_PORT: String(webrtc),
-    PARTYLINE_RTP_PORTS: '33000-33099', PARTYLINE_DATA_DIR: join(folder, 'data'), PARTYLINE_ACCOUNT_SID: ACCOUNT, PARTYLINE_AUTH_TOKEN: SECRET, PARTYLINE_API_KEY_SID: KEY, PARTYLINE_API_KEY_SECRET: SECRET, PARTYLINE_DEMO: 'off', PARTYLINE_MEDIA_WORKERS: '1', PARTYLINE_LOG_LEVEL: 'warn',
-  };
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../bin/partyline.mjs', import.meta.url)), 'serve'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
-  for (let tries = 0; ; tries++) {
-    if (child.exitCode !== null || tries > 300) throw new Error('The server did not start.');
-    if (await fetch(`http://127.0.0.1:${http}/healthz`).then(({ ok }) => ok, () => false)) break;
-    await sleep(100);
-  }
-  return { child, wsServer: `ws://127.0.0.1:${http}/signaling` };
-}
 
 async function servePage() {
   const sdk = readFileSync(createRequire(import.meta.url).resolve('twilio-video/dist/twilio-video.min.js'));
@@ -126,7 +97,7 @@ async function joinInPage({ accessToken, wsServer, listen }) {
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '5' } } });
 const folder = mkdtempSync(join(tmpdir(), 'partyline-bench-'));
-const server = await startServer(folder);
+const server = await startServer({ dataDir: join(folder, 'data'), rtpPorts: '33000-33099' });
 const site = await servePage();
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: FLAGS, headless: true });
 async function visit(identity, listen) {
@@ -150,7 +121,6 @@ console.log(`ms after connect(), median of ${values.runs} joins (each behind)\n`
 for (const name of ['resolved', 'sound', 'picture']) console.log(`${name.padEnd(10)} ${median(runs.map((run) => run[name])).toFixed(0).padStart(5)}   ${runs.map((run) => run[name].toFixed(0)).join(' ')}`);
 await browser.close();
 site.close();
-server.child.kill('SIGTERM');
-await new Promise((resolve) => server.child.once('exit', resolve));
+await server.stop();
 rmSync(folder, { recursive: true, force: true });
 process.exit(0);
