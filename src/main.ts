@@ -85,7 +85,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   const store = await openStore({ dataDir: config.dataDir, databaseUrl: config.databaseUrl }, { log: log.child({ part: 'store' }), clock });
   closers.set('store', () => store.close());
   await seedDirectory(store, config, credentials);
-  await store.rooms.closeLeftovers(clock.wallMs());
+  const roomsLeft = await store.rooms.closeLeftovers(clock.wallMs());
   const leftovers = await store.calls.closeLeftovers(clock.wallMs());
   await store.conferences.closeLeftovers(clock.wallMs());
 
@@ -208,7 +208,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   });
 
   // Before anybody can ask for new ones: it takes all it finds unfinished for left by an earlier run.
-  await compositions.resume();
+  await compositions.resume(roomsLeft);
   const httpUrl = await listen(app, config);
   listening.url = httpUrl;
   await voice.recordings.closeLeftovers();

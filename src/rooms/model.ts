@@ -151,8 +151,8 @@ export interface RoomRepository {
   findTrack(participantSid: ParticipantSid, sid: TrackSid): Promise<TrackRecord | null>;
   /** Tracks still published, newest first. */
   listTracks(participantSid: ParticipantSid, page: PageRequest): Promise<Page<TrackRecord>>;
-  /** Ends what a crash left open (rooms, participants, tracks without an end); called once at start. */
-  closeLeftovers(endedAtMs: number): Promise<void>;
+  /** Ends what a crash left open (rooms, participants, tracks without an end); called once at start. Resolves with the rooms. */
+  closeLeftovers(endedAtMs: number): Promise<RoomRecord[]>;
 }
 
 /** Where room events are told to the customer; implemented over voice/webhook's sender, wired by main. */

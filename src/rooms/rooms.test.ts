@@ -49,7 +49,7 @@ beforeEach(() => {
       listParticipants: empty,
       findTrack: none,
       listTracks: empty,
-      closeLeftovers: () => Promise.resolve(),
+      closeLeftovers: () => Promise.resolve([]),
     },
   });
 });

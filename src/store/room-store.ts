@@ -78,11 +78,12 @@ export class RoomStore implements RoomRepository {
     return readPage<TrackRecord>(this.#db, tracks, { where: and(eq(tracks.participantSid, participantSid), isNull(tracks.endedAtMs)), page });
   }
 
-  async closeLeftovers(endedAtMs: number): Promise<void> {
-    await this.#db.transaction(async (db) => {
+  async closeLeftovers(endedAtMs: number): Promise<RoomRecord[]> {
+    return await this.#db.transaction(async (db) => {
       await db.update(tracks).set({ endedAtMs, updatedAtMs: endedAtMs }).where(isNull(tracks.endedAtMs));
       await db.update(participants).set({ status: 'disconnected', endedAtMs, updatedAtMs: endedAtMs, leaveReason: 'server-stopped' }).where(isNull(participants.endedAtMs));
-      await db.update(rooms).set({ status: 'completed', endedAtMs, updatedAtMs: endedAtMs, endReason: 'server-stopped' }).where(isNull(rooms.endedAtMs));
+      const rows = await db.update(rooms).set({ status: 'completed', endedAtMs, updatedAtMs: endedAtMs, endReason: 'server-stopped' }).where(isNull(rooms.endedAtMs)).returning();
+      return rows.map((row) => recordOf<RoomRecord>(row));
     });
   }
 }

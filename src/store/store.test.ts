@@ -130,7 +130,8 @@ describe('the store', () => {
     store.calls.saveCall(open);
     store.calls.saveCall(done);
     await store.settled();
-    await store.rooms.closeLeftovers(9);
+    const rooms = await store.rooms.closeLeftovers(9);
+    expect(rooms.map(({ sid, status }) => [sid, status])).toContainEqual([live.sid, 'completed']);
     const leftovers = await store.calls.closeLeftovers(9);
     expect(leftovers.filter((record) => record.accountSid === account)).toEqual([{ ...open, status: 'failed', endedAtMs: 9, updatedAtMs: 9, terminationReason: 'server-killed' }]);
     expect(await store.calls.closeLeftovers(10)).toEqual([]);

@@ -35,7 +35,7 @@ const repository: RoomRepository = {
   listParticipants: () => Promise.resolve({ items: [], nextToken: null, previousToken: null }),
   findTrack: () => Promise.resolve(null),
   listTracks: () => Promise.resolve({ items: [], nextToken: null, previousToken: null }),
-  closeLeftovers: () => Promise.resolve(),
+  closeLeftovers: () => Promise.resolve([]),
 };
 
 let media: MediaPlaneHandle;

@@ -216,6 +216,17 @@ describe('a composition hook', () => {
 });
 
 describe('after a restart', () => {
+  it('the hooks make compositions of the rooms that a crash ended', async () => {
+    const roomSid = await recordedRoom({});
+    const hook = await hooks().create({ friendlyName: 'Late', audioSources: ['*'] });
+    const room = (await world.store.rooms.findRoom(world.account.sid, roomSid)) ?? expect.fail('no such room');
+    world.composer.works.length = 0;
+    await world.compositionDeps.compositions.resume([room]);
+    (await work()).finish();
+    await vi.waitFor(async () => expect(await compositions().list({ roomSid, status: 'completed' })).toHaveLength(1), 4000);
+    await hooks()(hook.sid).remove();
+  });
+
   it('what was not finished is composed again', async () => {
     const roomSid = await recordedRoom({});
     const { sid } = await compositions().create({ roomSid, audioSources: ['*'] });
@@ -226,7 +237,7 @@ describe('after a restart', () => {
     world.composer.works.length = 0;
     const left = `${first.outputPath}.1234.part`;
     writeFileSync(left, 'half');
-    await world.compositionDeps.compositions.resume();
+    await world.compositionDeps.compositions.resume([]);
     (await work()).finish();
     await settled(sid, 'completed');
     expect(existsSync(left)).toBe(false);

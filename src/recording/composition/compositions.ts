@@ -87,11 +87,12 @@ class LiveCompositions implements Compositions {
     return join(this.#folder, accountSid, `${sid}.${spec.format}`);
   }
 
-  async resume(): Promise<void> {
+  async resume(roomsLeft: readonly Readonly<RoomRecord>[]): Promise<void> {
     const problem = await this.#deps.composer.problem();
     if (problem !== null) this.#deps.log.warn({ problem }, 'compositions of rooms cannot be made');
     await this.#removeParts();
     for (const record of await this.#deps.repository.unfinishedCompositions()) this.#start(this.#save({ ...record, status: 'enqueued' }));
+    for (const room of roomsLeft) this.#roomEnded(room);
   }
 
   async stop(): Promise<void> {

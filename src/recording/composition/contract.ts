@@ -15,8 +15,11 @@ export interface Compositions {
   remove(record: Readonly<CompositionRecord>): Promise<void>;
   /** The file of a composition, whether it is there or not. */
   pathOf(record: Pick<CompositionRecord, 'sid' | 'accountSid' | 'spec'>): string;
-  /** Begins again what a stop or a crash left. Called once at start; says in the log when compositions will not work. */
-  resume(): Promise<void>;
+  /**
+   * Begins again what a stop or a crash left, and fires the hooks for rooms that a crash ended. Called once at start; says in
+   * the log when compositions will not work.
+   */
+  resume(roomsLeft: readonly Readonly<RoomRecord>[]): Promise<void>;
   /** Ends what runs; it is begun again at the next start. */
   stop(): Promise<void>;
 }
