@@ -70,6 +70,16 @@ const files = () =>
 
 const isAddress = (value: string): boolean => isIP(value) !== 0;
 
+/** IP addresses separated by commas; `onePerFamily`: at most one of IPv4 and one of IPv6. */
+const addresses = ({ onePerFamily }: { onePerFamily: boolean }): z.ZodType<string[], string | undefined> =>
+  z
+    .string()
+    .transform((value) => value.split(',').map((address) => address.trim()))
+    .refine((list) => list.every(isAddress) && list.length <= 16, 'must be IP addresses separated by commas')
+    .refine((list) => new Set<string | number>(onePerFamily ? list.map((address) => isIP(address)) : list).size === list.length, onePerFamily ? 'must be one IPv4 address, one IPv6 address or both' : 'names an address twice')
+    .optional()
+    .transform((list) => list ?? []);
+
 const isUrl = (value: string, protocols: string[]): boolean => {
   try {
     return protocols.includes(new URL(value).protocol);
@@ -96,15 +106,30 @@ export const settings = {
   sipTlsVerify: setting({ env: 'PARTYLINE_SIP_TLS_VERIFY', about: 'Whether servers that calls go out to over TLS must show a valid certificate for their name', defaultText: 'on', schema: onOff(true) }),
   bindAddress: setting({
     env: 'PARTYLINE_BIND_ADDRESS',
-    about: 'IP address that every socket binds to',
+    about: 'IP address that every socket binds to; 0.0.0.0 is every interface, :: every one with IPv6 too',
     defaultText: '127.0.0.1',
     schema: z.string().refine(isAddress, 'must be an IP address').optional().transform((value) => value ?? '127.0.0.1'),
   }),
-  publicAddress: setting({
+  sipBindAddresses: setting({ env: 'PARTYLINE_SIP_BIND_ADDRESS', about: 'IP addresses that SIP binds to, separated by commas', defaultText: 'the bind address', schema: addresses({ onePerFamily: false }) }),
+  mediaBindAddress: setting({ env: 'PARTYLINE_MEDIA_BIND_ADDRESS', about: 'IP address that the media of phones and browsers binds to', defaultText: 'the bind address', schema: text(isAddress, 'must be an IP address') }),
+  publicAddresses: setting({
     env: 'PARTYLINE_PUBLIC_ADDRESS',
-    about: 'IP address put into SDP, Contact and ICE candidates, when it is not the bind address (NAT)',
+    about: 'IP address put into SDP, Contact and ICE candidates, when it is not the bind address (NAT): IPv4, IPv6 or one of each with a comma',
     defaultText: 'the bind address',
-    schema: text(isAddress, 'must be an IP address'),
+    schema: addresses({ onePerFamily: true }),
+  }),
+  sipPublicAddresses: setting({ env: 'PARTYLINE_SIP_PUBLIC_ADDRESS', about: 'The same for SIP alone (Via, Contact)', defaultText: 'the public address', schema: addresses({ onePerFamily: true }) }),
+  mediaPublicAddresses: setting({ env: 'PARTYLINE_MEDIA_PUBLIC_ADDRESS', about: 'The same for media alone (SDP, ICE candidates)', defaultText: 'the public address', schema: addresses({ onePerFamily: true }) }),
+  localNetworks: setting({
+    env: 'PARTYLINE_LOCAL_NETWORKS',
+    about: 'Networks on this side of the NAT, separated by commas (192.168.0.0/16): phones there are told the bind address',
+    defaultText: 'none: everybody is told the public address',
+    schema: z
+      .string()
+      .transform((value) => value.split(',').map((network) => network.trim()))
+      .refine((list) => list.every(isNetwork), 'must be networks like 192.168.0.0/16 separated by commas')
+      .optional()
+      .transform((list) => list ?? []),
   }),
   publicUrl: setting({
     env: 'PARTYLINE_PUBLIC_URL',

@@ -14,6 +14,7 @@ import { createRoomConnector } from './bridge/phone-participant.ts';
 import { describeSettings, privateNetworksOf, readConfig, turnAccessOf, type Config } from './config.ts';
 import { loadCredentials, type Credentials } from './credentials.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
+import { choicesOf, localHostsOf, mediaBinding, ownAddressesOf, shownSipAddress, sipAddressesOf } from './own-addresses.ts';
 import { checkPorts } from './port-check.ts';
 import { createRoomRecordings } from './recording/room-recordings.ts';
 import { FfmpegComposer } from './recording/composition/composer.ts';
@@ -89,10 +90,8 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   const leftovers = await store.calls.closeLeftovers(clock.wallMs());
   await store.conferences.closeLeftovers(clock.wallMs());
 
-  const media = await createMediaPlane(
-    { workers: config.mediaWorkers, bindAddress: config.bindAddress, rtpPorts: config.rtpPorts, webrtcPort: config.webrtcPort, ...(config.publicAddress ? { publicAddress: config.publicAddress } : {}) },
-    { clock, log: log.child({ part: 'media' }) },
-  );
+  const own = choicesOf(config);
+  const media = await createMediaPlane({ workers: config.mediaWorkers, rtpPorts: config.rtpPorts, webrtcPort: config.webrtcPort, ...mediaBinding(config) }, { clock, log: log.child({ part: 'media' }) });
   closers.set('media', () => media.stop());
 
   const rooms = createRooms({
@@ -126,10 +125,9 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   );
   closers.set('compositions', () => compositions.stop());
 
-  const publicAddress = config.publicAddress ?? config.bindAddress;
   const demoUrls: string[] = [];
   const listening = { url: 'http://localhost' };
-  const sip = createSipUserAgent({ bindAddress: config.bindAddress, port: config.sipPort, publicAddress, product: `Partyline/${version()}`, digestAlgorithms: config.sipDigest, ...sipTlsOf(config) }, { clock, log: log.child({ part: 'sip' }) });
+  const sip = createSipUserAgent({ bindAddress: sipAddressesOf(config).bind, port: config.sipPort, addressFor: own.sip, product: `Partyline/${version()}`, digestAlgorithms: config.sipDigest, ...sipTlsOf(config) }, { clock, log: log.child({ part: 'sip' }) });
   closers.set('sip', () => sip.stop());
 
   const voice = createVoice({
@@ -144,7 +142,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     conferenceRepository: store.conferences,
     queueRepository: store.queues,
     sipDirectory: store.sip,
-    config: { publicAddress, localHosts: localHosts(config), carrier: config.carrier, ...(config.callsPerSecond === null ? {} : { callsPerSecond: config.callsPerSecond }), dataDir: config.dataDir, speech: { command: 'espeak-ng', recognizer: config.speechRecognizer }, httpOrigin: () => config.publicUrl?.replace(/\/+$/, '') ?? listening.url, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: [publicAddress, config.bindAddress], ownUrls: () => demoUrls } },
+    config: { publicAddress: own.sip(''), mediaAddressFor: own.media, localHosts: localHostsOf(config), carrier: config.carrier, ...(config.callsPerSecond === null ? {} : { callsPerSecond: config.callsPerSecond }), dataDir: config.dataDir, speech: { command: 'espeak-ng', recognizer: config.speechRecognizer }, httpOrigin: () => config.publicUrl?.replace(/\/+$/, '') ?? listening.url, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: ownAddressesOf(config), ownUrls: () => demoUrls } },
   });
   closers.set('calls', () => voice.calls.stop(DRAIN_MS));
   closers.set('voice', () => voice.stop(DRAIN_MS));
@@ -226,13 +224,15 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
 }
 
 function wantedPorts(config: Config): Parameters<typeof checkPorts>[0] {
-  const address = config.bindAddress;
+  const sip = (protocol: 'udp' | 'tcp', named: { setting: string; port: number }) => sipAddressesOf(config).bind.map((address) => ({ ...named, protocol, address }));
+  const onPort = { setting: 'PARTYLINE_SIP_PORT', port: config.sipPort };
+  const media = mediaBinding(config).bindAddress;
   return [
-    { setting: 'PARTYLINE_HTTP_PORT', protocol: 'tcp', address, port: config.httpPort },
-    { setting: 'PARTYLINE_SIP_PORT', protocol: 'udp', address, port: config.sipPort },
-    { setting: 'PARTYLINE_SIP_PORT', protocol: 'tcp', address, port: config.sipPort },
-    ...(config.sipTlsCert.length > 0 ? [{ setting: 'PARTYLINE_SIP_TLS_PORT', protocol: 'tcp' as const, address, port: config.sipTlsPort }] : []),
-    ...Array.from({ length: config.mediaWorkers }, (_, n) => ({ setting: 'PARTYLINE_WEBRTC_PORT', protocol: 'udp' as const, address, port: config.webrtcPort === 0 ? 0 : config.webrtcPort + n })),
+    { setting: 'PARTYLINE_HTTP_PORT', protocol: 'tcp', address: config.bindAddress, port: config.httpPort },
+    ...sip('udp', onPort),
+    ...sip('tcp', onPort),
+    ...(config.sipTlsCert.length > 0 ? sip('tcp', { setting: 'PARTYLINE_SIP_TLS_PORT', port: config.sipTlsPort }) : []),
+    ...Array.from({ length: config.mediaWorkers }, (_, n) => ({ setting: 'PARTYLINE_WEBRTC_PORT', protocol: 'udp' as const, address: media, port: config.webrtcPort === 0 ? 0 : config.webrtcPort + n })),
   ];
 }
 
@@ -306,14 +306,8 @@ function tokenKeys(store: Store): TokenKeys {
   };
 }
 
-/** Host names that a Request-URI may carry: everything this server is called. */
-function localHosts(config: Config): string[] {
-  const hosts = [config.bindAddress, config.publicAddress, 'localhost', config.publicUrl && new URL(config.publicUrl).hostname, ...config.sipDomains];
-  return [...new Set(hosts.filter((host): host is string => typeof host === 'string' && host !== '').map((host) => host.toLowerCase()))];
-}
-
 function demoUri(config: Config, sipPort: number): string {
-  return `sip:${config.demoNumber}@${bracket(config.publicAddress ?? config.bindAddress)}:${sipPort}`;
+  return `sip:${config.demoNumber}@${bracket(shownSipAddress(config))}:${sipPort}`;
 }
 
 async function listen(app: ReturnType<typeof createApi>, config: Config): Promise<string> {
@@ -341,7 +335,7 @@ function once(fn: () => Promise<void>): () => Promise<void> {
 /** What people see on their terminal once everything listens. */
 export function banner(config: Config, server: RunningServer): string {
   const { credentials } = server;
-  const host = bracket(config.publicAddress ?? config.bindAddress);
+  const host = bracket(shownSipAddress(config));
   const lines = [
     '',
     `  Partyline ${version()} is ready.`,

@@ -219,14 +219,14 @@ export interface SipTlsOptions {
 }
 
 export interface SipUserAgentOptions {
-  /** Address both sockets bind to. */
-  bindAddress: string;
+  /** Addresses that UDP, TCP and TLS bind to. */
+  bindAddress: string | readonly string[];
   /** One port number for UDP and TCP; 0 takes free ones. */
   port: number;
   /** SIP over TLS. Absent: only outwards, with the certification authorities that Node knows. */
   tls?: SipTlsOptions;
-  /** Written into Via and Contact. Default: bindAddress. */
-  publicAddress?: string;
+  /** Which of our addresses a peer (address or host name) is told in Via and Contact. Default: the one that is bound. */
+  addressFor?: (peer: string) => string;
   /** Server and User-Agent header. */
   product: string;
   /** Digest algorithms to offer, most wanted first. Default MD5 alone: phones give up on a list that begins with one they do not know. */

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { sleep } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { chooseOwnAddress } from './transport/own-address.ts';
 import { IncomingCall } from './call/incoming-call.ts';
 import { OutgoingCall } from './call/outgoing-call.ts';
 import type { OutgoingSipCall, OutgoingSipCallOptions, SipContact, SipPorts, SipServer, SipSource, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
@@ -21,7 +22,7 @@ import { IncomingRegister } from './registration/incoming-register.ts';
 import { Registrar } from './registration/registrar.ts';
 import { TransactionLayer, type MessageSender, type ServerTransaction } from './transaction/layer.ts';
 import type { WebSocketUpgrade } from './transport/upgrade.ts';
-import { advertisedAddress, Transports } from './transport/transports.ts';
+import { Transports } from './transport/transports.ts';
 
 /** How often registrations that ran out are looked for. */
 const SWEEP_MS = 60_000;
@@ -39,7 +40,7 @@ export interface SipCarrier extends MessageSender {
   readonly ports: SipPorts;
   handleUpgrade?: SipServer['handleUpgrade'];
   readonly connectionCount: number;
-  start(address: string, port: number): Promise<void>;
+  start(addresses: readonly string[], port: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -68,7 +69,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     const { clock, log } = deps;
     this.#options = options;
     this.#transports = carrier((bytes, source) => this.#received(bytes, source));
-    const addressFor = advertisedAddress(options.publicAddress ?? options.bindAddress);
+    const addressFor = options.addressFor ?? chooseOwnAddress({ bind: addressesOf(options) });
     const identity = new Identity({ product: options.product, addressFor, ports: () => this.#transports.ports });
     this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable(), guard: new DigestGuard(options.digestAlgorithms) };
   }
@@ -82,7 +83,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
   }
 
   start(): Promise<void> {
-    return this.#transports.start(this.#options.bindAddress, this.#options.port);
+    return this.#transports.start(addressesOf(this.#options), this.#options.port);
   }
 
   call(options: OutgoingSipCallOptions): OutgoingSipCall {
@@ -225,6 +226,10 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     const headers = [...(refusal.headers ?? []), ['Server', this.#core.identity.product] as const];
     return buildResponse(request, statusCode, { toTag, headers, ...(reasonPhrase !== undefined && { reasonPhrase }) });
   }
+}
+
+function addressesOf({ bindAddress }: SipUserAgentOptions): readonly string[] {
+  return typeof bindAddress === 'string' ? [bindAddress] : bindAddress;
 }
 
 /** Writes `received` and `rport` into the top Via, so that every answer carries them (RFC 3261 §18.2.1, RFC 3581 §4). */

@@ -16,7 +16,7 @@ import { routeToRegistered } from './registrations.ts';
 import type { AnsweredCall } from './recording/call-recordings.ts';
 import { createStreamControl } from './streams/stream-control.ts';
 import { terminated } from './termination.ts';
-import type { VoiceDeps } from './voice-deps.ts';
+import { mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
 
 export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings' | 'network'>;
 
@@ -143,7 +143,7 @@ export class LiveCalls implements Calls {
   #outgoing(account: AccountRecord, checked: CheckedCreate, own?: OwnCall): Call {
     const { sip, media, config, log, clock } = this.#deps;
     const record = newCallRecord({ accountSid: account.sid, to: checked.to, from: checked.from, phoneNumberSid: checked.phoneNumberSid, direction: 'outbound-api', nowMs: clock.wallMs() });
-    const leg = new OutboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
+    const leg = new OutboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), log: log.child({ callSid: record.sid }) });
     const plan = {
       source: checked.source,
       fallback: checked.fallback,

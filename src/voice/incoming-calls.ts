@@ -10,7 +10,7 @@ import { admitToDomain, sipCallerOf } from './dial-plan/sip-domain.ts';
 import { InboundLeg } from './leg.ts';
 import { checkOffer } from './leg-media.ts';
 import type { AccountRecord, PhoneNumberRecord, SipDomainRecord, VoiceUrls } from './model.ts';
-import type { VoiceDeps } from './voice-deps.ts';
+import { mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
 
 /** Who is called, and who answers. */
 interface Target {
@@ -87,7 +87,7 @@ export class IncomingCalls {
       startedAtMs: nowMs,
       forwardedFrom: forwardedFrom(sip),
     });
-    const leg = new InboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
+    const leg = new InboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), log: log.child({ callSid: record.sid }) });
     const plan = this.#plan(target);
     const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan, ended }));
     call.startInbound();

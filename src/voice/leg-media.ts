@@ -10,7 +10,7 @@ import type { SipBody } from '../sip/contract.ts';
 /** The media half of a leg: one PhoneMedia and the offers and answers that describe it. */
 export class LegMedia {
   readonly #plane: MediaPlane;
-  readonly #address: string;
+  readonly #addressOf: () => string;
   readonly #sessionId = String(randomInt(1, 2 ** 47));
   #phone: PhoneMedia | null = null;
   #closed = false;
@@ -19,9 +19,10 @@ export class LegMedia {
   #described: string | null = null;
   #lastStream: PhoneStream | null = null;
 
-  constructor(plane: MediaPlane, address: string) {
+  /** `addressOf`: the one that the other side is told. */
+  constructor(plane: MediaPlane, addressOf: () => string) {
     this.#plane = plane;
-    this.#address = address;
+    this.#addressOf = addressOf;
   }
 
   get phone(): PhoneMedia | null {
@@ -69,7 +70,7 @@ export class LegMedia {
 
   #local(version: number): { address: string; port: number; sessionId: string; version: number } {
     if (!this.#phone) throw new InternalError('media described before it was opened');
-    return { address: this.#address, port: this.#phone.localPort, sessionId: this.#sessionId, version };
+    return { address: this.#addressOf(), port: this.#phone.localPort, sessionId: this.#sessionId, version };
   }
 
   /** RFC 3264 §8: the version goes up by one exactly when the description changes. */

@@ -3,6 +3,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
 import type { IncomingSipCall, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipUserAgent } from '../sip/contract.ts';
+import { parseSipUri, unbracket } from '../sip/message/uri.ts';
 import { LegMedia } from './leg-media.ts';
 import { referCall, type Referable, type ReferResult } from './refer-call.ts';
 import { terminated, terminationOf, type Termination } from './termination.ts';
@@ -23,8 +24,8 @@ export interface LegEvents {
 
 export interface LegDeps {
   media: MediaPlane;
-  /** Written into SDP. */
-  publicAddress: string;
+  /** Which of our addresses is written into SDP for a peer (address or host name of its signaling). */
+  mediaAddressFor: (peer: string) => string;
   log: Log;
 }
 
@@ -36,7 +37,7 @@ export abstract class Leg extends Emitter<LegEvents> {
 
   constructor(deps: LegDeps) {
     super();
-    this.media = new LegMedia(deps.media, deps.publicAddress);
+    this.media = new LegMedia(deps.media, () => deps.mediaAddressFor(this.peer()));
     this.log = deps.log;
   }
 
@@ -78,6 +79,9 @@ export abstract class Leg extends Emitter<LegEvents> {
   get answerHeaders(): OutgoingSipCall['answerHeaders'] {
     return [];
   }
+
+  /** Address, or host name, of whom we speak SIP with. */
+  protected abstract peer(): string;
 
   /** The dialog, null while there is none. */
   protected abstract dialog(): Referable | null;
@@ -185,6 +189,10 @@ export class InboundLeg extends Leg {
     else this.hangupDialog();
   }
 
+  protected peer(): string {
+    return this.#sip.source.address;
+  }
+
   protected dialog(): IncomingSipCall {
     return this.#sip;
   }
@@ -199,6 +207,7 @@ export class OutboundLeg extends Leg {
   readonly #userAgent: SipUserAgent;
   #sip: OutgoingSipCall | null = null;
   #earlyAnswer: SipBody | null = null;
+  #peer = '';
 
   constructor(userAgent: SipUserAgent, deps: LegDeps) {
     super(deps);
@@ -217,6 +226,7 @@ export class OutboundLeg extends Leg {
   async dial(options: Omit<OutgoingSipCallOptions, 'body' | 'contentType'>): Promise<void> {
     await this.openMedia();
     if (this.over) return;
+    this.#peer = unbracket(parseSipUri(options.outboundProxy ?? options.to)?.host ?? '');
     const offer = this.media.offer();
     const sip = this.#userAgent.call({ ...options, body: offer.bytes, contentType: offer.contentType });
     this.#sip = sip;
@@ -255,6 +265,10 @@ export class OutboundLeg extends Leg {
       },
       (error: unknown) => this.endedBy(terminated('media-unavailable', { detail: messageOf(error) })),
     );
+  }
+
+  protected peer(): string {
+    return this.#peer;
   }
 
   protected dialog(): OutgoingSipCall | null {

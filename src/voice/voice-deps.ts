@@ -10,8 +10,10 @@ import type { RecordingRepository } from './recording/model.ts';
 import type { PrivateNetworks } from './webhook/network-policy.ts';
 
 export interface VoiceConfig {
-  /** Host in SDP, Contact and From. */
+  /** Host in From. */
   publicAddress: string;
+  /** Which of our addresses goes into the SDP for a peer (address or host name of its signaling). Default: publicAddress. */
+  mediaAddressFor?: (peer: string) => string;
   /** Host names a Request-URI may carry, in lower case; any other is refused with 403. */
   localHosts: string[];
   /** `sip:host:port`: where numbers are called out; null: only SIP URIs can be called. */
@@ -34,6 +36,10 @@ export interface VoiceConfig {
     /** Pages of this server that are open all the same: the demo's. */
     ownUrls: () => readonly string[];
   };
+}
+
+export function mediaAddressFor({ publicAddress, mediaAddressFor: choose }: VoiceConfig): (peer: string) => string {
+  return choose ?? (() => publicAddress);
 }
 
 export interface VoiceDeps {

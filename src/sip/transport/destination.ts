@@ -1,3 +1,4 @@
+import { isLoopback, isPrivateAddress } from './own-address.ts';
 import type { SipTransportName } from '../contract.ts';
 import { unbracket, type SipUri } from '../message/uri.ts';
 
@@ -48,13 +49,15 @@ export function plainAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
-const PRIVATE = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|169\.254\.|f[cd][0-9a-f]{2}:|fe80:)/i;
-const LOOPBACK = /^(127\.|::1$)/;
+/** `::` takes IPv4 as well, unless `0.0.0.0` has a socket of its own. */
+export function ipv6OnlyBeside(address: string, all: readonly string[]): boolean {
+  return address === '::' && all.some((other) => other.includes('.'));
+}
 
 /**
  * Whether a phone behind NAT names itself by an address that only its own network knows, while its packets come from a
  * public one. Deviation from RFC 3261 §12.2.1.1: requests within its dialog go to where the packets come from.
  */
 export function behindNat(target: string, sourceAddress: string): boolean {
-  return PRIVATE.test(target) && !PRIVATE.test(sourceAddress) && !LOOPBACK.test(sourceAddress) && /^[\d.]+$|:/.test(sourceAddress);
+  return isPrivateAddress(target) && !isPrivateAddress(sourceAddress) && !isLoopback(sourceAddress) && /^[\d.]+$|:/.test(sourceAddress);
 }

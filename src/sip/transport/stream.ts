@@ -62,7 +62,7 @@ interface Outgoing {
  */
 export class StreamTransport {
   readonly #kind: StreamKind;
-  #server: Server | null = null;
+  #servers: Server[] = [];
   #connections = new Map<string, Connection>();
   /** As accepted, those in a TLS handshake among them: `close` of the server waits for them all. */
   readonly #accepting = new Set<Socket>();
@@ -79,10 +79,10 @@ export class StreamTransport {
     return this.#connections.size;
   }
 
-  /** Resolves with the bound port; rejects with StartupError when the address is taken. */
-  bind(address: string, port: number): Promise<number> {
+  /** Once for each address. Resolves with the bound port; rejects with StartupError when the address is taken. */
+  bind(address: string, port: number, options: { ipv6Only?: boolean } = {}): Promise<number> {
     const server = this.#kind.listen((socket) => this.#accepted(socket));
-    this.#server = server;
+    this.#servers.push(server);
     server.maxConnections = MAX_CONNECTIONS;
     server.on('connection', (socket: Socket) => {
       this.#accepting.add(socket);
@@ -90,7 +90,7 @@ export class StreamTransport {
     });
     return new Promise((resolve, reject) => {
       server.once('error', (error) => reject(new StartupError(`SIP over ${this.#kind.name} cannot listen on ${address}:${port}: ${messageOf(error)}`)));
-      server.listen(port, address, () => {
+      server.listen({ port, host: address, ipv6Only: options.ipv6Only === true }, () => {
         server.removeAllListeners('error');
         server.on('error', () => {});
         const bound = server.address();
@@ -193,25 +193,21 @@ export class StreamTransport {
     for (const { failed } of waiting ?? []) failed(connection.reason);
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     for (const connection of this.#connections.values()) connection.socket.destroySoon();
-    const server = this.#server;
-    this.#server = null;
-    if (!server) return Promise.resolve();
-    return new Promise((resolve) => {
-      const cut = this.#clock.after(200, () => {
-        for (const connection of this.#connections.values()) connection.socket.destroy();
-        for (const socket of this.#accepting) socket.destroy();
-      });
-      server.close(() => {
-        cut.cancel();
-        for (const connection of [...this.#connections.values()]) {
-          connection.socket.destroy();
-          this.#closed(connection);
-        }
-        resolve();
-      });
+    const servers = this.#servers;
+    this.#servers = [];
+    if (servers.length === 0) return;
+    const cut = this.#clock.after(200, () => {
+      for (const connection of this.#connections.values()) connection.socket.destroy();
+      for (const socket of this.#accepting) socket.destroy();
     });
+    await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+    cut.cancel();
+    for (const connection of [...this.#connections.values()]) {
+      connection.socket.destroy();
+      this.#closed(connection);
+    }
   }
 }
 

@@ -29,7 +29,7 @@ export class Tls implements StreamKind {
   #identities: Identity[] = [];
   #ca: string[] | null = null;
   #stamp = '';
-  #server: TlsServer | null = null;
+  readonly #servers = new Set<TlsServer>();
   #timer: Timer | null = null;
 
   /** Throws StartupError naming the file that cannot be used. */
@@ -85,17 +85,21 @@ export class Tls implements StreamKind {
       this.#log.debug({ reason: error.message.slice(0, 200), address: socket.remoteAddress ?? '' }, 'a TLS handshake failed');
       socket.destroy();
     });
-    this.#server = server;
+    this.#servers.add(server);
     this.#refreshDefault();
-    if (this.#options) this.#watch(this.#options);
-    server.on('close', () => this.#timer?.cancel());
+    if (this.#options && !this.#timer) this.#watch(this.#options);
+    server.on('close', () => {
+      this.#servers.delete(server);
+      if (this.#servers.size === 0) this.#timer?.cancel();
+    });
     return server;
   }
 
   /** Who names no host gets the server's own context, the callback is not asked. */
   #refreshDefault(): void {
     const first = this.#identities[0];
-    if (first) this.#server?.setSecureContext({ cert: first.cert, key: first.key, minVersion: OLDEST, ...(this.#ca && { ca: this.#ca }) });
+    if (!first) return;
+    for (const server of this.#servers) server.setSecureContext({ cert: first.cert, key: first.key, minVersion: OLDEST, ...(this.#ca && { ca: this.#ca }) });
   }
 
   #contextFor(name: string): SecureContext {

@@ -1,19 +1,19 @@
 import { lookup } from 'node:dns';
-import { isIP, isIPv6 } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { isIP } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { StartupError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { boundFamilies } from './own-address.ts';
 import type { SipPorts, SipSource, SipTlsOptions } from '../contract.ts';
-import type { Destination } from './destination.ts';
+import { ipv6OnlyBeside, type Destination } from './destination.ts';
 import { StreamTransport } from './stream.ts';
 import { TCP } from './tcp.ts';
 import { Tls } from './tls.ts';
-import { UdpTransport } from './udp.ts';
+import { UdpSockets } from './udp-sockets.ts';
 import type { WebSocketUpgrade } from './upgrade.ts';
 import { WebSocketTransport } from './web-socket.ts';
 
-/** How often port 0 tries to get one number for both protocols. */
+/** How often port 0 tries to get one number for both protocols on all addresses. */
 const SAME_PORT_ATTEMPTS = 10;
 
 export interface TransportsParts {
@@ -25,21 +25,21 @@ export interface TransportsParts {
 
 /** UDP, TCP, TLS and WebSockets under one roof: bytes with their source come in, bytes for a destination go out. */
 export class Transports {
-  readonly #udp: UdpTransport;
+  readonly #udp: UdpSockets;
   readonly #tcp: StreamTransport;
   readonly #tls: StreamTransport;
   readonly #ws: WebSocketTransport;
   readonly #tlsPort: number | null;
   #ports: SipPorts = { udp: 0, tcp: 0, tls: null };
   #open = false;
-  /** Names resolve to what the sockets can reach: IPv4 only, or either. */
-  #family: 0 | 4 = 4;
+  /** Names resolve to what the sockets can reach: one family, or (0) either. */
+  #family: 0 | 4 | 6 = 4;
 
   /** Throws StartupError when a certificate cannot be used. */
   constructor(parts: TransportsParts) {
     const { clock, log, received } = parts;
     const from = (transport: SipSource['transport']) => (bytes: Buffer, address: string, port: number): void => received(bytes, { transport, address, port });
-    this.#udp = new UdpTransport({ received: from('udp'), failed: (reason) => log.warn({ reason }, 'UDP socket of SIP reported an error') });
+    this.#udp = new UdpSockets({ received: from('udp'), failed: (reason) => log.warn({ reason }, 'UDP socket of SIP reported an error') });
     this.#tcp = new StreamTransport(TCP, { received: from('tcp') }, clock);
     this.#tls = new StreamTransport(new Tls(parts.tls, { clock, log }), { received: from('tls') }, clock);
     this.#ws = new WebSocketTransport(from('ws'), clock);
@@ -54,26 +54,28 @@ export class Transports {
     return this.#tcp.connectionCount + this.#tls.connectionCount + this.#ws.connectionCount;
   }
 
-  async start(address: string, port: number): Promise<void> {
-    this.#family = isIPv6(address) ? 0 : 4;
-    const ports = await this.#bindBoth(address, port);
+  /** One port number on all addresses. Rejects with StartupError when one cannot be had, and then nothing is bound. */
+  async start(addresses: readonly string[], port: number): Promise<void> {
+    const [family, more] = [...boundFamilies(addresses)];
+    this.#family = more === undefined ? (family ?? 4) : 0;
+    const ports = await this.#bindBoth(addresses, port);
     try {
-      this.#ports = { ...ports, tls: this.#tlsPort === null ? null : await this.#tls.bind(address, this.#tlsPort) };
+      this.#ports = { ...ports, tls: this.#tlsPort === null ? null : await bindAll(this.#tls, addresses, this.#tlsPort) };
       this.#open = true;
     } catch (error) {
-      await Promise.all([this.#udp.close(), this.#tcp.close()]);
+      await Promise.all([this.#udp.close(), this.#tcp.close(), this.#tls.close()]);
       throw error;
     }
   }
 
   /** One number for UDP and TCP. */
-  async #bindBoth(address: string, port: number): Promise<{ udp: number; tcp: number }> {
+  async #bindBoth(addresses: readonly string[], port: number): Promise<{ udp: number; tcp: number }> {
     for (let attempt = 1; ; attempt++) {
-      const udp = await this.#udp.bind(address, port);
       try {
-        return { udp, tcp: await this.#tcp.bind(address, udp) };
+        const udp = await this.#udp.bind(addresses, port);
+        return { udp, tcp: await bindAll(this.#tcp, addresses, udp) };
       } catch (error) {
-        await this.#udp.close();
+        await Promise.all([this.#udp.close(), this.#tcp.close()]);
         if (port !== 0 || attempt === SAME_PORT_ATTEMPTS || !(error instanceof StartupError)) throw error;
       }
     }
@@ -117,20 +119,8 @@ export class Transports {
   }
 }
 
-const isLoopback = (address: string): boolean => address === 'localhost' || address === '::1' || address.startsWith('127.');
-
-/**
- * The address to name in Via and Contact towards a peer: the given one, or for a wildcard that of the first interface, and
- * loopback for a peer on this machine.
- */
-export function advertisedAddress(address: string): (peer: string) => string {
-  if (address !== '0.0.0.0' && address !== '::') return () => address;
-  const outer = interfaceAddress(address === '::');
-  return (peer) => (isLoopback(peer) ? (isIPv6(peer) ? '::1' : '127.0.0.1') : outer);
-}
-
-function interfaceAddress(preferIPv6: boolean): string {
-  const entries = Object.values(networkInterfaces()).flatMap((list) => list ?? []).filter((entry) => !entry.internal);
-  const found = entries.find((entry) => (entry.family === 'IPv6') === preferIPv6) ?? entries[0];
-  return found?.address ?? (preferIPv6 ? '::1' : '127.0.0.1');
+async function bindAll(transport: StreamTransport, addresses: readonly string[], port: number): Promise<number> {
+  let bound = port;
+  for (const address of addresses) bound = await transport.bind(address, bound, { ipv6Only: ipv6OnlyBeside(address, addresses) });
+  return bound;
 }

@@ -18,10 +18,10 @@ export class UdpTransport {
     this.#events = events;
   }
 
-  /** Resolves with the bound port; rejects with StartupError when the address is taken. */
-  bind(address: string, port: number): Promise<number> {
+  /** Resolves with the bound port; rejects with StartupError when the address is taken. `ipv6Only`: `::` takes no IPv4 besides. */
+  bind(address: string, port: number, options: { ipv6Only?: boolean } = {}): Promise<number> {
     this.#family = isIPv6(address) ? 'udp6' : 'udp4';
-    const socket = createSocket({ type: this.#family, recvBufferSize: 1 << 20 });
+    const socket = createSocket({ type: this.#family, recvBufferSize: 1 << 20, ipv6Only: options.ipv6Only === true });
     this.#socket = socket;
     return new Promise((resolve, reject) => {
       socket.once('error', (error) => reject(new StartupError(`SIP over UDP cannot listen on ${address}:${port}: ${messageOf(error)}`)));

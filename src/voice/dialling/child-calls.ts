@@ -5,7 +5,7 @@ import { OutboundLeg } from '../leg.ts';
 import type { CallRecord } from '../model.ts';
 import type { Registrations } from '../registrations.ts';
 import { terminated } from '../termination.ts';
-import type { VoiceDeps } from '../voice-deps.ts';
+import { mediaAddressFor, type VoiceDeps } from '../voice-deps.ts';
 import type { ChildOptions, Dialler } from './dialler.ts';
 
 export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' | 'log' | 'clock' | 'directory'> {
@@ -24,7 +24,7 @@ export function createDialler(deps: DiallerDeps): Dialler {
 
 function place(options: ChildOptions, { sip, media, config, log, clock, add }: DiallerDeps): Call {
   const record = childRecord(options, clock.wallMs());
-  const leg = new OutboundLeg(sip, { media, publicAddress: config.publicAddress, log: log.child({ callSid: record.sid }) });
+  const leg = new OutboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), log: log.child({ callSid: record.sid }) });
   const { target, authToken, statusCallback, machineDetection, attend, soundedEarly, overtaken } = options;
   const plan: CallPlan = {
     source: null,
