@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { StartupError, messageOf } from './base/errors.ts';
 import { isSid } from './base/sid.ts';
+import { PHONE_CODECS, readPhoneCodecs } from './sdp/phone-codecs.ts';
 import { needsCredential, readIceUrls, type TurnAccess } from './signaling/ice-servers.ts';
 import { isNetwork, type PrivateNetworks } from './voice/webhook/network-policy.ts';
 
@@ -142,6 +143,16 @@ export const settings = {
     about: 'UDP ports for phones, two a call (RTP and RTCP)',
     defaultText: '10000-19999',
     schema: portRange({ min: 10000, max: 19999 }),
+  }),
+  phoneCodecs: setting({
+    env: 'PARTYLINE_PHONE_CODECS',
+    about: 'Codecs that phones may speak, most wanted first where we offer; a phone that offers gets its own first of these',
+    defaultText: 'opus,G722,PCMU,PCMA',
+    schema: z
+      .string()
+      .refine((value) => readPhoneCodecs(value) !== null, 'must be some of opus, G722, PCMU, PCMA, separated by commas')
+      .optional()
+      .transform((value) => readPhoneCodecs(value ?? '') ?? PHONE_CODECS),
   }),
   webrtcPort: setting({
     env: 'PARTYLINE_WEBRTC_PORT',

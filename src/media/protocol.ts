@@ -30,8 +30,18 @@ export class MediaError extends Error {
 
 // ---------------------------------------------------------------------------------------------------------- phones
 
-/** G.711 variants of a phone leg. Others (G.722, Opus) follow with the SIP edge. */
-export type PhoneCodec = 'PCMU' | 'PCMA';
+/** What a phone leg may speak. */
+export type PhoneCodec = 'PCMU' | 'PCMA' | 'G722' | 'OPUS';
+
+/** What a phone wishes for the Opus that it gets (RFC 7587 §6.1). */
+export interface PhoneOpusWishes {
+  /** It can use in-band FEC. */
+  fec: boolean;
+  /** Highest sampling rate that it can play. */
+  maxPlaybackRateHz: number;
+  /** Average bit rate that it bears; null: any. */
+  maxBitrateBps: number | null;
+}
 
 /** What offer/answer settled. Given again after each re-INVITE; sequence numbers and SSRC of ours go on over it. */
 export interface PhoneRemote {
@@ -43,9 +53,15 @@ export interface PhoneRemote {
   codec: PhoneCodec;
   /** Payload type on the wire for `codec`, 0 or 8 as a rule. */
   payloadType: number;
-  /** Payload type of telephone-event/8000, null when not negotiated. */
+  /** Payload type of telephone-event, null when not negotiated. */
   dtmfPayloadType: number | null;
-  /** Packet time we send with, in ms: 20 (default), 10, 30 or 40. */
+  /** Unit of its durations. Default 8000. */
+  dtmfClockRateHz?: number;
+  /** Payload type of CN (RFC 3389); absent: 13, which means nothing else (RFC 3551 §6). */
+  comfortNoisePayloadType?: number;
+  /** For OPUS alone. Default: no FEC, any rate. */
+  opus?: PhoneOpusWishes;
+  /** Packet time we send with, in ms: 20 (default), 10, 30 or 40; 20 for OPUS. */
   ptimeMs: number;
   /** False while the phone holds us (a=sendonly/inactive seen from the phone): we fall silent but keep our sequence. */
   send: boolean;

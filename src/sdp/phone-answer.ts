@@ -1,3 +1,4 @@
+import { answeredCodec, type PhoneCodecName } from './phone-codecs.ts';
 import { readPhoneDescription, type Direction, type PhoneLine } from './phone-description.ts';
 import { audioLines, sessionLines, type LocalDescription } from './phone-offer.ts';
 import { acceptableStream, type PhoneStream } from './phone-stream.ts';
@@ -8,27 +9,26 @@ export interface PhoneAnswer {
 }
 
 /**
- * Answers a phone's offer (RFC 3264 §6): the first audio line that offers G.711 over plain RTP is taken with the phone's
- * first choice of codec, every other line is refused with port 0. rtcp-mux is not answered and so refused. Throws SdpError.
+ * Answers a phone's offer (RFC 3264 §6): the first audio line that offers a codec of ours over plain RTP is taken with the
+ * phone's first choice of those, every other line is refused with port 0. rtcp-mux is not answered and so refused. Throws SdpError.
  */
 export function answerPhoneOffer(offer: Uint8Array, local: LocalDescription): PhoneAnswer {
   const description = readPhoneDescription(offer);
-  const { line, stream } = acceptableStream(description);
+  const { line, stream } = acceptableStream(description, local.codecs);
   const media = description.lines.flatMap((other) => (other === line ? takenLines(line, stream, local) : [refusedLine(other)]));
   return { text: [...sessionLines(local), ...media, ''].join('\r\n'), stream };
 }
 
-/** Reads the answer to an offer of ours. Throws SdpError. */
-export function readPhoneAnswer(answer: Uint8Array): PhoneStream {
-  return acceptableStream(readPhoneDescription(answer)).stream;
+/** Reads the answer to an offer of `codecs` (default all). Throws SdpError. */
+export function readPhoneAnswer(answer: Uint8Array, codecs?: readonly PhoneCodecName[]): PhoneStream {
+  return acceptableStream(readPhoneDescription(answer), codecs).stream;
 }
 
 function takenLines(line: PhoneLine, stream: PhoneStream, local: LocalDescription): string[] {
   return audioLines({
     port: local.port,
     protocol: line.protocol,
-    codecs: [{ payloadType: stream.payloadType, name: stream.codec }],
-    dtmfPayloadType: stream.dtmfPayloadType,
+    codecs: answeredCodec(stream),
     ptimeMs: stream.ptimeMs,
     direction: mirrored(line.direction),
   });

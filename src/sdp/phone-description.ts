@@ -29,6 +29,8 @@ export interface PhoneCodecLine {
   /** In upper case. */
   name: string;
   clockRateHz: number;
+  /** fmtp text, empty without one. */
+  parameters: string;
 }
 
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
@@ -43,6 +45,8 @@ const MAX_FORMATS = 64;
 const STATIC_CODECS: ReadonlyMap<number, { name: string; clockRateHz: number }> = new Map([
   [0, { name: 'PCMU', clockRateHz: 8000 }],
   [8, { name: 'PCMA', clockRateHz: 8000 }],
+  [9, { name: 'G722', clockRateHz: 8000 }],
+  [13, { name: 'CN', clockRateHz: 8000 }],
 ]);
 
 /** Reads SDP of a phone (RFC 8866), bounded in size. Throws SdpError `too-large` or `malformed`, nothing else. */
@@ -89,9 +93,10 @@ function codecsOf(formats: string[], media: MediaOf): PhoneCodecLine[] {
     if (!/^\d{1,3}$/.test(format) || Number(format) > 127) return [];
     const payloadType = Number(format);
     const mapped = media.rtp.find((rtp) => Number(rtp.payload) === payloadType);
-    if (mapped) return [{ payloadType, name: String(mapped.codec ?? '').toUpperCase(), clockRateHz: Number(mapped.rate ?? 8000) }];
+    const parameters = String(media.fmtp.find((fmtp) => Number(fmtp.payload) === payloadType)?.config ?? '');
+    if (mapped) return [{ payloadType, name: String(mapped.codec ?? '').toUpperCase(), clockRateHz: Number(mapped.rate ?? 8000), parameters }];
     const fixed = STATIC_CODECS.get(payloadType);
-    return fixed ? [{ payloadType, ...fixed }] : [];
+    return fixed ? [{ payloadType, ...fixed, parameters }] : [];
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Direction } from './phone-description.ts';
-import type { PhoneCodecName } from './phone-stream.ts';
+import { offeredCodecs, PHONE_CODECS, type CodecLines, type PhoneCodecName, type PhoneNumbering } from './phone-codecs.ts';
 
 /** Who we are in o=, c= and m=. */
 export interface LocalDescription {
@@ -11,18 +11,16 @@ export interface LocalDescription {
   sessionId: string;
   /** o= version: one more with each description that differs from the last (RFC 3264 §8). */
   version: number;
+  /** What may be spoken, most wanted first. Default all. */
+  codecs?: readonly PhoneCodecName[];
+  /** What an offer inside a session must number as before. */
+  inUse?: PhoneNumbering | null;
 }
 
-export const OFFERED_DTMF_PAYLOAD_TYPE = 101;
-const CODECS: readonly { name: PhoneCodecName; payloadType: number }[] = [
-  { name: 'PCMU', payloadType: 0 },
-  { name: 'PCMA', payloadType: 8 },
-];
-
-/** Our offer: G.711 both ways of it, keys, 20 ms. */
+/** Our offer: all codecs, keys, 20 ms. */
 export function writePhoneOffer(local: LocalDescription, direction: Direction = 'sendrecv'): string {
-  const codecs = CODECS.map((codec) => ({ payloadType: codec.payloadType, name: codec.name }));
-  return [...sessionLines(local), ...audioLines({ port: local.port, protocol: 'RTP/AVP', codecs, dtmfPayloadType: OFFERED_DTMF_PAYLOAD_TYPE, ptimeMs: 20, direction }), ''].join('\r\n');
+  const codecs = offeredCodecs(local.codecs ?? PHONE_CODECS, local.inUse ?? null);
+  return [...sessionLines(local), ...audioLines({ port: local.port, protocol: 'RTP/AVP', codecs, ptimeMs: 20, direction }), ''].join('\r\n');
 }
 
 /** v=, o=, s=, c=, t= of a description of ours. */
@@ -32,12 +30,10 @@ export function sessionLines(local: LocalDescription): string[] {
 }
 
 /** One m= line with its attributes. */
-export function audioLines(audio: { port: number; protocol: string; codecs: { payloadType: number; name: string }[]; dtmfPayloadType: number | null; ptimeMs: number; direction: Direction }): string[] {
-  const events = audio.dtmfPayloadType === null ? [] : [audio.dtmfPayloadType];
+export function audioLines(audio: { port: number; protocol: string; codecs: CodecLines; ptimeMs: number; direction: Direction }): string[] {
   return [
-    `m=audio ${audio.port} ${audio.protocol} ${[...audio.codecs.map((codec) => codec.payloadType), ...events].join(' ')}`,
-    ...audio.codecs.map((codec) => `a=rtpmap:${codec.payloadType} ${codec.name}/8000`),
-    ...events.flatMap((payloadType) => [`a=rtpmap:${payloadType} telephone-event/8000`, `a=fmtp:${payloadType} 0-16`]),
+    `m=audio ${audio.port} ${audio.protocol} ${audio.codecs.payloadTypes.join(' ')}`,
+    ...audio.codecs.attributes,
     `a=ptime:${audio.ptimeMs}`,
     `a=${audio.direction}`,
   ];

@@ -17,8 +17,9 @@ const refusal = (...media: string[]): SdpError => {
 };
 
 describe('a phone’s offer', () => {
-  it('is answered with its first G.711 codec, its keys and its packet time', () => {
-    const { text, stream } = answer('m=audio 4000 RTP/AVP 9 8 0 96', 'a=rtpmap:96 telephone-event/8000', 'a=ptime:30');
+  it('is answered with its first codec that is allowed, its keys and its packet time', () => {
+    const offer = bytes(...head, 'm=audio 4000 RTP/AVP 9 8 0 96', 'a=rtpmap:96 telephone-event/8000', 'a=ptime:30');
+    const { text, stream } = answerPhoneOffer(offer, { ...local, codecs: ['PCMU', 'PCMA'] });
     expect(stream).toEqual({ address: '198.51.100.7', port: 4000, codec: 'PCMA', payloadType: 8, dtmfPayloadType: 96, ptimeMs: 30, send: true, receive: true });
     expect(text.split('\r\n')).toEqual([
       'v=0', 'o=- 77 3 IN IP4 192.0.2.1', 's=-', 'c=IN IP4 192.0.2.1', 't=0 0',
@@ -85,9 +86,64 @@ describe('a phone’s offer', () => {
   });
 });
 
+describe('wide-band codecs', () => {
+  const opusOffer = ['m=audio 4000 RTP/AVP 111 9 0 96 97', 'a=rtpmap:111 opus/48000/2', 'a=fmtp:111 maxplaybackrate=16000; useinbandfec=1;maxaveragebitrate=20000', 'a=rtpmap:9 G722/8000', 'a=rtpmap:96 telephone-event/8000', 'a=rtpmap:97 telephone-event/48000'];
+
+  it('Opus comes with what the phone wishes, and with keys of its own clock', () => {
+    const { text, stream } = answer(...opusOffer);
+    expect(stream).toMatchObject({ codec: 'OPUS', payloadType: 111, dtmfPayloadType: 97, dtmfClockRateHz: 48_000, ptimeMs: 20, opus: { fec: true, maxPlaybackRateHz: 16_000, maxBitrateBps: 20_000 } });
+    expect(text.split('\r\n').slice(5)).toEqual([
+      'm=audio 20000 RTP/AVP 111 97', 'a=rtpmap:111 opus/48000/2', 'a=fmtp:111 useinbandfec=1;stereo=0;sprop-maxcapturerate=16000', 'a=rtpmap:97 telephone-event/48000', 'a=fmtp:97 0-16', 'a=ptime:20', 'a=sendrecv', '',
+    ]);
+  });
+
+  it('Opus takes keys of 8 kHz from a phone that has no others', () => {
+    const { stream } = answer('m=audio 4000 RTP/AVP 111 96', 'a=rtpmap:111 OPUS/48000/2', 'a=rtpmap:96 telephone-event/8000');
+    expect(stream).toMatchObject({ codec: 'OPUS', dtmfPayloadType: 96, opus: { fec: false, maxPlaybackRateHz: 48_000, maxBitrateBps: null } });
+    expect(stream).not.toHaveProperty('dtmfClockRateHz');
+  });
+
+  it('Opus in packets that are too short for us is left for what comes next', () => {
+    expect(answer(...opusOffer, 'a=maxptime:10').stream).toMatchObject({ codec: 'G722', payloadType: 9, dtmfPayloadType: 96, ptimeMs: 10 });
+  });
+
+  it('G.722 counts 8 kHz on the wire, and needs no rtpmap; comfort noise is taken with it', () => {
+    const { text, stream } = answer('m=audio 4000 RTP/AVP 9 13');
+    expect(stream).toMatchObject({ codec: 'G722', payloadType: 9, comfortNoisePayloadType: 13, dtmfPayloadType: null });
+    expect(text).toContain('m=audio 20000 RTP/AVP 9 13\r\na=rtpmap:9 G722/8000\r\na=rtpmap:13 CN/8000\r\n');
+    expect(refusal('m=audio 4000 RTP/AVP 96', 'a=rtpmap:96 G722/16000').reason).toBe('unacceptable');
+  });
+
+  it('the phone’s order decides, among what is allowed', () => {
+    const offer = bytes(...head, 'm=audio 4000 RTP/AVP 0 9', 'a=rtpmap:9 G722/8000');
+    expect(answerPhoneOffer(offer, local).stream.codec).toBe('PCMU');
+    expect(answerPhoneOffer(offer, { ...local, codecs: ['G722'] }).stream.codec).toBe('G722');
+    expect(() => answerPhoneOffer(offer, { ...local, codecs: ['PCMA'] })).toThrow(/PCMA/);
+  });
+});
+
 describe('our offer', () => {
+  it('names all that may be spoken, most wanted first', () => {
+    expect(writePhoneOffer(local)).toContain('m=audio 20000 RTP/AVP 107 9 0 8 101 100\r\n');
+    expect(writePhoneOffer({ ...local, codecs: ['PCMA', 'G722'] })).toContain('m=audio 20000 RTP/AVP 8 9 101\r\n');
+    expect(writePhoneOffer({ ...local, codecs: ['OPUS'] })).toContain('m=audio 20000 RTP/AVP 107 100\r\n');
+  });
+
+  it('inside a session leaves numbers their meaning', () => {
+    const inUse = { codec: 'OPUS', payloadType: 101, dtmfPayloadType: 107 } as const;
+    const offer = writePhoneOffer({ ...local, inUse });
+    expect(offer).toContain('m=audio 20000 RTP/AVP 101 9 0 8 107 100\r\n');
+    expect(offer).toContain('a=rtpmap:101 opus/48000/2\r\n');
+    expect(offer).toContain('a=rtpmap:107 telephone-event/8000\r\n');
+    expect(writePhoneOffer({ ...local, inUse: { codec: 'PCMU', payloadType: 0, dtmfPayloadType: 107 } })).toContain('m=audio 20000 RTP/AVP 96 9 0 8 107 100\r\n');
+  });
+
+  it('takes no answer that it did not offer', () => {
+    expect(() => readPhoneAnswer(bytes(...head, 'm=audio 4000 RTP/AVP 9'), ['PCMU'])).toThrow(SdpError);
+  });
+
   it('is understood by our own reader, in IPv6 too', () => {
-    expect(readPhoneAnswer(Buffer.from(writePhoneOffer(local)))).toMatchObject({ address: '192.0.2.1', port: 20_000, codec: 'PCMU', dtmfPayloadType: 101 });
+    expect(readPhoneAnswer(Buffer.from(writePhoneOffer(local)))).toMatchObject({ address: '192.0.2.1', port: 20_000, codec: 'OPUS', payloadType: 107, dtmfPayloadType: 100, dtmfClockRateHz: 48_000 });
     const six = writePhoneOffer({ ...local, address: '2001:db8::1' });
     expect(six).toContain('c=IN IP6 2001:db8::1');
     expect(readPhoneAnswer(Buffer.from(six)).address).toBe('2001:db8::1');

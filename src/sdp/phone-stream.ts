@@ -1,17 +1,12 @@
-import type { PhoneCodecLine, PhoneDescription, PhoneLine } from './phone-description.ts';
+import { chooseCodec, PHONE_CODECS, type ChosenCodec, type PhoneCodecName } from './phone-codecs.ts';
+import type { PhoneDescription, PhoneLine } from './phone-description.ts';
 import { SdpError } from './sdp-error.ts';
 
-export type PhoneCodecName = 'PCMU' | 'PCMA';
-
 /** What offer and answer settled about one phone's audio, seen from us. */
-export interface PhoneStream {
+export interface PhoneStream extends ChosenCodec {
   address: string;
   port: number;
   rtcpPort?: number;
-  codec: PhoneCodecName;
-  payloadType: number;
-  /** telephone-event/8000 (RFC 4733); null when not negotiated. */
-  dtmfPayloadType: number | null;
   ptimeMs: number;
   /** False while the phone wants no sound from us (hold). */
   send: boolean;
@@ -23,13 +18,13 @@ const PTIMES_MS = [20, 10, 30, 40];
 const DEFAULT_PTIME_MS = 20;
 const PLAIN_RTP = ['RTP/AVP', 'RTP/AVPF'];
 
-/** The first m= line we can take, and what it settles. Throws SdpError `unacceptable` (answered with 488). */
-export function acceptableStream(description: PhoneDescription): { line: PhoneLine; stream: PhoneStream } {
+/** The first m= line we can take, and what it settles; of `codecs` (default all) the other side's first. Throws SdpError `unacceptable` (answered with 488). */
+export function acceptableStream(description: PhoneDescription, codecs: readonly PhoneCodecName[] = PHONE_CODECS): { line: PhoneLine; stream: PhoneStream } {
   const audio = description.lines.filter((line) => line.kind === 'audio');
   if (audio.length === 0) throw new SdpError('unacceptable', 'no audio is described');
   let refusal = 'no audio';
   for (const line of audio) {
-    const taken = streamOf(line);
+    const taken = streamOf(line, codecs);
     if (typeof taken !== 'string') return { line, stream: taken };
     refusal = taken;
   }
@@ -37,29 +32,23 @@ export function acceptableStream(description: PhoneDescription): { line: PhoneLi
 }
 
 /** The stream of one line, or why it cannot be taken. */
-function streamOf(line: PhoneLine): PhoneStream | string {
+function streamOf(line: PhoneLine, codecs: readonly PhoneCodecName[]): PhoneStream | string {
   if (line.port === 0) return 'audio is refused (port 0)';
   if (!PLAIN_RTP.includes(line.protocol)) return `transport ${line.protocol} is not spoken here, only RTP/AVP`;
   if (!line.connection) return 'no connection address (c=)';
   const { family, address } = line.connection;
   if (!(family === 4 ? isUnicast4(address) : isAddress6(address))) return 'the connection address is not a unicast IP address';
-  const codec = line.codecs.find(isOurs);
-  if (!codec) return 'no common codec: PCMU and PCMA are spoken here';
+  const chosen = chooseCodec(line, codecs);
+  if (!chosen) return `no common codec: ${codecs.join(', ')} are spoken here`;
   const towards = directionsOf(line, address);
   return {
     address,
     port: line.port,
     ...(line.rtcpPort === null ? {} : { rtcpPort: line.rtcpPort }),
-    codec: codec.name === 'PCMU' ? 'PCMU' : 'PCMA',
-    payloadType: codec.payloadType,
-    dtmfPayloadType: line.codecs.find((known) => known.name === 'TELEPHONE-EVENT' && known.clockRateHz === 8000)?.payloadType ?? null,
-    ptimeMs: ptimeOf(line),
+    ...chosen,
+    ptimeMs: chosen.codec === 'OPUS' ? DEFAULT_PTIME_MS : ptimeOf(line),
     ...towards,
   };
-}
-
-function isOurs(codec: PhoneCodecLine): boolean {
-  return (codec.name === 'PCMU' || codec.name === 'PCMA') && codec.clockRateHz === 8000;
 }
 
 /** RFC 3264 §6.1, §8.4; the address 0.0.0.0 is the old way to put on hold. */

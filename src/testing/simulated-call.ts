@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { Emitter } from '../base/emitter.ts';
 import { messageOf } from '../base/errors.ts';
 import { answerPhoneOffer, readPhoneAnswer } from '../sdp/phone-answer.ts';
+import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
 import { writePhoneOffer, type LocalDescription } from '../sdp/phone-offer.ts';
 import type { IncomingSipCall, OutgoingSipCall, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipEnding } from '../sip/contract.ts';
 import type { HeardSound } from './heard-sound.ts';
@@ -10,6 +11,8 @@ import type { PhoneAudio } from './phone-audio.ts';
 import type { PhoneSound } from './phone-sound.ts';
 
 const SDP = 'application/sdp';
+/** What PhoneAudio can say and hear. */
+const CODECS: readonly PhoneCodecName[] = ['PCMU', 'PCMA'];
 const ANSWER_TIMEOUT_MS = 15_000;
 const END_TIMEOUT_MS = 15_000;
 
@@ -60,7 +63,7 @@ export class SimulatedCall extends Emitter<SimulatedCallEvents> {
     this.#beganMs = options.clock.nowMs();
     this.incoming = options.incoming;
     this.direction = options.incoming ? 'incoming' : 'outgoing';
-    this.#local = { address: options.address, port: options.audio.localPort, sessionId: String(randomBytes(4).readUInt32BE(0)), version: 1 };
+    this.#local = { address: options.address, port: options.audio.localPort, sessionId: String(randomBytes(4).readUInt32BE(0)), version: 1, codecs: CODECS };
     if (!options.incoming) return;
     this.#follow(options.incoming);
     // Its port was being opened while the caller gave up.
@@ -215,7 +218,7 @@ export class SimulatedCall extends Emitter<SimulatedCallEvents> {
 
   #answerReceived(body: SipBody): boolean {
     try {
-      this.#audio.connect(readPhoneAnswer(body.bytes));
+      this.#audio.connect(readPhoneAnswer(body.bytes, CODECS));
       return true;
     } catch {
       return false;

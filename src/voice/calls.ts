@@ -143,7 +143,7 @@ export class LiveCalls implements Calls {
   #outgoing(account: AccountRecord, checked: CheckedCreate, own?: OwnCall): Call {
     const { sip, media, config, log, clock } = this.#deps;
     const record = newCallRecord({ accountSid: account.sid, to: checked.to, from: checked.from, phoneNumberSid: checked.phoneNumberSid, direction: 'outbound-api', nowMs: clock.wallMs() });
-    const leg = new OutboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), log: log.child({ callSid: record.sid }) });
+    const leg = new OutboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), codecs: config.phoneCodecs, log: log.child({ callSid: record.sid }) });
     const plan = {
       source: checked.source,
       fallback: checked.fallback,

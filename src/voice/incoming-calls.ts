@@ -8,6 +8,7 @@ import { urlsOfNumber } from './dial-plan/application.ts';
 import { callerOf, routeCall, type Route } from './dial-plan/dial-plan.ts';
 import { admitToDomain, sipCallerOf } from './dial-plan/sip-domain.ts';
 import { InboundLeg } from './leg.ts';
+import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
 import { checkOffer } from './leg-media.ts';
 import type { AccountRecord, PhoneNumberRecord, SipDomainRecord, VoiceUrls } from './model.ts';
 import { mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
@@ -47,7 +48,7 @@ export class IncomingCalls {
       log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, statusCode: route.statusCode, reason: route.reason }, 'call refused');
       return sip.reject(route.statusCode, route.reasonPhrase, [['Reason', route.reason]]);
     }
-    const unacceptable = offerProblem(sip);
+    const unacceptable = offerProblem(sip, this.#deps.config.phoneCodecs);
     if (unacceptable !== null) {
       log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, reason: unacceptable }, 'call refused: no media in common');
       return sip.reject(488, 'Not Acceptable Here', [['Reason', `SIP;cause=488;text="${unacceptable.replace(/[^\w .,/:()=-]/g, '?')}"`]]);
@@ -87,7 +88,7 @@ export class IncomingCalls {
       startedAtMs: nowMs,
       forwardedFrom: forwardedFrom(sip),
     });
-    const leg = new InboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), log: log.child({ callSid: record.sid }) });
+    const leg = new InboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), codecs: config.phoneCodecs, log: log.child({ callSid: record.sid }) });
     const plan = this.#plan(target);
     const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan, ended }));
     call.startInbound();
@@ -115,10 +116,10 @@ function calledAddress({ requestUriUser }: IncomingSipCall, { domainName }: SipD
   return requestUriUser === '' ? `sip:${domainName}` : `sip:${requestUriUser}@${domainName}`;
 }
 
-function offerProblem(sip: IncomingSipCall): string | null {
+function offerProblem(sip: IncomingSipCall, codecs?: readonly PhoneCodecName[]): string | null {
   if (!sip.body) return null;
   try {
-    checkOffer(sip.body);
+    checkOffer(sip.body, codecs);
     return null;
   } catch (error) {
     if (error instanceof SdpError) return error.message;

@@ -1,16 +1,20 @@
 import { randomInt } from 'node:crypto';
 import { answerPhoneOffer, readPhoneAnswer } from '../sdp/phone-answer.ts';
-import { writePhoneOffer } from '../sdp/phone-offer.ts';
+import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
+import { writePhoneOffer, type LocalDescription } from '../sdp/phone-offer.ts';
 import type { PhoneStream } from '../sdp/phone-stream.ts';
 import { SdpError } from '../sdp/sdp-error.ts';
 import { InternalError } from '../base/errors.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
 import type { SipBody } from '../sip/contract.ts';
 
+const DEFAULT_CODECS: readonly PhoneCodecName[] = ['PCMU', 'PCMA'];
+
 /** The media half of a leg: one PhoneMedia and the offers and answers that describe it. */
 export class LegMedia {
   readonly #plane: MediaPlane;
   readonly #addressOf: () => string;
+  readonly #codecs: readonly PhoneCodecName[];
   readonly #sessionId = String(randomInt(1, 2 ** 47));
   #phone: PhoneMedia | null = null;
   #closed = false;
@@ -20,9 +24,10 @@ export class LegMedia {
   #lastStream: PhoneStream | null = null;
 
   /** `addressOf`: the one that the other side is told. */
-  constructor(plane: MediaPlane, addressOf: () => string) {
+  constructor(plane: MediaPlane, addressOf: () => string, codecs: readonly PhoneCodecName[] = DEFAULT_CODECS) {
     this.#plane = plane;
     this.#addressOf = addressOf;
+    this.#codecs = codecs;
   }
 
   get phone(): PhoneMedia | null {
@@ -51,7 +56,7 @@ export class LegMedia {
   /** Throws SdpError. */
   readAnswer(answer: SipBody | null): PhoneStream {
     if (!answer) throw new SdpError('unacceptable', 'no answer to our offer');
-    return readPhoneAnswer(sdpOf(answer));
+    return readPhoneAnswer(sdpOf(answer), this.#codecs);
   }
 
   /** Sends and receives as settled; over a hold by 0.0.0.0 the address stays the one we knew. */
@@ -68,9 +73,9 @@ export class LegMedia {
     await this.#phone?.close();
   }
 
-  #local(version: number): { address: string; port: number; sessionId: string; version: number } {
+  #local(version: number): LocalDescription {
     if (!this.#phone) throw new InternalError('media described before it was opened');
-    return { address: this.#addressOf(), port: this.#phone.localPort, sessionId: this.#sessionId, version };
+    return { address: this.#addressOf(), port: this.#phone.localPort, sessionId: this.#sessionId, version, codecs: this.#codecs, inUse: this.#lastStream };
   }
 
   /** RFC 3264 §8: the version goes up by one exactly when the description changes. */
@@ -82,9 +87,9 @@ export class LegMedia {
   }
 }
 
-/** Throws SdpError unless the phone's offer holds something we speak. Needs no socket: asked before a webhook is. */
-export function checkOffer(offer: SipBody): void {
-  answerPhoneOffer(sdpOf(offer), { address: '127.0.0.1', port: 9, sessionId: '1', version: 1 });
+/** Throws SdpError unless the phone's offer holds something of `codecs`. Needs no socket: asked before a webhook is. */
+export function checkOffer(offer: SipBody, codecs: readonly PhoneCodecName[] = DEFAULT_CODECS): void {
+  answerPhoneOffer(sdpOf(offer), { address: '127.0.0.1', port: 9, sessionId: '1', version: 1, codecs });
 }
 
 function sdpOf(body: SipBody): Uint8Array {

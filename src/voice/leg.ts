@@ -3,6 +3,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
 import type { IncomingSipCall, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipUserAgent } from '../sip/contract.ts';
+import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
 import { parseSipUri, unbracket } from '../sip/message/uri.ts';
 import { LegMedia } from './leg-media.ts';
 import { referCall, type Referable, type ReferResult } from './refer-call.ts';
@@ -26,6 +27,8 @@ export interface LegDeps {
   media: MediaPlane;
   /** Which of our addresses is written into SDP for a peer (address or host name of its signaling). */
   mediaAddressFor: (peer: string) => string;
+  /** What may be spoken, most wanted first. */
+  codecs?: readonly PhoneCodecName[] | undefined;
   log: Log;
 }
 
@@ -37,7 +40,7 @@ export abstract class Leg extends Emitter<LegEvents> {
 
   constructor(deps: LegDeps) {
     super();
-    this.media = new LegMedia(deps.media, () => deps.mediaAddressFor(this.peer()));
+    this.media = new LegMedia(deps.media, () => deps.mediaAddressFor(this.peer()), deps.codecs);
     this.log = deps.log;
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { MediaPlane } from '../media/protocol.ts';
+import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
 import type { SipUserAgent } from '../sip/contract.ts';
 import type { RoomConnector } from './contract.ts';
 import type { ConferenceRepository } from './conference/model.ts';
@@ -14,6 +15,8 @@ export interface VoiceConfig {
   publicAddress: string;
   /** Which of our addresses goes into the SDP for a peer (address or host name of its signaling). Default: publicAddress. */
   mediaAddressFor?: (peer: string) => string;
+  /** What phones may speak, most wanted first. Default: all that is spoken here. */
+  phoneCodecs?: readonly PhoneCodecName[];
   /** Host names a Request-URI may carry, in lower case; any other is refused with 403. */
   localHosts: string[];
   /** `sip:host:port`: where numbers are called out; null: only SIP URIs can be called. */

@@ -195,7 +195,7 @@ export class RoomMixer {
   }
 
   #mixFor(slot: OutputSlot): Uint8Array {
-    const shared = this.#shared[slot.output.codec];
+    const shared = slot.output.codec === 'PCMA' ? this.#shared.PCMA : this.#shared.PCMU;
     if (slot.party.isChoosy || this.#isWhisperedTo(slot.party)) return this.#ownMix(slot, shared);
     const own = slot.output.ownVoice;
     if (own !== null && this.#isTalking(own)) {

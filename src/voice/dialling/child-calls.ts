@@ -24,7 +24,7 @@ export function createDialler(deps: DiallerDeps): Dialler {
 
 function place(options: ChildOptions, { sip, media, config, log, clock, add }: DiallerDeps): Call {
   const record = childRecord(options, clock.wallMs());
-  const leg = new OutboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), log: log.child({ callSid: record.sid }) });
+  const leg = new OutboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), codecs: config.phoneCodecs, log: log.child({ callSid: record.sid }) });
   const { target, authToken, statusCallback, machineDetection, attend, soundedEarly, overtaken } = options;
   const plan: CallPlan = {
     source: null,
