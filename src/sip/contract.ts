@@ -47,7 +47,7 @@ export interface OutgoingSipCallOptions {
   /** From URI, `sip:+1555…@host`. */
   from: string;
   fromDisplayName?: string;
-  /** Sent as next hop instead of the URI's host: `sip:host:port;transport=udp`. */
+  /** Sent as next hop instead of the URI's host: `sip:host:port;transport=udp`; or `<sip:a;lr>,<sip:b;lr>`, loose routers one after the other. */
   outboundProxy?: string;
   body: Uint8Array;
   contentType: string;
@@ -82,6 +82,7 @@ export interface IncomingSipRegister {
 export interface SipContact {
   /** Its Contact, for `to`. */
   uri: string;
+  /** As of `OutgoingSipCallOptions`. */
   outboundProxy: string;
 }
 

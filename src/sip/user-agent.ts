@@ -20,6 +20,7 @@ import { refusalOutsideDialog, viaOfUnreadable, type Refusal } from './refusals.
 import { routeTo } from './registration/contact-route.ts';
 import { IncomingRegister } from './registration/incoming-register.ts';
 import { Registrar } from './registration/registrar.ts';
+import { watchContact } from './registration/contact-watch.ts';
 import { TransactionLayer, type MessageSender, type ServerTransaction } from './transaction/layer.ts';
 import type { WebSocketUpgrade } from './transport/upgrade.ts';
 import { Transports } from './transport/transports.ts';
@@ -32,7 +33,13 @@ const STOP_POLL_MS = 20;
 
 /** A user agent that is not listening yet; `start` binds its sockets. */
 export function createSipUserAgent(options: SipUserAgentOptions, deps: { clock: Clock; log: Log }): SipServer {
-  return createSipUserAgentOver((received) => new Transports({ ...deps, received, ...(options.tls && { tls: options.tls }) }), options, deps);
+  return createSipUserAgentOver((events) => new Transports({ ...deps, ...events, ...(options.tls && { tls: options.tls }) }), options, deps);
+}
+
+export interface SipCarrierEvents {
+  received: (bytes: Buffer, source: SipSource) => void;
+  /** A connection that somebody opened to us is closed. */
+  closed: (source: SipSource) => void;
 }
 
 /** What carries messages: sockets, or a test that plays them. */
@@ -44,9 +51,9 @@ export interface SipCarrier extends MessageSender {
   stop(): Promise<void>;
 }
 
-/** As `createSipUserAgent`, over another carrier. `received` never throws. */
+/** As `createSipUserAgent`, over another carrier. Its events never throw. */
 export function createSipUserAgentOver(
-  carrier: (received: (bytes: Buffer, source: SipSource) => void) => SipCarrier,
+  carrier: (events: SipCarrierEvents) => SipCarrier,
   options: SipUserAgentOptions,
   deps: { clock: Clock; log: Log },
 ): SipServer {
@@ -68,7 +75,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     super();
     const { clock, log } = deps;
     this.#options = options;
-    this.#transports = carrier((bytes, source) => this.#received(bytes, source));
+    this.#transports = carrier({ received: (bytes, source) => this.#received(bytes, source), closed: (source) => this.#registrar.flowClosed(source) });
     const addressFor = options.addressFor ?? chooseOwnAddress({ bind: addressesOf(options) });
     const identity = new Identity({ product: options.product, addressFor, ports: () => this.#transports.ports });
     this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable(), guard: new DigestGuard(options.digestAlgorithms) };
@@ -89,6 +96,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
   call(options: OutgoingSipCallOptions): OutgoingSipCall {
     const call: OutgoingCall = new OutgoingCall(this.#core, options, () => void this.#calls.delete(call));
     this.#calls.add(call);
+    if (options.outboundProxy !== undefined) watchContact(call, { uri: options.to, outboundProxy: options.outboundProxy }, this.#registrar);
     if (this.#stopping) queueMicrotask(() => call.serverStopped());
     return call;
   }

@@ -229,7 +229,7 @@ export class OutboundLeg extends Leg {
   async dial(options: Omit<OutgoingSipCallOptions, 'body' | 'contentType'>): Promise<void> {
     await this.openMedia();
     if (this.over) return;
-    this.#peer = unbracket(parseSipUri(options.outboundProxy ?? options.to)?.host ?? '');
+    this.#peer = unbracket(parseSipUri((options.outboundProxy ?? options.to).replace(/^<([^>]*)>.*$/, '$1'))?.host ?? '');
     const offer = this.media.offer();
     const sip = this.#userAgent.call({ ...options, body: offer.bytes, contentType: offer.contentType });
     this.#sip = sip;

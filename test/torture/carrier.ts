@@ -1,7 +1,7 @@
 import { silentLog } from '../../src/base/log.ts';
 import type { IncomingSipCall, SipSource, SipUserAgent } from '../../src/sip/contract.ts';
 import { parseMessage } from '../../src/sip/message/parse.ts';
-import { createSipUserAgentOver } from '../../src/sip/user-agent.ts';
+import { createSipUserAgentOver, type SipCarrierEvents } from '../../src/sip/user-agent.ts';
 import { FakeClock } from '../../src/testing/fake-clock.ts';
 import type { Log } from '../../src/base/log.ts';
 
@@ -17,7 +17,7 @@ export class PlayedUserAgent {
 
   constructor() {
     const log: Log = { ...silentLog, error: (fields) => void this.errors.push(fields), child: () => log };
-    const carrier = (received: (bytes: Buffer, source: SipSource) => void) => {
+    const carrier = ({ received }: SipCarrierEvents) => {
       this.#received = received;
       return {
         ports: { udp: 5060, tcp: 5060, tls: null },

@@ -2,10 +2,11 @@ import type { OutgoingSipCallOptions } from '../contract.ts';
 import { wayTo, type SipCore } from '../core.ts';
 import { SipError } from '../errors.ts';
 import { ALLOW, newCallId, newTag } from '../identity.ts';
+import { splitValues } from '../message/grammar.ts';
 import { headerKey } from '../message/header-names.ts';
 import { Headers } from '../message/headers.ts';
 import type { SipRequest } from '../message/message.ts';
-import { printNameAddr } from '../message/name-addr.ts';
+import { parseNameAddr, printNameAddr } from '../message/name-addr.ts';
 import { checkHeader } from '../message/serialize.ts';
 import { parseSipUri, requestUriOf, type SipUri } from '../message/uri.ts';
 import { destinationOf, type Destination } from '../transport/destination.ts';
@@ -26,10 +27,11 @@ export interface PreparedInvite {
 export function prepareInvite(core: SipCore, options: OutgoingSipCallOptions): PreparedInvite {
   const target = sipUri(options.to, 'to');
   sipUri(options.from, 'from');
-  const proxy = options.outboundProxy === undefined ? null : sipUri(options.outboundProxy, 'outboundProxy');
+  const route = routeValues(options.outboundProxy);
+  const proxy = route[0] === undefined ? null : sipUri(parseNameAddr(route[0])?.uri ?? route[0], 'outboundProxy');
   const destination = destinationOf(proxy ?? target);
   const headers = new Headers();
-  if (proxy?.params.has('lr')) headers.add('Route', `<${options.outboundProxy ?? ''}>`);
+  if (proxy?.params.has('lr')) for (const hop of route) headers.add('Route', hop.startsWith('<') ? hop : `<${hop}>`);
   headers.add('Max-Forwards', '70');
   headers.add('From', `${printNameAddr(options.fromDisplayName ?? '', requestUriOf(options.from))};tag=${newTag()}`);
   headers.add('To', `<${addressOf(options.to)}>`).add('Call-ID', newCallId()).add('CSeq', '1 INVITE');
@@ -39,6 +41,11 @@ export function prepareInvite(core: SipCore, options: OutgoingSipCallOptions): P
   if (options.body.length > 0) headers.add('Content-Type', options.contentType);
   headers.each(checkHeader);
   return { request: { kind: 'request', method: 'INVITE', uri: requestUriOf(options.to), headers, body: options.body }, destination };
+}
+
+/** `sip:proxy;lr`, or the values of a whole Route. */
+function routeValues(text: string | undefined): string[] {
+  return text === undefined ? [] : text.includes('<') ? splitValues(text) : [text];
 }
 
 function sipUri(text: string, what: string): SipUri {

@@ -292,13 +292,13 @@ export class DialogSession implements DialogUser {
     return [['Contact', this.#core.identity.contact({ transport, peer: address })]];
   }
 
-  /** The next hop's own words. But a phone behind NAT is reached on the connection it opened, or where its datagrams come from. */
+  /** The next hop's own words. But a phone behind NAT, or one that says so (`ob`, RFC 5626 §4.3), is reached on the connection it opened, or where its datagrams come from. */
   #destinationOf(request: DialogRequest): Destination | null {
     if (!request.nextHop) return null;
     const destination = destinationOf(request.nextHop);
     const source = this.#source;
     if (this.dialog.routeSet.length > 0 || destination.transport !== source.transport) return destination;
-    const direct = isReliable(source.transport) ? this.#core.layer.hasConnection(source) : behindNat(destination.host, source.address);
+    const direct = isReliable(source.transport) ? this.#core.layer.hasConnection(source) : request.nextHop.params.has('ob') || behindNat(destination.host, source.address);
     return direct ? { transport: source.transport, host: source.address, port: source.port, address: source.address } : destination;
   }
 }

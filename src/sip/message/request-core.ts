@@ -73,7 +73,9 @@ function reachable(request: SipRequest, core: MessageCore): boolean {
   return parseSipUri(parseNameAddr(first)?.uri ?? '') !== null;
 }
 
-/** Option tags of Require that we do not speak: all of them, for now (RFC 3261 §8.2.2.3). */
+const OF_REGISTER = ['path', 'outbound'];
+
+/** Option tags of Require that we do not speak (RFC 3261 §8.2.2.3). */
 export function unsupportedOf(request: SipRequest): string[] {
-  return request.headers.list('require');
+  return request.headers.list('require').filter((tag) => request.method !== 'REGISTER' || !OF_REGISTER.includes(tag.toLowerCase()));
 }

@@ -1,20 +1,30 @@
 import type { SipContact, SipSource } from '../contract.ts';
 import { bracket, parseSipUri, unbracket } from '../message/uri.ts';
-import { isReliable, transportOf, transportParameter } from '../transport/destination.ts';
-import type { Binding } from './registrar.ts';
+import { behindNat, isReliable, transportOf, transportParameter } from '../transport/destination.ts';
+import type { Binding } from './binding.ts';
 
 /**
- * How a registered phone is reached. Over TCP, TLS or a WebSocket by the connection it opened while that lasts; over UDP by the address its
- * REGISTER came from when its Contact names another, as it does behind NAT (RFC 3581 §4); else as the Contact says.
+ * How a registered phone is reached: over the proxies that its REGISTER named (RFC 3327 §5.1). Without any, over TCP, TLS or a WebSocket by
+ * the connection it opened while that lasts; over UDP by the address its REGISTER came from when its Contact names another, as it does
+ * behind NAT (RFC 3581 §4), or when it keeps that flow open (RFC 5626 §5.3); else as the Contact says.
  */
-export function routeTo({ uri, source }: Binding, hasConnection: (source: SipSource) => boolean): SipContact {
+export function routeTo(binding: Binding, hasConnection: (source: SipSource) => boolean): SipContact {
+  const { uri, source, path } = binding;
+  if (path.length > 0) return { uri, outboundProxy: path.join() };
   const contact = parseSipUri(uri);
   const open = isReliable(source.transport) && hasConnection(source);
-  const natted = source.transport === 'udp' && contact !== null && unbracket(contact.host) !== source.address;
+  const natted = source.transport === 'udp' && contact !== null && (binding.outbound !== null || unbracket(contact.host) !== source.address);
   if (open || natted || !contact) return { uri, outboundProxy: proxyText(source) };
   return { uri, outboundProxy: `sip:${contact.host}${contact.port === null ? '' : `:${contact.port}`}${transportParameter(transportOf(contact))}` };
 }
 
 function proxyText({ transport, address, port }: SipSource): string {
   return `sip:${bracket(address)}:${port}${transportParameter(transport)}`;
+}
+
+/** Whether a phone is reached by the connection of its REGISTER or not at all. */
+export function livesOnItsFlow({ uri, source, path, outbound }: Binding): boolean {
+  if (path.length > 0 || !isReliable(source.transport)) return false;
+  const contact = parseSipUri(uri);
+  return source.transport === 'ws' || outbound !== null || !contact || contact.host.endsWith('.invalid') || behindNat(unbracket(contact.host), source.address);
 }

@@ -4,10 +4,12 @@ import { partyOf } from '../call/party.ts';
 import { authenticate } from '../digest/authenticate.ts';
 import { newTag } from '../identity.ts';
 import { buildResponse } from '../message/build.ts';
+import { quote } from '../message/grammar.ts';
 import { parseSipUri } from '../message/uri.ts';
 import type { Refusal } from '../refusals.ts';
 import type { ServerTransaction } from '../transaction/layer.ts';
-import type { Binding, RegisterOutcome, RegisterRequest, Registrar } from './registrar.ts';
+import type { Binding } from './binding.ts';
+import type { RegisterOutcome, RegisterRequest, Registrar } from './registrar.ts';
 
 /** One REGISTER until its answer (RFC 3261 §10.3). Answered exactly once; what comes after is ignored. */
 export class IncomingRegister implements IncomingSipRegister {
@@ -41,7 +43,8 @@ export class IncomingRegister implements IncomingSipRegister {
   accept(address: string): void {
     if (this.#answered) return;
     const nowMs = this.#core.clock.nowMs();
-    this.#answer(answerOf(this.#registrar.register(address, requestOf(this.#transaction), nowMs), nowMs));
+    const request = requestOf(this.#transaction);
+    this.#answer(answerOf(this.#registrar.register(address, request, nowMs), { nowMs, request }));
   }
 
   reject(statusCode: number, reasonPhrase?: string): void {
@@ -58,13 +61,14 @@ export class IncomingRegister implements IncomingSipRegister {
 
 function requestOf({ request, core, source }: ServerTransaction): RegisterRequest {
   const { headers } = request;
-  return { callId: core.callId, cseq: core.cseq.number, contacts: headers.list('contact'), expires: headers.get('expires'), source };
+  const outbound = { offered: headers.list('supported').includes('outbound'), proxies: headers.list('via').length - 1 };
+  return { callId: core.callId, cseq: core.cseq.number, contacts: headers.list('contact'), expires: headers.get('expires'), source, path: headers.list('path'), outbound };
 }
 
-function answerOf(outcome: RegisterOutcome, nowMs: number): Refusal {
+function answerOf(outcome: RegisterOutcome, { nowMs, request }: { nowMs: number; request: RegisterRequest }): Refusal {
   switch (outcome.statusCode) {
     case 200:
-      return { statusCode: 200, headers: outcome.bindings.map((binding): [string, string] => ['Contact', contactOf(binding, nowMs)]) };
+      return { statusCode: 200, headers: [...extensionsOf(outcome.bindings, request), ...outcome.bindings.map((binding): [string, string] => ['Contact', contactOf(binding, nowMs)])] };
     case 423:
       return { statusCode: 423, headers: [['Min-Expires', String(outcome.minExpiresS)]] };
     case 503:
@@ -75,6 +79,13 @@ function answerOf(outcome: RegisterOutcome, nowMs: number): Refusal {
   }
 }
 
-function contactOf({ uri, expiresAtMs, q }: Binding, nowMs: number): string {
-  return `<${uri}>;expires=${Math.max(0, Math.round((expiresAtMs - nowMs) / 1000))}${q === 1 ? '' : `;q=${q}`}`;
+/** What of its wishes was done: the path is repeated (RFC 3327 §5.3), outbound is required when it is in force (RFC 5626 §6). */
+function extensionsOf(bindings: readonly Binding[], { callId, path = [] }: RegisterRequest): [string, string][] {
+  const inForce = bindings.some((binding) => binding.callId === callId && binding.outbound !== null);
+  return [['Supported', 'outbound, path'], ...(inForce ? [['Require', 'outbound'] as [string, string]] : []), ...path.map((hop): [string, string] => ['Path', hop])];
+}
+
+function contactOf({ uri, expiresAtMs, q, outbound }: Binding, nowMs: number): string {
+  const flow = outbound ? `;+sip.instance=${quote(outbound.instance)};reg-id=${outbound.regId}` : '';
+  return `<${uri}>${flow};expires=${Math.max(0, Math.round((expiresAtMs - nowMs) / 1000))}${q === 1 ? '' : `;q=${q}`}`;
 }

@@ -71,6 +71,60 @@ describe('a registrar', () => {
   });
 });
 
+describe('a phone that keeps its flow open (RFC 5626)', () => {
+  const flow = (over: Partial<RegisterRequest>, parameters = ';+sip.instance="<urn:uuid:1>";reg-id=1') =>
+    register({ outbound: { offered: true, proxies: 0 }, contacts: [`<sip:alice@10.0.0.5:${over.callId};ob>${parameters}`], ...over });
+
+  it('has one contact for each flow of each device, however its address changes', () => {
+    const registrar = new Registrar();
+    registrar.register('alice', flow({ callId: '1' }), 0);
+    registrar.register('alice', flow({ callId: '2' }), 1);
+    expect(urisOf(registrar, 2)).toEqual(['sip:alice@10.0.0.5:2;ob']);
+    registrar.register('alice', flow({ callId: '3' }, ';+sip.instance="<urn:uuid:1>";reg-id=2'), 2);
+    registrar.register('alice', flow({ callId: '4' }, ';+sip.instance="<urn:uuid:2>";reg-id=1'), 3);
+    expect(urisOf(registrar, 4)).toEqual(['sip:alice@10.0.0.5:4;ob', 'sip:alice@10.0.0.5:3;ob', 'sip:alice@10.0.0.5:2;ob']);
+  });
+
+  it.each([
+    ['does not say that it knows outbound', { outbound: { offered: false, proxies: 0 } }],
+    ['comes over a proxy that keeps no flow', { outbound: { offered: true, proxies: 1 } }],
+    ['comes over a proxy whose Path says that it keeps none', { outbound: { offered: true, proxies: 1 }, path: ['<sip:192.0.2.7;lr>'] }],
+  ])('is bound by its contact when it %s', (_what, over) => {
+    const registrar = new Registrar();
+    registrar.register('alice', flow({ callId: '1', ...over }), 0);
+    registrar.register('alice', flow({ callId: '2', ...over }), 1);
+    expect(urisOf(registrar, 2)).toHaveLength(2);
+  });
+
+  it('is gone when its flow closes, unlike a phone that can be connected to', () => {
+    const registrar = new Registrar();
+    const [source, other] = [{ transport: 'tcp' as const, address: '203.0.113.9', port: 40_000 }, { transport: 'tcp' as const, address: '203.0.113.9', port: 40_001 }];
+    registrar.register('alice', flow({ callId: '1', source }), 0);
+    registrar.register('alice', register({ callId: '2', source, contacts: ['<sip:alice@abc.invalid;transport=ws>', '<sip:alice@10.0.0.9;transport=tcp>', '<sip:alice@203.0.113.9:5060;transport=tcp>'] }), 0);
+    registrar.flowClosed(other);
+    expect(urisOf(registrar, 0)).toHaveLength(4);
+    registrar.flowClosed(source);
+    expect(urisOf(registrar, 0)).toEqual(['sip:alice@203.0.113.9:5060;transport=tcp']);
+  });
+});
+
+describe('a contact behind which nobody was found', () => {
+  it('is forgotten, its neighbours are not', () => {
+    const registrar = new Registrar();
+    registrar.register('alice', register({ contacts: ['<sip:alice@10.0.0.5>', '<sip:alice@10.0.0.6>'] }), 0);
+    registrar.register('alice', register({ callId: 'b', contacts: ['<sip:alice@10.0.0.7>'], path: ['<sip:192.0.2.7;lr>'] }), 0);
+    registrar.contactDied({ uri: 'sip:alice@10.0.0.7', path: '' });
+    registrar.contactDied({ uri: 'sip:alice@10.0.0.5', path: '' });
+    expect(urisOf(registrar, 0).sort()).toEqual(['sip:alice@10.0.0.6', 'sip:alice@10.0.0.7']);
+    registrar.contactDied({ uri: 'sip:alice@10.0.0.7', path: '<sip:192.0.2.7;lr>' });
+    expect(urisOf(registrar, 0)).toEqual(['sip:alice@10.0.0.6']);
+  });
+});
+
+it.each([['<sip:192.0.2.7>'], ['<tel:+1>'], ['nonsense']])('a Path over %s is refused', (hop) => {
+  expect(new Registrar().register('alice', register({ path: [hop] }), 0).statusCode).toBe(400);
+});
+
 describe('a phone behind NAT', () => {
   it.each([
     ['10.0.0.5', '203.0.113.9', true],
@@ -93,6 +147,11 @@ describe('the way to a registered phone', () => {
   };
   it('behind NAT is where its packets come from', () => expect(wayOf(CONTACT, SOURCE)).toBe('sip:203.0.113.9:40000'));
   it('is its contact when that names where it is', () => expect(wayOf('<sip:alice@203.0.113.9:5070>', SOURCE)).toBe('sip:203.0.113.9:5070'));
+  it('is the path that its REGISTER took, nearest first', () => {
+    const registrar = new Registrar();
+    registrar.register('alice', register({ path: ['<sip:192.0.2.7;lr>', '<sip:192.0.2.8;lr;transport=tcp>'] }), 0);
+    expect(routeTo(registrar.bindings('alice', 0)[0]!, () => true).outboundProxy).toBe('<sip:192.0.2.7;lr>,<sip:192.0.2.8;lr;transport=tcp>');
+  });
   it('over TCP is the connection it opened, while that lasts', () => {
     const tcp = { ...SOURCE, transport: 'tcp' as const };
     expect(wayOf('<sip:alice@10.0.0.5:5060;transport=tcp>', tcp, true)).toBe('sip:203.0.113.9:40000;transport=tcp');

@@ -1,29 +1,16 @@
 import type { SipSource } from '../contract.ts';
 import { parseNumber } from '../message/grammar.ts';
-import { parseNameAddr } from '../message/name-addr.ts';
+import { parseNameAddr, type NameAddr } from '../message/name-addr.ts';
 import { parseSipUri, type SipUri } from '../message/uri.ts';
+import type { Binding } from './binding.ts';
+import { livesOnItsFlow } from './contact-route.ts';
 
 export const DEFAULT_EXPIRES_S = 3600;
 export const MIN_EXPIRES_S = 60;
 export const MAX_EXPIRES_S = 3600;
 const MAX_CONTACTS = 10;
 const MAX_ADDRESSES = 50_000;
-
-/** One phone of an address-of-record. */
-export interface Binding {
-  /** Contact URI, verbatim. */
-  readonly uri: string;
-  /** Tells contacts apart: user, host, port and transport of the URI. */
-  readonly key: string;
-  readonly callId: string;
-  readonly cseq: number;
-  /** 0–1, default 1. */
-  readonly q: number;
-  readonly expiresAtMs: number;
-  readonly updatedAtMs: number;
-  /** Where the REGISTER came from. */
-  readonly source: SipSource;
-}
+const MAX_PATH = 8;
 
 /** What a REGISTER says, its sender verified. */
 export interface RegisterRequest {
@@ -34,10 +21,15 @@ export interface RegisterRequest {
   /** Expires header. */
   expires: string | undefined;
   source: SipSource;
+  /** Values of Path, as they came. */
+  path?: readonly string[];
+  /** How many proxies it came through, and whether its sender knows outbound (Supported). Default: none, no. */
+  outbound?: { offered: boolean; proxies: number };
 }
 
 export type RegisterOutcome =
   | { statusCode: 200; bindings: Binding[] }
+  /** 400 too for a Path that leads nowhere. */
   | { statusCode: 400; reasonPhrase: string }
   | { statusCode: 423; minExpiresS: number }
   /** A REGISTER that was overtaken by a later one of the same phone. */
@@ -80,6 +72,28 @@ export class Registrar {
     return ordered(this.#live(address, nowMs));
   }
 
+  /** A call found nobody behind this contact: it is forgotten until it registers again. `path`: its hops, joined by commas. */
+  contactDied({ uri, path }: { uri: string; path: string }): void {
+    this.#forget((binding) => binding.uri === uri && binding.path.join() === path);
+  }
+
+  /** The connection of some REGISTERs is closed: whoever was reached on it alone is gone. */
+  flowClosed({ transport, address, port }: SipSource): void {
+    this.#forget((binding) => binding.source.port === port && binding.source.address === address && binding.source.transport === transport && livesOnItsFlow(binding));
+  }
+
+  #forget(dead: (binding: Binding) => boolean): void {
+    for (const [address, all] of this.#byAddress) {
+      for (const [key, binding] of all) if (dead(binding)) all.delete(key);
+      if (all.size === 0) this.#byAddress.delete(address);
+    }
+  }
+
+  /** Every binding that has not run out. */
+  *all(nowMs: number): Generator<Binding> {
+    for (const bindings of this.#byAddress.values()) for (const binding of bindings.values()) if (binding.expiresAtMs > nowMs) yield binding;
+  }
+
   /** Forgets what has run out; call now and then. */
   sweep(nowMs: number): void {
     for (const address of [...this.#byAddress.keys()]) this.#live(address, nowMs);
@@ -113,6 +127,7 @@ function removals(request: RegisterRequest, known: ReadonlyMap<string, Binding>)
 }
 
 function updates(request: RegisterRequest, nowMs: number): Change[] | RegisterOutcome {
+  if ((request.path ?? []).length > MAX_PATH || !(request.path ?? []).every(isLooseHop)) return { statusCode: 400, reasonPhrase: 'Path Must Lead Over Loose Routers' };
   if (request.contacts.length > MAX_CONTACTS) return { statusCode: 400, reasonPhrase: 'Too Many Contacts' };
   const changes: Change[] = [];
   for (const text of request.contacts) {
@@ -121,12 +136,30 @@ function updates(request: RegisterRequest, nowMs: number): Change[] | RegisterOu
     if (!contact || uri?.scheme !== 'sip' || uri.headers.length > 0) return { statusCode: 400, reasonPhrase: 'Contact Must Be A SIP URI' };
     const expiresS = secondsOf(contact.params.get('expires') ?? request.expires);
     if (expiresS > 0 && expiresS < MIN_EXPIRES_S) return { statusCode: 423, minExpiresS: MIN_EXPIRES_S };
-    const key = keyOf(uri);
-    const { callId, cseq, source } = request;
-    const binding = { uri: contact.uri, key, callId, cseq, q: qOf(contact.params.get('q')), expiresAtMs: nowMs + Math.min(expiresS, MAX_EXPIRES_S) * 1000, updatedAtMs: nowMs, source };
+    const { callId, cseq, source, path = [] } = request;
+    const outbound = outboundOf(contact, request);
+    const key = outbound ? `${outbound.instance} ${outbound.regId}` : keyOf(uri);
+    const binding: Binding = { uri: contact.uri, key, outbound, path, callId, cseq, q: qOf(contact.params.get('q')), expiresAtMs: nowMs + Math.min(expiresS, MAX_EXPIRES_S) * 1000, updatedAtMs: nowMs, source };
     changes.push({ key, binding: expiresS === 0 ? null : binding });
   }
   return changes;
+}
+
+function isLooseHop(value: string): boolean {
+  const uri = parseSipUri(parseNameAddr(value)?.uri ?? '');
+  return uri !== null && uri.params.has('lr');
+}
+
+/**
+ * RFC 5626 §6. Deviation: behind an edge proxy that keeps no flow (its Path has no `ob`) the phone is bound by its Contact as
+ * any other, where the RFC has 439; the answer lacks `Require: outbound` and so tells.
+ */
+function outboundOf({ params }: NameAddr, { outbound, path = [] }: RegisterRequest): Binding['outbound'] {
+  const instance = params.get('+sip.instance') ?? '';
+  const regId = parseNumber(params.get('reg-id') ?? '', 2 ** 31 - 1);
+  if (!outbound?.offered || regId === null || regId === 0 || !/^<[\w:.+-]{1,200}>$/.test(instance)) return null;
+  const edge = parseSipUri(parseNameAddr(path.at(-1) ?? '')?.uri ?? '');
+  return outbound.proxies === 0 || edge?.params.has('ob') ? { instance, regId } : null;
 }
 
 /** Malformed values count as the default (§10.2.1.1). */

@@ -23,6 +23,8 @@ export interface StreamTarget {
 
 export interface StreamEvents {
   received: (bytes: Buffer, address: string, port: number) => void;
+  /** No connection with that address and port is left. */
+  closed: (address: string, port: number) => void;
 }
 
 /** Connections at once, both directions. */
@@ -187,7 +189,10 @@ export class StreamTransport {
   #closed(connection: Connection): void {
     connection.halfTimer?.cancel();
     connection.idleTimer?.cancel();
-    if (this.#connections.get(connection.key) === connection) this.#connections.delete(connection.key);
+    if (this.#connections.get(connection.key) === connection) {
+      this.#connections.delete(connection.key);
+      this.#events.closed(connection.address, connection.port);
+    }
     const { waiting } = connection;
     connection.waiting = null;
     for (const { failed } of waiting ?? []) failed(connection.reason);

@@ -20,6 +20,8 @@ export interface TransportsParts {
   clock: Clock;
   log: Log;
   received: (bytes: Buffer, source: SipSource) => void;
+  /** A connection that somebody opened to us is closed. */
+  closed: (source: SipSource) => void;
   tls?: SipTlsOptions;
 }
 
@@ -37,12 +39,13 @@ export class Transports {
 
   /** Throws StartupError when a certificate cannot be used. */
   constructor(parts: TransportsParts) {
-    const { clock, log, received } = parts;
+    const { clock, log, received, closed } = parts;
     const from = (transport: SipSource['transport']) => (bytes: Buffer, address: string, port: number): void => received(bytes, { transport, address, port });
+    const gone = (transport: SipSource['transport']) => (address: string, port: number): void => closed({ transport, address, port });
     this.#udp = new UdpSockets({ received: from('udp'), failed: (reason) => log.warn({ reason }, 'UDP socket of SIP reported an error') });
-    this.#tcp = new StreamTransport(TCP, { received: from('tcp') }, clock);
-    this.#tls = new StreamTransport(new Tls(parts.tls, { clock, log }), { received: from('tls') }, clock);
-    this.#ws = new WebSocketTransport(from('ws'), clock);
+    this.#tcp = new StreamTransport(TCP, { received: from('tcp'), closed: gone('tcp') }, clock);
+    this.#tls = new StreamTransport(new Tls(parts.tls, { clock, log }), { received: from('tls'), closed: gone('tls') }, clock);
+    this.#ws = new WebSocketTransport({ received: from('ws'), closed: gone('ws') }, clock);
     this.#tlsPort = parts.tls?.port ?? null;
   }
 

@@ -2,6 +2,7 @@ import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { LIMITS } from '../message/message.ts';
 import { plainAddress } from './destination.ts';
+import type { StreamEvents } from './stream.ts';
 import type { WebSocketUpgrade } from './upgrade.ts';
 
 const SUBPROTOCOL = 'sip';
@@ -27,12 +28,12 @@ interface Connection {
 export class WebSocketTransport {
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: LIMITS.messageBytes, perMessageDeflate: false, handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false) });
   readonly #connections = new Map<string, Connection>();
-  readonly #received: (bytes: Buffer, address: string, port: number) => void;
+  readonly #events: StreamEvents;
   readonly #clock: Clock;
   #stopped = false;
 
-  constructor(received: (bytes: Buffer, address: string, port: number) => void, clock: Clock) {
-    this.#received = received;
+  constructor(events: StreamEvents, clock: Clock) {
+    this.#events = events;
     this.#clock = clock;
   }
 
@@ -67,7 +68,9 @@ export class WebSocketTransport {
     socket.on('error', () => socket.terminate());
     socket.on('close', () => {
       connection.timer?.cancel();
-      if (this.#connections.get(key) === connection) this.#connections.delete(key);
+      if (this.#connections.get(key) !== connection) return;
+      this.#connections.delete(key);
+      this.#events.closed(address, port);
     });
     this.#watch(connection);
   }
@@ -79,7 +82,7 @@ export class WebSocketTransport {
       if (bytes.length === KEEP_ALIVE.length) this.#answerKeepAlive(connection.socket);
       return;
     }
-    this.#received(bytes, connection.address, connection.port);
+    this.#events.received(bytes, connection.address, connection.port);
   }
 
   /** Who asks on and on and reads no answer would fill our memory. */
