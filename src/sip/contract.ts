@@ -57,6 +57,8 @@ export interface OutgoingSipCallOptions {
   credentials?: { username: string; password: string };
   /** CANCEL after this time without a final answer, ended with cause `ring-timeout`. Default 180000. */
   ringTimeoutMs?: number;
+  /** A server that answers nothing at all for so long, not even 100, is given up for the next one of its name. Default 32000 (timer B). */
+  silenceTimeoutMs?: number;
 }
 
 /** What is kept of the passwords of a user (`makeDigestSecret`); none for a stranger, several for a user of several lists. */

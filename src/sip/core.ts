@@ -4,8 +4,13 @@ import type { DialogTable } from './dialog/dialog-table.ts';
 import type { DigestGuard } from './digest/guard.ts';
 import { newBranch, type Identity } from './identity.ts';
 import type { SipRequest } from './message/message.ts';
-import type { ClientTransaction, ClientUser, TransactionLayer } from './transaction/layer.ts';
+import { RoutedRequest, type RoutedUser } from './resolve/routed-request.ts';
+import type { Routes } from './resolve/routes.ts';
+import type { TransactionLayer } from './transaction/layer.ts';
 import type { Destination } from './transport/destination.ts';
+import { dressRequest } from './way.ts';
+
+export { wayTo } from './way.ts';
 
 /** What calls and dialogs share of the user agent they belong to. */
 export interface SipCore {
@@ -15,22 +20,24 @@ export interface SipCore {
   readonly layer: TransactionLayer;
   readonly dialogs: DialogTable;
   readonly guard: DigestGuard;
+  readonly routes: Routes;
 }
 
-/** Puts our Via on top and the product at the end, then starts the client transaction. */
-export function sendRequest(core: SipCore, request: SipRequest, options: { destination: Destination; user: ClientUser }): ClientTransaction {
-  const branch = newBranch();
-  dressRequest(core, request, { destination: options.destination, branch });
-  return core.layer.request(request, { branch, ...options });
+/**
+ * Finds the servers behind the destination's name and starts a client transaction with the first, then the next when that
+ * one cannot be reached (RFC 3263 §4.3). Our Via is put on top of what is sent; `request` itself stays as it is.
+ */
+export function sendRequest(core: SipCore, request: SipRequest, options: { destination: Destination; user: RoutedUser; silenceMs?: number }): RoutedRequest {
+  const routed = new RoutedRequest(core, request, options);
+  routed.start();
+  return routed;
 }
 
-/** Via and User-Agent for a request of ours; used alone for ACK, which has no transaction. */
-export function dressRequest(core: SipCore, request: SipRequest, way: { destination: Destination; branch: string }): void {
-  request.headers.prepend('Via', core.identity.via(wayTo(way.destination), way.branch));
-  if (!request.headers.has('user-agent')) request.headers.add('User-Agent', core.identity.product);
-}
-
-/** The words of a destination that decide under which address of ours it knows us. */
-export function wayTo(destination: Destination): { transport: Destination['transport']; peer: string } {
-  return { transport: destination.transport, peer: destination.address ?? destination.host };
+/** For ACK, which has no transaction and no answer. */
+export function sendAlone(core: SipCore, request: SipRequest, to: Destination): void {
+  core.routes.find(to, ([destination]) => {
+    if (!destination) return;
+    dressRequest(core, request, { destination, branch: newBranch() });
+    core.layer.send(request, destination);
+  });
 }

@@ -21,8 +21,11 @@ import { routeTo } from './registration/contact-route.ts';
 import { IncomingRegister } from './registration/incoming-register.ts';
 import { Registrar } from './registration/registrar.ts';
 import { watchContact } from './registration/contact-watch.ts';
+import type { Dns } from './resolve/dns.ts';
+import { Routes } from './resolve/routes.ts';
 import { TransactionLayer, type MessageSender, type ServerTransaction } from './transaction/layer.ts';
 import type { WebSocketUpgrade } from './transport/upgrade.ts';
+import { SystemDns } from './transport/system-dns.ts';
 import { Transports } from './transport/transports.ts';
 
 /** How often registrations that ran out are looked for. */
@@ -32,8 +35,16 @@ const STOP_WAIT_MS = 1_500;
 const STOP_POLL_MS = 20;
 
 /** A user agent that is not listening yet; `start` binds its sockets. */
-export function createSipUserAgent(options: SipUserAgentOptions, deps: { clock: Clock; log: Log }): SipServer {
-  return createSipUserAgentOver((events) => new Transports({ ...deps, ...events, ...(options.tls && { tls: options.tls }) }), options, deps);
+export function createSipUserAgent(options: SipUserAgentOptions, deps: UserAgentDeps): SipServer {
+  const { clock, log, dns = new SystemDns(clock) } = deps;
+  return createSipUserAgentOver((events) => new Transports({ clock, log, ...events, ...(options.tls && { tls: options.tls }) }), options, { ...deps, dns });
+}
+
+export interface UserAgentDeps {
+  clock: Clock;
+  log: Log;
+  /** Default: that of this machine; over another carrier none, names are left to it. */
+  dns?: Dns;
 }
 
 export interface SipCarrierEvents {
@@ -47,6 +58,8 @@ export interface SipCarrier extends MessageSender {
   readonly ports: SipPorts;
   handleUpgrade?: SipServer['handleUpgrade'];
   readonly connectionCount: number;
+  /** As of `Transports`. Default: either. */
+  readonly family?: 0 | 4 | 6;
   start(addresses: readonly string[], port: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -55,7 +68,7 @@ export interface SipCarrier extends MessageSender {
 export function createSipUserAgentOver(
   carrier: (events: SipCarrierEvents) => SipCarrier,
   options: SipUserAgentOptions,
-  deps: { clock: Clock; log: Log },
+  deps: UserAgentDeps,
 ): SipServer {
   return new UserAgent(carrier, options, deps);
 }
@@ -71,14 +84,15 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
   #sweptMs = 0;
   #stopping = false;
 
-  constructor(carrier: Parameters<typeof createSipUserAgentOver>[0], options: SipUserAgentOptions, deps: { clock: Clock; log: Log }) {
+  constructor(carrier: Parameters<typeof createSipUserAgentOver>[0], options: SipUserAgentOptions, deps: UserAgentDeps) {
     super();
     const { clock, log } = deps;
     this.#options = options;
     this.#transports = carrier({ received: (bytes, source) => this.#received(bytes, source), closed: (source) => this.#registrar.flowClosed(source) });
     const addressFor = options.addressFor ?? chooseOwnAddress({ bind: addressesOf(options) });
     const identity = new Identity({ product: options.product, addressFor, ports: () => this.#transports.ports });
-    this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable(), guard: new DigestGuard(options.digestAlgorithms) };
+    const routes = new Routes({ clock, dns: deps.dns ?? null, family: () => this.#transports.family ?? 0 });
+    this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable(), guard: new DigestGuard(options.digestAlgorithms), routes };
   }
 
   get ports(): SipPorts {

@@ -2,7 +2,7 @@ import type { Timer } from '../../base/clock.ts';
 import { Emitter } from '../../base/emitter.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipEnding, SipReferWatcher, SipSource } from '../contract.ts';
-import { sendRequest, type SipCore } from '../core.ts';
+import type { SipCore } from '../core.ts';
 import { dialogOfClient, refreshTarget } from '../dialog/dialog.ts';
 import { DialogSession, type SessionOwner } from '../dialog/session.ts';
 import { Authorizer } from '../digest/authorizer.ts';
@@ -12,6 +12,7 @@ import { cancelOf } from '../message/build.ts';
 import type { SipRequest, SipResponse } from '../message/message.ts';
 import { readCore, type MessageCore } from '../message/request-core.ts';
 import { oneLine } from '../message/serialize.ts';
+import { RoutedRequest } from '../resolve/routed-request.ts';
 import type { ClientTransaction } from '../transaction/layer.ts';
 import { GIVE_UP_MS } from '../transaction/timers.ts';
 import { prepareInvite, type PreparedInvite } from './invite.ts';
@@ -32,12 +33,14 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
   readonly #sessions = new Map<string, DialogSession>();
   #chosen: DialogSession | null = null;
   #state: OutgoingSipCall['state'] = 'early';
-  #transaction: ClientTransaction | null = null;
+  #transaction: RoutedRequest | null = null;
+  readonly #silenceMs: number | undefined;
   #authorization: [name: string, value: string][] = [];
   #attempts: Record<number, number> = {};
   #provisional = false;
   #cancel: { reason: string | undefined } | null = null;
-  #cancelSent = false;
+  /** Transactions whose CANCEL was sent. */
+  readonly #cancelled = new WeakSet<ClientTransaction>();
   #answerHeaders: OutgoingSipCall['answerHeaders'] = [];
   #ringTimer: Timer | null = null;
   #giveUpTimer: Timer | null = null;
@@ -47,6 +50,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     this.#core = core;
     this.#forget = forget;
     this.#authorizer = new Authorizer(options.credentials ?? null);
+    this.#silenceMs = options.silenceTimeoutMs;
     this.#ringTimeoutMs = options.ringTimeoutMs ?? DEFAULT_RING_TIMEOUT_MS;
     try {
       this.#invite = prepareInvite(core, options);
@@ -74,7 +78,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
 
   /** Where the INVITE went; the address is the name until it is resolved. */
   get source(): SipSource {
-    const to = this.#invite?.destination;
+    const to = this.#transaction?.destination ?? this.#invite?.destination;
     return { transport: to?.transport ?? 'udp', address: to?.address ?? to?.host ?? '', port: to?.port ?? 0 };
   }
 
@@ -104,10 +108,13 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     const user = {
       response: (response: SipResponse) => this.#answered(response),
       failed: (reason: 'timeout' | 'transport') => this.#over({ cause: 'unreachable', reasonPhrase: reason === 'timeout' ? 'No Answer To INVITE' : 'Not Sent' }),
+      late: (response: SipResponse, transaction: ClientTransaction) => this.#answeredLate(response, transaction),
     };
     const request = { ...invite.request, headers: invite.request.headers.clone() };
     for (const [name, value] of this.#authorization) request.headers.add(name, value);
-    this.#transaction = sendRequest(this.#core, request, { destination: invite.destination, user });
+    const routed = new RoutedRequest(this.#core, request, { destination: invite.destination, user, ...(this.#silenceMs !== undefined && { silenceMs: this.#silenceMs }) });
+    this.#transaction = routed;
+    routed.start();
   }
 
   #answered(response: SipResponse): void {
@@ -117,6 +124,29 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     if (response.statusCode < 200) return this.#progressed(response, request, core);
     if (response.statusCode < 300) return this.#succeeded(response, request, core);
     this.#refused(response, request);
+  }
+
+  /** From a server that was given up for its silence: it may not ring on, nor wait for an ACK. */
+  #answeredLate(response: SipResponse, transaction: ClientTransaction): void {
+    const core = readCore(response);
+    if (!core || response.statusCode >= 300) return;
+    if (response.statusCode < 200) return this.#cancelOnce(transaction);
+    const session = this.#sessionOf(response, transaction.request, core);
+    if (!session) return;
+    const repeated = session.phase !== 'early';
+    if (!repeated) this.#confirmRoute(session, response);
+    session.sendAck(core.cseq.number, this.#authorization);
+    if (!repeated) session.bye(undefined);
+  }
+
+  #cancelOnce(invite: ClientTransaction): void {
+    if (this.#cancelled.has(invite)) return;
+    this.#cancelled.add(invite);
+    const cancel = cancelOf(invite.request);
+    const reason = invite === this.#transaction ? this.#cancel?.reason : undefined;
+    if (reason !== undefined) cancel.headers.add('Reason', reason);
+    const branch = readCore(cancel)?.via.params.get('branch') ?? '';
+    this.#core.layer.request(cancel, { branch, destination: invite.destination, user: { response: () => {}, failed: () => {} } });
   }
 
   #progressed(response: SipResponse, request: SipRequest, core: MessageCore): void {
@@ -198,20 +228,24 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
       this.#chosen.bye(reason);
     } else if (this.#transaction) {
       this.#cancel = { reason };
+      this.#transaction.settle();
+      if (!this.#transaction.sent) return this.#leaveUnsent(ending, this.#transaction);
       if (this.#provisional) this.#sendCancel();
     }
     this.#end(ending);
   }
 
+  /** While its server was looked for. */
+  #leaveUnsent(ending: SipEnding, transaction: RoutedRequest): void {
+    transaction.abandon();
+    this.#over(ending);
+  }
+
   /** RFC 3261 §9.1: not before a provisional answer, and no longer than 64·T1 for what comes of it. */
   #sendCancel(): void {
     const invite = this.#transaction;
-    if (!invite || this.#cancelSent) return;
-    this.#cancelSent = true;
-    const cancel = cancelOf(invite.request);
-    if (this.#cancel?.reason !== undefined) cancel.headers.add('Reason', this.#cancel.reason);
-    const branch = readCore(cancel)?.via.params.get('branch') ?? '';
-    this.#core.layer.request(cancel, { branch, destination: invite.destination, user: { response: () => {}, failed: () => {} } });
+    if (!invite || this.#cancelled.has(invite)) return;
+    this.#cancelOnce(invite);
     this.#giveUpTimer = this.#core.clock.after(GIVE_UP_MS, () => {
       invite.abandon();
       this.#released();

@@ -1,8 +1,8 @@
 import type { Timer } from '../../base/clock.ts';
 import type { ReofferAnswer, SipBody, SipReferWatcher, SipSource } from '../contract.ts';
-import { dressRequest, sendRequest, wayTo, type SipCore } from '../core.ts';
+import { sendAlone, sendRequest, wayTo, type SipCore } from '../core.ts';
 import { Authorizer } from '../digest/authorizer.ts';
-import { ALLOW, newBranch } from '../identity.ts';
+import { ALLOW } from '../identity.ts';
 import { bodyOf } from '../message/body.ts';
 import { buildResponse, type ResponseOptions } from '../message/build.ts';
 import type { SipRequest, SipResponse } from '../message/message.ts';
@@ -173,8 +173,7 @@ export class DialogSession implements DialogUser {
     for (const [name, value] of authorization) ack.request.headers.add(name, value);
     const destination = this.#destinationOf(ack);
     if (!destination) return;
-    dressRequest(this.#core, ack.request, { destination, branch: newBranch() });
-    this.#core.layer.send(ack.request, destination);
+    sendAlone(this.#core, ack.request, destination);
   }
 
   /** RFC 3515 §2.4.2. NOTIFYs may come before the 202. A later REFER takes the place of one that is under way. */

@@ -95,6 +95,10 @@ export class InviteClientMachine implements ClientMachine {
     return [{ kind: 'send', message: this.#request }];
   }
 
+  stopRepeating(): void {
+    this.#timers.clear('A');
+  }
+
   transportFailed(): ClientOutput[] {
     if (this.state === 'terminated') return [];
     return this.answered ? [] : [{ kind: 'failed', reason: 'transport' }, ...this.#terminate()];

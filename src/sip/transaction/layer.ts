@@ -18,6 +18,8 @@ import { RequestServerMachine } from './request-server.ts';
 export interface MessageSender {
   send(bytes: Buffer, to: Destination, failed: (reason: string) => void): void;
   hasConnection(source: SipSource): boolean;
+  /** Whether a connection to there is being made, and does not stand yet. */
+  isConnecting?(to: Destination): boolean;
 }
 
 /** Who started a client transaction hears of it here. */
@@ -41,6 +43,8 @@ export interface ClientTransaction {
   readonly destination: Destination;
   /** Drops it without a word to its user. */
   abandon(): void;
+  /** The request is not sent again; an answer is still heard. */
+  stopRepeating(): void;
 }
 
 interface Entry<M> {
@@ -110,7 +114,7 @@ export class TransactionLayer {
     const traits = { reliable: isReliable(destination.transport) };
     const machine = request.method === 'INVITE' ? new InviteClientMachine(request, traits) : new RequestClientMachine(request, traits);
     const key = `${options.branch} ${request.method}`;
-    const entry: ClientEntry = { key, machine, timer: null, request, destination, user, abandon: () => this.#dropClient(entry) };
+    const entry: ClientEntry = { key, machine, timer: null, request, destination, user, abandon: () => this.#dropClient(entry), stopRepeating: () => this.#stopRepeating(entry) };
     this.#clients.set(key, entry);
     this.#runClient(entry, machine.start(this.#clock.nowMs()));
     return entry;
@@ -159,6 +163,10 @@ export class TransactionLayer {
     return this.#sender.hasConnection(source);
   }
 
+  isConnecting(to: Destination): boolean {
+    return this.#sender.isConnecting?.(to) ?? false;
+  }
+
   /** The INVITE that a CANCEL means (RFC 3261 §9.2). */
   cancelledBy(core: MessageCore): ServerTransaction | null {
     return this.#servers.get(serverKey(core, 'INVITE')) ?? null;
@@ -188,6 +196,11 @@ export class TransactionLayer {
     if (this.#clients.get(entry.key) !== entry) return;
     this.#log.info({ reason, method: entry.request.method, host: entry.destination.host }, 'a SIP request could not be sent');
     this.#runClient(entry, entry.machine.transportFailed());
+  }
+
+  #stopRepeating(entry: ClientEntry): void {
+    entry.machine.stopRepeating();
+    if (this.#clients.get(entry.key) === entry) this.#arm(entry, () => this.#runClient(entry, entry.machine.expire(this.#clock.nowMs())));
   }
 
   #dropClient(entry: ClientEntry): void {

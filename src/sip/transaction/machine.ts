@@ -22,6 +22,8 @@ export interface ClientMachine {
   response(response: SipResponse, nowMs: number): ClientOutput[];
   expire(nowMs: number): ClientOutput[];
   transportFailed(): ClientOutput[];
+  /** The request has been sent often enough. */
+  stopRepeating(): void;
 }
 
 export interface ServerMachine {

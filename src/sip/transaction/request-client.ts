@@ -66,6 +66,10 @@ export class RequestClientMachine implements ClientMachine {
     return [{ kind: 'send', message: this.#request }];
   }
 
+  stopRepeating(): void {
+    this.#timers.clear('E');
+  }
+
   transportFailed(): ClientOutput[] {
     return this.answered ? [] : [{ kind: 'failed', reason: 'transport' }, ...this.#terminate()];
   }

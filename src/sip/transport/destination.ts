@@ -9,6 +9,8 @@ export interface Destination {
   readonly host: string;
   readonly port: number;
   address: string | null;
+  /** What the URI left open, so that its name may say it (RFC 3263). Absent: nothing. */
+  readonly open?: { transport: boolean; port: boolean; /** A sips URI: TLS or nothing. */ secure: boolean };
 }
 
 export const DEFAULT_PORT = 5060;
@@ -33,7 +35,8 @@ export function transportParameter(transport: SipTransportName): string {
 export function destinationOf(uri: SipUri): Destination {
   const host = unbracket(uri.params.get('maddr') || uri.host);
   const transport = transportOf(uri);
-  return { transport, host, port: uri.port ?? defaultPortOf(transport), address: null };
+  const open = { transport: !uri.params.has('transport'), port: uri.port === null, secure: uri.scheme === 'sips' };
+  return { transport, host, port: uri.port ?? defaultPortOf(transport), address: null, open };
 }
 
 const NAMED = new Map<string, SipTransportName>([['udp', 'udp'], ['tcp', 'tcp'], ['tls', 'tls'], ['ws', 'ws'], ['wss', 'ws']]);

@@ -106,6 +106,12 @@ export class StreamTransport {
     return this.#connections.has(acceptedKey(address, port));
   }
 
+  /** Whether one to there is being made. */
+  connecting(to: StreamTarget): boolean {
+    const connection = this.#connections.get(openedKey(to));
+    return connection !== undefined && connection.waiting !== null;
+  }
+
   /** Uses the open connection or makes one. */
   send(bytes: Buffer, to: StreamTarget, failed: (reason: string) => void): void {
     const connection = this.#connections.get(acceptedKey(to.host, to.port)) ?? this.#connections.get(openedKey(to)) ?? this.#open(to);

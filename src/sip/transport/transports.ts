@@ -92,6 +92,15 @@ export class Transports {
     return transport !== 'udp' && this.#connected(transport).has(address, port);
   }
 
+  isConnecting(to: Destination): boolean {
+    return to.transport === 'tcp' && to.address !== null && this.#tcp.connecting({ ...to, address: to.address });
+  }
+
+  /** Of the addresses that our sockets reach; 0: either. */
+  get family(): 0 | 4 | 6 {
+    return this.#family;
+  }
+
   #connected(transport: Exclude<SipSource['transport'], 'udp'>): StreamTransport | WebSocketTransport {
     if (transport === 'ws') return this.#ws;
     return transport === 'tls' ? this.#tls : this.#tcp;
