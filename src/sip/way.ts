@@ -1,9 +1,9 @@
-import type { SipCore } from './core.ts';
+import type { Identity } from './identity.ts';
 import type { SipRequest } from './message/message.ts';
 import type { Destination } from './transport/destination.ts';
 
 /** Via and User-Agent for a request of ours. */
-export function dressRequest(core: SipCore, request: SipRequest, way: { destination: Destination; branch: string }): void {
+export function dressRequest(core: { readonly identity: Identity }, request: SipRequest, way: { destination: Destination; branch: string }): void {
   request.headers.prepend('Via', core.identity.via(wayTo(way.destination), way.branch));
   if (!request.headers.has('user-agent')) request.headers.add('User-Agent', core.identity.product);
 }

@@ -1,17 +1,25 @@
-import type { Timer } from '../../base/clock.ts';
-import type { SipCore } from '../core.ts';
-import { newBranch } from '../identity.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
+import { newBranch, type Identity } from '../identity.ts';
 import { parseNumber } from '../message/grammar.ts';
 import type { SipRequest, SipResponse } from '../message/message.ts';
 import { serializeMessage } from '../message/serialize.ts';
-import type { ClientTransaction, ClientUser } from '../transaction/layer.ts';
+import type { ClientTransaction, ClientUser, TransactionLayer } from '../transaction/layer.ts';
 import type { Destination } from '../transport/destination.ts';
 import { dressRequest, wayTo } from '../way.ts';
+import type { Routes } from './routes.ts';
 
 /** Who sends a request that may try several servers. */
 export interface RoutedUser extends ClientUser {
   /** A server that was given up for its silence answers after all. Without it nobody hears. */
   late?(response: SipResponse, transaction: ClientTransaction): void;
+}
+
+/** What it takes of the user agent it belongs to. */
+export interface RoutingCore {
+  readonly clock: Clock;
+  readonly identity: Identity;
+  readonly layer: TransactionLayer;
+  readonly routes: Routes;
 }
 
 /** RFC 3261 §18.1.1: a larger request may not go in a datagram when the way to it is ours to choose. */
@@ -30,7 +38,7 @@ const LARGE_CONNECT_MS = 1_500;
  *     trying ◀──503, unreachable, silent: next place── trying      any other answer ──▶ answered
  */
 export class RoutedRequest implements ClientTransaction {
-  readonly #core: SipCore;
+  readonly #core: RoutingCore;
   readonly #template: SipRequest;
   readonly #to: Destination;
   readonly #user: RoutedUser;
@@ -44,7 +52,7 @@ export class RoutedRequest implements ClientTransaction {
   #over = false;
   #timer: Timer | null = null;
 
-  constructor(core: SipCore, request: SipRequest, { destination, user, silenceMs }: { destination: Destination; user: RoutedUser; silenceMs?: number }) {
+  constructor(core: RoutingCore, request: SipRequest, { destination, user, silenceMs }: { destination: Destination; user: RoutedUser; silenceMs?: number }) {
     this.#core = core;
     this.#template = request;
     this.#to = destination;

@@ -1,7 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { isIP } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
-import type { Destination } from '../transport/destination.ts';
+import { familyOf, type Destination } from '../transport/destination.ts';
 import type { Dns } from './dns.ts';
 import { DnsCache } from './dns-cache.ts';
 import { findServers } from './find-servers.ts';
@@ -43,7 +42,7 @@ export class Routes {
    */
   find(to: Destination, found: (places: Destination[]) => void): void {
     if (to.address !== null) return found([to]);
-    if (isIP(to.host) !== 0) return found([{ ...to, address: to.host }]);
+    if (familyOf(to.host) !== 0) return found([{ ...to, address: to.host }]);
     const local = this.#dns?.localAddresses(to.host);
     if (local) return found(this.#ordered(local.map((address) => ({ ...to, address }))));
     if (!this.#cache) return found([to]);
@@ -73,7 +72,7 @@ export class Routes {
 
   #ordered(places: Destination[]): Destination[] {
     const family = this.#family();
-    const reached = family === 0 ? places : places.filter(({ address }) => address === null || isIP(address) === family);
+    const reached = family === 0 ? places : places.filter(({ address }) => address === null || familyOf(address) === family);
     return this.#resting.order(reached, keyOf, this.#clock.nowMs());
   }
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { isLoopback, isPrivateAddress } from './own-address.ts';
 import type { SipTransportName } from '../contract.ts';
 import { unbracket, type SipUri } from '../message/uri.ts';
@@ -11,6 +12,12 @@ export interface Destination {
   address: string | null;
   /** What the URI left open, so that its name may say it (RFC 3263). Absent: nothing. */
   readonly open?: { transport: boolean; port: boolean; /** A sips URI: TLS or nothing. */ secure: boolean };
+}
+
+/** 4 or 6 of a literal address, 0 of anything else. */
+export function familyOf(address: string): 0 | 4 | 6 {
+  const family = isIP(address);
+  return family === 4 || family === 6 ? family : 0;
 }
 
 export const DEFAULT_PORT = 5060;

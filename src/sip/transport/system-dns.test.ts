@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.ts';
+import { startDnsServer, type DnsServer } from '../../testing/dns-server.ts';
 import { parseSipUri } from '../message/uri.ts';
 import { Routes } from '../resolve/routes.ts';
-import { startDnsServer, type DnsServer } from '../testing/dns-server.ts';
 import { destinationOf, type Destination } from './destination.ts';
 import { SystemDns } from './system-dns.ts';
 
