@@ -34,6 +34,7 @@ import { createSipUserAgent } from './sip/user-agent.ts';
 import { openStore, type Store } from './store/store.ts';
 import type { PhoneNumberRecord } from './voice/model.ts';
 import { createCommandRecognizer } from './voice/speech-recognition.ts';
+import { createTrunks } from './voice/carrier/trunks.ts';
 import { createVoice } from './voice/voice.ts';
 
 const DEMO_ROOM = 'DailyStandup';
@@ -125,6 +126,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   );
   closers.set('compositions', () => compositions.stop());
 
+  const trunks = createTrunks({ repository: store.trunks, sipDirectory: store.sip, carrier: config.carrier });
   const demoUrls: string[] = [];
   const listening = { url: 'http://localhost' };
   const sip = createSipUserAgent({ bindAddress: sipAddressesOf(config).bind, port: config.sipPort, addressFor: own.sip, product: `Partyline/${version()}`, digestAlgorithms: config.sipDigest, ...sipTlsOf(config) }, { clock, log: log.child({ part: 'sip' }) });
@@ -142,6 +144,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     conferenceRepository: store.conferences,
     queueRepository: store.queues,
     sipDirectory: store.sip,
+    trunks,
     config: { publicAddress: own.sip(''), mediaAddressFor: own.media, phoneCodecs: config.phoneCodecs.filter((codec) => codec === 'PCMU' || codec === 'PCMA'), localHosts: localHostsOf(config), carrier: config.carrier, ...(config.callsPerSecond === null ? {} : { callsPerSecond: config.callsPerSecond }), dataDir: config.dataDir, speech: { command: 'espeak-ng', recognizer: config.speechRecognizer }, httpOrigin: () => config.publicUrl?.replace(/\/+$/, '') ?? listening.url, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: ownAddressesOf(config), ownUrls: () => demoUrls } },
   });
   closers.set('calls', () => voice.calls.stop(DRAIN_MS));

@@ -15,6 +15,9 @@ export type TrackSid = Sid<'MT'>;
 export type SipDomainSid = Sid<'SD'>;
 export type SipCredentialListSid = Sid<'CL'>;
 export type SipIpAclSid = Sid<'AL'>;
+export type ByocTrunkSid = Sid<'BY'>;
+export type ConnectionPolicySid = Sid<'NY'>;
+export type ConnectionPolicyTargetSid = Sid<'NE'>;
 export type NotificationSid = Sid<'NO'>;
 export type StreamSid = Sid<'MZ'>;
 export type RecordingSid = Sid<'RE'>;
@@ -24,7 +27,7 @@ export type QueueSid = Sid<'QU'>;
 export type CompositionSid = Sid<'CJ'>;
 export type HookSid = Sid<'HK'>;
 
-export type SidPrefix = 'MZ' | 'AC' | 'SK' | 'CA' | 'PN' | 'AP' | 'RM' | 'PA' | 'MT' | 'SD' | 'NO' | 'RE' | 'CF' | 'RT' | 'CJ' | 'HK' | 'QU' | 'CL' | 'CR' | 'AL' | 'IP';
+export type SidPrefix = 'MZ' | 'AC' | 'SK' | 'CA' | 'PN' | 'AP' | 'RM' | 'PA' | 'MT' | 'SD' | 'NO' | 'RE' | 'CF' | 'RT' | 'CJ' | 'HK' | 'QU' | 'CL' | 'CR' | 'AL' | 'IP' | 'BY' | 'NY' | 'NE';
 
 /** Makes a fresh SID from 128 random bits. */
 export function newSid<P extends SidPrefix>(prefix: P): Sid<P> {

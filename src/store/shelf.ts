@@ -37,6 +37,11 @@ export class Shelf<R extends Owned> {
     return [...this.#records.values()].filter((record) => record.accountSid === accountSid).reverse();
   }
 
+  /** Of all accounts, newest first. */
+  all(): R[] {
+    return [...this.#records.values()].reverse();
+  }
+
   save(record: R): Promise<void> {
     this.keep({ ...record });
     return this.#writer.write(this.#kind, { ...record });

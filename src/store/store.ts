@@ -6,6 +6,7 @@ import type { CompositionRepository } from '../recording/composition/model.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { ConferenceRepository } from '../voice/conference/model.ts';
 import type { RecordingRepository } from '../voice/recording/model.ts';
+import type { TrunkRepository } from '../voice/carrier/model.ts';
 import type { QueueRepository } from '../voice/queue/model.ts';
 import type { CallRepository, KeyDirectory, SipDirectory } from '../voice/model.ts';
 import { CallStore } from './call-store.ts';
@@ -19,6 +20,7 @@ import { RoomRecordingStore } from './room-recording-store.ts';
 import { RoomStore } from './room-store.ts';
 import { SipStore } from './sip-store.ts';
 import { TranscriptionsStore } from './transcriptions-store.ts';
+import { TrunkStore } from './trunk-store.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /** Everything that outlives the process. */
@@ -31,6 +33,7 @@ export interface Store {
   conferences: ConferenceRepository;
   queues: QueueRepository;
   sip: SipDirectory;
+  trunks: TrunkRepository;
   compositions: CompositionRepository;
   transcriptions: TranscriptionsRepository;
   /** Resolves when all that was saved so far is in the database. */
@@ -55,6 +58,7 @@ export async function openStore(options: DatabaseOptions, deps: { log: Log; cloc
     conferences: new ConferenceStore(db, queue),
     queues: await QueueStore.load(db, queue),
     sip: await SipStore.load(db, queue),
+    trunks: await TrunkStore.load(db, queue),
     compositions: await CompositionStore.load(db, queue),
     transcriptions: new TranscriptionsStore(db, queue),
     settled: () => queue.settled(),

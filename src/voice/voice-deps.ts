@@ -8,6 +8,7 @@ import type { ConferenceRepository } from './conference/model.ts';
 import type { QueueRepository } from './queue/model.ts';
 import type { CallRepository, DirectoryRepository, SipDirectory } from './model.ts';
 import type { RecordingRepository } from './recording/model.ts';
+import type { TrunkDirectory } from './carrier/model.ts';
 import type { PrivateNetworks } from './webhook/network-policy.ts';
 
 export interface VoiceConfig {
@@ -57,5 +58,6 @@ export interface VoiceDeps {
   conferenceRepository: ConferenceRepository;
   queueRepository: QueueRepository;
   sipDirectory: SipDirectory;
+  trunks: TrunkDirectory;
   config: VoiceConfig;
 }

@@ -18,6 +18,8 @@ import { ALLOW_ALL, type NetworkPolicy } from '../webhook/network-policy.ts';
 import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/client.ts';
 import type { RegisteredContact } from '../registrations.ts';
 import { FakeSipDirectory } from './fake-sip-directory.ts';
+import { FakeTrunkRepository } from './fake-trunks.ts';
+import { createTrunks } from '../carrier/trunks.ts';
 import { FakeIncomingCall, FakeUserAgent } from './fake-sip.ts';
 import { FakeMediaPlane, fakeRoomMedia } from '../../testing/fake-media.ts';
 
@@ -162,9 +164,10 @@ export function fakeWorld(options: { carrier?: string | null; callsPerSecond?: n
   const speech = { speak: ({ text }: { text: string }) => Promise.resolve({ path: `/speech/${spoken.push(text)}.wav`, contentType: 'audio/wav' }) };
   const prompts = { fetch: ({ url }: { url: string }) => Promise.resolve({ path: `/prompts${new URL(url).pathname}`, contentType: 'audio/wav' }) };
   const sipDirectory = new FakeSipDirectory();
+  const trunks = createTrunks({ repository: new FakeTrunkRepository(), sipDirectory, carrier: options.carrier ?? null });
   const recordingRepository = new FakeRecordingRepository();
   const recordings = createRecordings({ folder: join(tmpdir(), 'partyline-fake-recordings'), origin: () => 'http://server.test' }, { clock, log: silentLog, repository: recordingRepository, calls, callbacks });
-  const deps = { clock, log: silentLog, sip, media, rooms, calls, recordingRepository, directory, sipDirectory, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, ...(options.callsPerSecond === undefined ? {} : { callsPerSecond: options.callsPerSecond }), dataDir: '/nowhere', speech: { command: 'none' } } };
+  const deps = { clock, log: silentLog, sip, media, rooms, calls, recordingRepository, directory, sipDirectory, trunks, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, ...(options.callsPerSecond === undefined ? {} : { callsPerSecond: options.callsPerSecond }), dataDir: '/nowhere', speech: { command: 'none' } } };
   /** By identity. */
   const registered = new Map<string, RegisteredContact[]>();
   const registrations = { contactsOf: (_account: AccountSid, identity: string) => registered.get(identity) ?? [], contactsAt: () => null };
@@ -179,7 +182,7 @@ export function fakeWorld(options: { carrier?: string | null; callsPerSecond?: n
     return call;
   };
   const record = (): CallRecord => [...calls.calls.values()].at(-1) as CallRecord;
-  return { accountSid, account, directory, callbacks, number, applications, callerIds, clock, sip, media, rooms, calls, recordings, recordingRepository, app, told, spoken, registered, sipDirectory, live, incoming, gatherings, conferenceRepository, arrive, record };
+  return { accountSid, account, directory, callbacks, number, applications, callerIds, clock, sip, media, rooms, calls, recordings, recordingRepository, app, told, spoken, registered, sipDirectory, trunks, live, incoming, gatherings, conferenceRepository, arrive, record };
 }
 
 export type FakeWorld = ReturnType<typeof fakeWorld>;
