@@ -10,7 +10,7 @@ const rooms = {
   bridge: ['base', 'voice', 'rooms', 'media/protocol'],
   signaling: ['base', 'rooms', 'sdp', 'media/protocol'],
   api: ['base', 'voice', 'rooms', 'recording'],
-  store: ['base', 'voice/model', 'voice/conference/model', 'voice/queue/model', 'voice/recording/model', 'rooms/model', 'recording/model', 'recording/composition/model', 'recording/transcription/model'],
+  store: ['base', 'voice/model', 'voice/conference/model', 'voice/queue/model', 'voice/carrier/model', 'voice/recording/model', 'rooms/model', 'recording/model', 'recording/composition/model', 'recording/transcription/model'],
   observe: ['base'],
 };
 
