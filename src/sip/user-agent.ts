@@ -13,7 +13,7 @@ import { DigestGuard } from './digest/guard.ts';
 import { Identity, newTag } from './identity.ts';
 import { buildResponse } from './message/build.ts';
 import { LIMITS, type SipRequest, type SipResponse } from './message/message.ts';
-import { parseMessage } from './message/parse.ts';
+import { parseMessage, type Defect } from './message/parse.ts';
 import { readCore, requestDefect, type MessageCore } from './message/request-core.ts';
 import { withSource } from './message/via.ts';
 import { refusalOutsideDialog, viaOfUnreadable, type Refusal } from './refusals.ts';
@@ -48,7 +48,8 @@ export interface UserAgentDeps {
 }
 
 export interface SipCarrierEvents {
-  received: (bytes: Buffer, source: SipSource) => void;
+  /** `defect`: what is wrong with its frame. */
+  received: (bytes: Buffer, source: SipSource, defect?: Defect) => void;
   /** A connection that somebody opened to us is closed. */
   closed: (source: SipSource) => void;
 }
@@ -88,7 +89,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     super();
     const { clock, log } = deps;
     this.#options = options;
-    this.#transports = carrier({ received: (bytes, source) => this.#received(bytes, source), closed: (source) => this.#registrar.flowClosed(source) });
+    this.#transports = carrier({ received: (...message) => this.#received(...message), closed: (source) => this.#registrar.flowClosed(source) });
     const addressFor = options.addressFor ?? chooseOwnAddress({ bind: addressesOf(options) });
     const identity = new Identity({ product: options.product, addressFor, ports: () => this.#transports.ports });
     const routes = new Routes({ clock, dns: deps.dns ?? null, family: () => this.#transports.family ?? 0 });
@@ -138,18 +139,19 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
 
   // ── the way in ──
 
-  #received(bytes: Buffer, source: SipSource): void {
+  #received(bytes: Buffer, source: SipSource, defect?: Defect): void {
     try {
-      this.#read(bytes, source);
+      this.#read(bytes, source, defect);
     } catch (error) {
       this.#core.log.error({ reason: messageOf(error), ...source }, 'a SIP message could not be handled');
     }
   }
 
-  #read(bytes: Buffer, source: SipSource): void {
+  #read(bytes: Buffer, source: SipSource, ofFrame: Defect | undefined): void {
     const parsed = parseMessage(bytes);
     if (!parsed) return;
-    const { message, defect } = parsed;
+    const { message } = parsed;
+    const defect = ofFrame ?? parsed.defect;
     if (message.headers.count('via') > LIMITS.vias) return;
     const core = readCore(message);
     if (message.kind === 'response') {

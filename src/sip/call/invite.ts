@@ -28,7 +28,7 @@ export function prepareInvite(core: SipCore, options: OutgoingSipCallOptions): P
   const target = sipUri(options.to, 'to');
   sipUri(options.from, 'from');
   const route = routeValues(options.outboundProxy);
-  const proxy = route[0] === undefined ? null : sipUri(parseNameAddr(route[0])?.uri ?? route[0], 'outboundProxy');
+  const proxy = route[0] === undefined ? null : sipUri(bareUri(route[0]), 'outboundProxy');
   const destination = destinationOf(proxy ?? target);
   const headers = new Headers();
   if (proxy?.params.has('lr')) for (const hop of route) headers.add('Route', hop.startsWith('<') ? hop : `<${hop}>`);
@@ -46,6 +46,11 @@ export function prepareInvite(core: SipCore, options: OutgoingSipCallOptions): P
 /** `sip:proxy;lr`, or the values of a whole Route. */
 function routeValues(text: string | undefined): string[] {
   return text === undefined ? [] : text.includes('<') ? splitValues(text) : [text];
+}
+
+/** Without brackets the parameters are the URI's. */
+function bareUri(hop: string): string {
+  return hop.startsWith('<') ? (parseNameAddr(hop)?.uri ?? hop) : hop;
 }
 
 function sipUri(text: string, what: string): SipUri {

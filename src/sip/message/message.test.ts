@@ -119,6 +119,23 @@ describe('a stream', () => {
     }
   });
 
+  it('comes in crumbs and is the same, and messages stay as they are while the next one comes', () => {
+    const parser = new StreamParser();
+    const second = one.replace('abc', 'xyz');
+    const messages = [...Buffer.from(`${one}${second}\r\n\r\n${one}`)].flatMap((byte) => parser.push(Buffer.from([byte]))).flatMap((item) => (item.kind === 'message' ? [item.bytes] : []));
+    expect(messages.map(String)).toEqual([one, second, one]);
+  });
+
+  it('of many keep-alives at once is one', () => {
+    expect(new StreamParser().push(Buffer.from('\r\n\r\n'.repeat(1000)))).toEqual([{ kind: 'ping' }]);
+  });
+
+  it.each([['\r', false], ['\r\n\r', false], ['\rX', true], ['\r\nI', true]])('that stops after %j holds half a message: %s', (text, expected) => {
+    const parser = new StreamParser();
+    parser.push(Buffer.from(text));
+    expect(parser.halfMessage).toBe(expected);
+  });
+
   it.each([
     ['no Content-Length', 'INFO sip:b SIP/2.0\r\n\r\n'],
     ['a negative one', 'INFO sip:b SIP/2.0\r\nContent-Length: -1\r\n\r\n'],

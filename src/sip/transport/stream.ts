@@ -1,7 +1,8 @@
 import type { Server, Socket } from 'node:net';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { StartupError, messageOf } from '../../base/errors.ts';
-import { StreamParser } from '../message/stream-parser.ts';
+import type { Defect } from '../message/parse.ts';
+import { StreamParser, type StreamItem } from '../message/stream-parser.ts';
 import { plainAddress } from './destination.ts';
 
 /** What kind of connection it is: TCP, or TLS on top. */
@@ -22,7 +23,8 @@ export interface StreamTarget {
 }
 
 export interface StreamEvents {
-  received: (bytes: Buffer, address: string, port: number) => void;
+  /** `defect`: what is wrong with its frame, to be answered before its connection is closed. */
+  received: (bytes: Buffer, from: { address: string; port: number }, defect?: Defect) => void;
   /** No connection with that address and port is left. */
   closed: (address: string, port: number) => void;
 }
@@ -33,6 +35,7 @@ const MAX_CONNECTIONS = 1_000;
 const HALF_MESSAGE_TIMEOUT_MS = 10_000;
 /** A connection on which nothing came or went for so long is closed. */
 const IDLE_TIMEOUT_MS = 600_000;
+const KEEP_ALIVE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Messages for a connection that is being made. */
 const MAX_WAITING = 1_000;
@@ -157,6 +160,8 @@ export class StreamTransport {
     const connection: Connection = { ...at, socket, parser: new StreamParser(), halfTimer: null, idleTimer: null, reason: 'no connection' };
     this.#connections.set(at.key, connection);
     socket.setNoDelay(true);
+    // Who is gone without a word is noticed, and its NAT keeps the way open.
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on('data', (chunk) => this.#data(connection, chunk));
     socket.on('error', (error) => {
       connection.reason = error.message;
@@ -170,11 +175,19 @@ export class StreamTransport {
   #data(connection: Connection, chunk: Buffer): void {
     this.#touch(connection);
     for (const item of connection.parser.push(chunk)) {
-      if (item.kind === 'message') this.#events.received(item.bytes, connection.address, connection.port);
+      if (item.kind === 'message') this.#events.received(item.bytes, connection);
       else if (item.kind === 'ping' && connection.socket.writableLength <= MAX_UNSENT_BYTES) connection.socket.write('\r\n');
-      else connection.socket.destroy();
+      else return this.#unreadable(connection, item);
     }
     this.#watchHalfMessage(connection);
+  }
+
+  /** RFC 3261 §18.3: the answer to a request without Content-Length is 400, and the stream cannot be read on. */
+  #unreadable(connection: Connection, item: StreamItem): void {
+    if (item.kind !== 'broken' || !item.head) return void connection.socket.destroy();
+    this.#events.received(item.head.bytes, connection, item.head.defect);
+    connection.socket.destroySoon();
+    connection.halfTimer ??= this.#clock.after(HALF_MESSAGE_TIMEOUT_MS, () => void connection.socket.destroy());
   }
 
   #watchHalfMessage(connection: Connection): void {

@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import { StartupError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { boundFamilies } from './own-address.ts';
+import type { Defect } from '../message/parse.ts';
 import type { SipPorts, SipSource, SipTlsOptions } from '../contract.ts';
 import { ipv6OnlyBeside, type Destination } from './destination.ts';
 import { StreamTransport } from './stream.ts';
@@ -19,7 +20,8 @@ const SAME_PORT_ATTEMPTS = 10;
 export interface TransportsParts {
   clock: Clock;
   log: Log;
-  received: (bytes: Buffer, source: SipSource) => void;
+  /** `defect`: what is wrong with its frame. */
+  received: (bytes: Buffer, source: SipSource, defect?: Defect) => void;
   /** A connection that somebody opened to us is closed. */
   closed: (source: SipSource) => void;
   tls?: SipTlsOptions;
@@ -40,7 +42,7 @@ export class Transports {
   /** Throws StartupError when a certificate cannot be used. */
   constructor(parts: TransportsParts) {
     const { clock, log, received, closed } = parts;
-    const from = (transport: SipSource['transport']) => (bytes: Buffer, address: string, port: number): void => received(bytes, { transport, address, port });
+    const from = (transport: SipSource['transport']) => (bytes: Buffer, { address, port }: { address: string; port: number }, defect?: Defect): void => received(bytes, { transport, address, port }, defect);
     const gone = (transport: SipSource['transport']) => (address: string, port: number): void => closed({ transport, address, port });
     this.#udp = new UdpSockets({ received: from('udp'), failed: (reason) => log.warn({ reason }, 'UDP socket of SIP reported an error') });
     this.#tcp = new StreamTransport(TCP, { received: from('tcp'), closed: gone('tcp') }, clock);

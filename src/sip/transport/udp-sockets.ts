@@ -1,5 +1,6 @@
 import { boundFamilies, familyOf, isLoopback, type AddressFamily } from './own-address.ts';
 import { ipv6OnlyBeside } from './destination.ts';
+import { answerToStun } from './stun-keep-alive.ts';
 import { UdpTransport, type UdpEvents } from './udp.ts';
 
 /** Peers whose socket is remembered, where there is a choice. */
@@ -38,9 +39,11 @@ export class UdpSockets {
   }
 
   #bindOne(address: string, { port, addresses }: { port: number; addresses: readonly string[] }): Promise<number> {
-    const received: UdpEvents['received'] = (bytes, from, fromPort) => {
-      if (this.#sockets.length > 1) this.#remember(`${from}:${fromPort}`, socket);
-      this.#events.received(bytes, from, fromPort);
+    const received: UdpEvents['received'] = (bytes, from) => {
+      const stun = answerToStun(bytes, from);
+      if (stun) return socket.transport.send(stun, from, () => {});
+      if (this.#sockets.length > 1) this.#remember(`${from.address}:${from.port}`, socket);
+      this.#events.received(bytes, from);
     };
     const transport = new UdpTransport({ received, failed: this.#events.failed });
     const ipv6Only = ipv6OnlyBeside(address, addresses);

@@ -4,7 +4,7 @@ import { StartupError, messageOf } from '../../base/errors.ts';
 import { plainAddress } from './destination.ts';
 
 export interface UdpEvents {
-  received: (bytes: Buffer, address: string, port: number) => void;
+  received: (bytes: Buffer, from: { address: string; port: number }) => void;
   failed: (reason: string) => void;
 }
 
@@ -28,7 +28,7 @@ export class UdpTransport {
       socket.bind(port, address, () => {
         socket.removeAllListeners('error');
         socket.on('error', (error) => this.#events.failed(messageOf(error)));
-        socket.on('message', (bytes, from) => this.#events.received(bytes, plainAddress(from.address), from.port));
+        socket.on('message', (bytes, from) => this.#events.received(bytes, { address: plainAddress(from.address), port: from.port }));
         resolve(socket.address().port);
       });
     });

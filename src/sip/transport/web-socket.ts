@@ -82,7 +82,7 @@ export class WebSocketTransport {
       if (bytes.length === KEEP_ALIVE.length) this.#answerKeepAlive(connection.socket);
       return;
     }
-    this.#events.received(bytes, connection.address, connection.port);
+    this.#events.received(bytes, connection);
   }
 
   /** Who asks on and on and reads no answer would fill our memory. */
