@@ -29,10 +29,62 @@ export interface SipUserAgent extends Emitter<SipUserAgentEvents> {
   call(options: OutgoingSipCallOptions): OutgoingSipCall;
   /** Phones registered under an address that `IncomingSipRegister.accept` was given, most wanted first. */
   contactsOf(address: string): SipContact[];
+  /** Asks by OPTIONS whether anybody is there. Rejects with SipError for a URI that is none. */
+  probe(options: SipProbeOptions): Promise<SipProbeResult>;
+  /** Keeps us registered there until `stop`. Throws SipError for a URI or name that cannot be sent. */
+  register(options: SipRegistrationOptions): SipRegistration;
   /** Live dialogs and transactions; all 0 when nothing leaks. */
   counts(): { dialogs: number; transactions: number; connections: number };
   /** Ends what is left (BYE, CANCEL, 503), closes sockets. */
   stop(): Promise<void>;
+}
+
+export interface SipProbeOptions {
+  to: string;
+  /** Default: our own address. */
+  from?: string;
+  outboundProxy?: string;
+  /** Default 4000. */
+  timeoutMs?: number;
+}
+
+export interface SipProbeResult {
+  /** Of the final answer; null: there was none. */
+  statusCode: number | null;
+  /** Of the answer, or why there is none. */
+  reason: string;
+  roundTripMs: number;
+}
+
+export interface SipRegistrationOptions {
+  /** `sip:carrier.example`, with port and transport where they are needed. */
+  registrar: string;
+  /** The address that is registered. Default: the user name at the registrar's host. */
+  address?: string;
+  credentials: { username: string; password: string };
+  /** User part of our Contact, which the carrier calls us by. Default: the user name. */
+  contactUser?: string;
+  /** Default 600. */
+  expiresS?: number;
+  outboundProxy?: string;
+}
+
+export type SipRegistrationState = 'registering' | 'registered' | 'failed' | 'stopped';
+
+/** `failed` is no end: it is tried again, with pauses that grow. */
+export interface SipRegistration extends Emitter<SipRegistrationEvents> {
+  readonly options: SipRegistrationOptions;
+  readonly state: SipRegistrationState;
+  /** Why it failed. */
+  readonly reason: string | null;
+  /** Now instead of later. */
+  refresh(): void;
+  /** Takes our address away there; resolves when that is answered, or after 1.5 s. */
+  stop(): Promise<void>;
+}
+
+export interface SipRegistrationEvents {
+  changed: [state: SipRegistrationState, reason: string | null];
 }
 
 /** A user agent that browsers reach too, through the HTTP server of somebody else. */

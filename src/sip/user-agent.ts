@@ -6,7 +6,8 @@ import type { Log } from '../base/log.ts';
 import { chooseOwnAddress } from './transport/own-address.ts';
 import { IncomingCall } from './call/incoming-call.ts';
 import { OutgoingCall } from './call/outgoing-call.ts';
-import type { OutgoingSipCall, OutgoingSipCallOptions, SipContact, SipPorts, SipServer, SipSource, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
+import { probe } from './call/probe.ts';
+import type { OutgoingSipCall, OutgoingSipCallOptions, SipContact, SipPorts, SipProbeOptions, SipProbeResult, SipRegistration, SipRegistrationOptions, SipServer, SipSource, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
 import type { SipCore } from './core.ts';
 import { DialogTable } from './dialog/dialog-table.ts';
 import { DigestGuard } from './digest/guard.ts';
@@ -19,6 +20,7 @@ import { withSource } from './message/via.ts';
 import { refusalOutsideDialog, viaOfUnreadable, type Refusal } from './refusals.ts';
 import { routeTo } from './registration/contact-route.ts';
 import { IncomingRegister } from './registration/incoming-register.ts';
+import { OutgoingRegistration } from './registration/outgoing-registration.ts';
 import { Registrar } from './registration/registrar.ts';
 import { watchContact } from './registration/contact-watch.ts';
 import type { Dns } from './resolve/dns.ts';
@@ -82,6 +84,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
   /** Calls that may still be cancelled, by the transaction of their INVITE. */
   readonly #byInvite = new WeakMap<ServerTransaction, IncomingCall>();
   readonly #registrar = new Registrar();
+  readonly #registrations = new Set<OutgoingRegistration>();
   #sweptMs = 0;
   #stopping = false;
 
@@ -121,6 +124,16 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     return this.#registrar.bindings(address, clock.nowMs()).map((binding) => routeTo(binding, (source) => layer.hasConnection(source)));
   }
 
+  probe(options: SipProbeOptions): Promise<SipProbeResult> {
+    return probe(this.#core, options);
+  }
+
+  register(options: SipRegistrationOptions): SipRegistration {
+    const registration: OutgoingRegistration = new OutgoingRegistration(this.#core, options, () => void this.#registrations.delete(registration));
+    this.#registrations.add(registration);
+    return registration;
+  }
+
   counts(): { dialogs: number; transactions: number; connections: number } {
     return { dialogs: this.#core.dialogs.size, transactions: this.#core.layer.count, connections: this.#transports.connectionCount };
   }
@@ -129,9 +142,11 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     if (this.#stopping) return;
     this.#stopping = true;
     for (const call of [...this.#calls]) call.serverStopped();
+    const leaving = Promise.all([...this.#registrations].map((registration) => registration.stop()));
     const { clock, layer, dialogs } = this.#core;
     const untilMs = clock.nowMs() + STOP_WAIT_MS;
     while ((layer.unanswered > 0 || dialogs.size > 0) && clock.nowMs() < untilMs) await sleep(clock, STOP_POLL_MS);
+    await leaving;
     dialogs.closeAll();
     layer.shutDown();
     await this.#transports.stop();

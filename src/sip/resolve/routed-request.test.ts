@@ -1,26 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { silentLog } from '../../base/log.ts';
-import { FakeClock } from '../../testing/fake-clock.ts';
-import type { OutgoingSipCall, OutgoingSipCallOptions, SipEnding, SipServer, SipSource } from '../contract.ts';
-import { parseMessage } from '../message/parse.ts';
-import type { SipRequest } from '../message/message.ts';
-import type { Destination } from '../transport/destination.ts';
-import { createSipUserAgentOver } from '../user-agent.ts';
+import type { FakeClock } from '../../testing/fake-clock.ts';
+import type { OutgoingSipCall, OutgoingSipCallOptions, SipEnding, SipServer } from '../contract.ts';
+import { PlayedWire, type SentRequest } from '../testing/played-wire.ts';
 import type { Dns } from './dns.ts';
 
 // Calls to names with several servers; the wire is played.
-
-interface Sent {
-  to: string;
-  request: SipRequest;
-  failed: (reason: string) => void;
-}
-
-let clock: FakeClock;
-let ua: SipServer;
-let sent: Sent[];
-let received: (bytes: Buffer, source: SipSource) => void;
-let connecting: boolean;
 
 const dns: Dns = {
   localAddresses: (name) => (name === 'two' ? ['192.0.2.1', '192.0.2.2'] : null),
@@ -29,46 +13,27 @@ const dns: Dns = {
   addresses: async (name) => ({ records: name === 'a.example' ? ['192.0.2.9'] : [], ttlMs: 1000 }),
 };
 
+let wire: PlayedWire;
+let clock: FakeClock;
+let ua: SipServer;
+let sent: SentRequest[];
+
 beforeEach(() => {
-  clock = new FakeClock();
-  sent = [];
-  connecting = false;
-  const carrier = ({ received: take }: { received: typeof received }) => {
-    received = take;
-    return {
-      ports: { udp: 5060, tcp: 5060, tls: null },
-      connectionCount: 0,
-      start: async () => {},
-      stop: async () => {},
-      hasConnection: () => false,
-      isConnecting: () => connecting,
-      send: (bytes: Buffer, to: Destination, failed: Sent['failed']) => {
-        const message = parseMessage(bytes)?.message;
-        if (message?.kind === 'request') sent.push({ to: `${to.transport} ${to.address} ${to.port}`, request: message, failed });
-      },
-    };
-  };
-  ua = createSipUserAgentOver(carrier, { bindAddress: '192.0.2.99', port: 5060, product: 'Test/1' }, { clock, log: silentLog, dns });
+  wire = new PlayedWire(dns);
+  ({ clock, ua, sent } = wire);
 });
 
 async function call(to: string, options: Partial<OutgoingSipCallOptions> = {}): Promise<{ call: OutgoingSipCall; endings: SipEnding[] }> {
   const made = ua.call({ to, from: 'sip:+15550100@192.0.2.99', body: Buffer.from('offer'), contentType: 'application/sdp', ...options });
   const endings: SipEnding[] = [];
   made.on('ended', (ending) => endings.push(ending));
-  await settle();
+  await wire.settle();
   return { call: made, endings };
 }
 
-const settle = (): Promise<void> => clock.advanceAsync(0, 1);
-
-function answer({ request, to }: Sent, status: string, extra: string[] = []): void {
-  const lines = request.headers.entries().filter(([name]) => ['Via', 'From', 'Call-ID', 'CSeq'].includes(name)).map(([name, value]) => `${name}: ${value}`);
-  const text = [`SIP/2.0 ${status}`, ...lines, `To: ${request.headers.get('to')};tag=${to.replaceAll(' ', '')}`, 'Contact: <sip:callee@192.0.2.77>', ...extra, 'Content-Length: 0', '', ''].join('\r\n');
-  received(Buffer.from(text), { transport: 'udp', address: '192.0.2.1', port: 5060 });
-}
-
-const line = ({ to, request }: Sent): string => `${request.method} ${to}`;
-const lines = (): string[] => sent.map(line);
+const answer = (to: SentRequest, status: string, extra: string[] = []): void => wire.answer(to, status, ['Contact: <sip:callee@192.0.2.77>', ...extra]);
+const line = ({ to, request }: SentRequest): string => `${request.method} ${to}`;
+const lines = (): string[] => wire.lines();
 
 describe('a call to a name with two servers', () => {
   it('goes to the second when the first is silent, and the next call goes there at once', async () => {
@@ -195,7 +160,7 @@ describe('a request too large for a datagram', () => {
   });
 
   it('does not wait long for a connection that nobody answers', async () => {
-    connecting = true;
+    wire.connecting = true;
     const { endings } = await call('sip:+1555@192.0.2.1', large);
     clock.advance(1_500);
     expect(lines()).toEqual(['INVITE tcp 192.0.2.1 5060', 'INVITE udp 192.0.2.1 5060']);

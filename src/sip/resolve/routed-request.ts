@@ -14,6 +14,15 @@ export interface RoutedUser extends ClientUser {
   late?(response: SipResponse, transaction: ClientTransaction): void;
 }
 
+export interface RoutedOptions {
+  destination: Destination;
+  user: RoutedUser;
+  /** How long a server may say nothing at all before the next is tried. Default: as its transaction allows. */
+  silenceMs?: number;
+  /** Our Contact as it is in the request. Default: as the identity has it. */
+  contact?: (way: ReturnType<typeof wayTo>) => string;
+}
+
 /** What it takes of the user agent it belongs to. */
 export interface RoutingCore {
   readonly clock: Clock;
@@ -43,6 +52,7 @@ export class RoutedRequest implements ClientTransaction {
   readonly #to: Destination;
   readonly #user: RoutedUser;
   readonly #silenceMs: number | null;
+  readonly #contact: (way: ReturnType<typeof wayTo>) => string;
   #left: Destination[] = [];
   #current: ClientTransaction | null = null;
   /** Counts tries: what belongs to an earlier one comes late. */
@@ -52,12 +62,13 @@ export class RoutedRequest implements ClientTransaction {
   #over = false;
   #timer: Timer | null = null;
 
-  constructor(core: RoutingCore, request: SipRequest, { destination, user, silenceMs }: { destination: Destination; user: RoutedUser; silenceMs?: number }) {
+  constructor(core: RoutingCore, request: SipRequest, { destination, user, silenceMs, contact }: RoutedOptions) {
     this.#core = core;
     this.#template = request;
     this.#to = destination;
     this.#user = user;
     this.#silenceMs = silenceMs ?? null;
+    this.#contact = contact ?? ((way) => core.identity.contact(way));
   }
 
   /** As it was sent last; before it was, without Via. */
@@ -125,9 +136,8 @@ export class RoutedRequest implements ClientTransaction {
 
   /** Under the address that this place knows us by. A Contact says where we listen, whatever a large request came over. */
   #dressed(place: Destination, way: { destination: Destination; branch: string }): SipRequest {
-    const { identity } = this.#core;
     const request = { ...this.#template, headers: this.#template.headers.clone() };
-    if (request.headers.get('contact') === identity.contact(wayTo(this.#to))) request.headers.set('Contact', identity.contact(wayTo(place)));
+    if (request.headers.get('contact') === this.#contact(wayTo(this.#to))) request.headers.set('Contact', this.#contact(wayTo(place)));
     dressRequest(this.#core, request, way);
     return request;
   }

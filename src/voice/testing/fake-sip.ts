@@ -1,6 +1,6 @@
 import { Emitter } from '../../base/emitter.ts';
 import { SipError } from '../../sip/errors.ts';
-import type { IncomingSipCall, SipAuthentication, SipContact, SipReferWatcher, SipSecretLookup, OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipCallEvents, SipUserAgent, SipUserAgentEvents } from '../../sip/contract.ts';
+import type { IncomingSipCall, SipAuthentication, SipContact, SipReferWatcher, SipSecretLookup, OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipCallEvents, SipProbeOptions, SipProbeResult, SipRegistration, SipRegistrationEvents, SipRegistrationOptions, SipUserAgent, SipUserAgentEvents } from '../../sip/contract.ts';
 
 const OFFER = ['v=0', 'o=- 1 1 IN IP4 198.51.100.7', 's=-', 'c=IN IP4 198.51.100.7', 't=0 0', 'm=audio 4000 RTP/AVP 0 101', 'a=rtpmap:101 telephone-event/8000', ''].join('\r\n');
 
@@ -150,6 +150,32 @@ export class FakeOutgoingCall extends Emitter<OutgoingSipCallEvents> implements 
   }
 }
 
+export class FakeRegistration extends Emitter<SipRegistrationEvents> implements SipRegistration {
+  readonly options: SipRegistrationOptions;
+  state: SipRegistration['state'] = 'registering';
+  readonly reason = null;
+  refreshed = 0;
+
+  constructor(options: SipRegistrationOptions) {
+    super();
+    this.options = options;
+  }
+
+  becomes(state: SipRegistration['state']): void {
+    this.state = state;
+    this.emit('changed', state, null);
+  }
+
+  refresh(): void {
+    this.refreshed++;
+  }
+
+  stop(): Promise<void> {
+    this.state = 'stopped';
+    return Promise.resolve();
+  }
+}
+
 export class FakeUserAgent extends Emitter<SipUserAgentEvents> implements SipUserAgent {
   readonly ports = { udp: 5060, tcp: 5060, tls: null };
   readonly placed: FakeOutgoingCall[] = [];
@@ -167,6 +193,23 @@ export class FakeUserAgent extends Emitter<SipUserAgentEvents> implements SipUse
 
   stop(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** What probes are answered; by URI. Null: nobody answers. */
+  readonly probeAnswers = new Map<string, number | null>();
+  readonly probed: string[] = [];
+
+  probe({ to }: SipProbeOptions): Promise<SipProbeResult> {
+    this.probed.push(to);
+    return Promise.resolve({ statusCode: this.probeAnswers.get(to) ?? null, reason: '', roundTripMs: 1 });
+  }
+
+  readonly registrations: FakeRegistration[] = [];
+
+  register(options: SipRegistrationOptions): FakeRegistration {
+    const registration = new FakeRegistration(options);
+    this.registrations.push(registration);
+    return registration;
   }
 
   counts(): { dialogs: number; transactions: number; connections: number } {
