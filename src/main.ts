@@ -172,6 +172,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     voiceRecordings: { recordings: voice.recordings, recordingMedia: voice.recordingMedia, callRecordings: voice.callRecordings, recordingRepository: store.recordings, publicRecordings: config.publicRecordings },
     directory: store.directory,
     sip: store.sip,
+    trunks,
     sipDomainSuffix: config.sipDomainSuffix,
     gatherings: voice.gatherings,
     conferenceRepository: store.conferences,

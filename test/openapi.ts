@@ -10,11 +10,12 @@ interface Schema {
 interface Specification {
   components: { schemas: Record<string, Schema> };
 }
-export type Family = 'api' | 'video';
+export type Family = 'api' | 'video' | 'voice';
 
 const require = createRequire(import.meta.url);
 const specifications: Record<Family, Specification> = {
   video: require('@twilio/cli-core/src/services/twilio-api/twilio_video_v1.json') as Specification,
+  voice: require('@twilio/cli-core/src/services/twilio-api/twilio_voice_v1.json') as Specification,
   api: require('@twilio/cli-core/src/services/twilio-api/twilio_api_v2010.json') as Specification,
 };
 
@@ -23,7 +24,7 @@ for (const [name, format] of Object.entries({
   // The dates as the contract writes them, which is narrower than the formats' names.
   'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
   'date-time-rfc-2822': /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d \+0000$/,
-  uri: /^https?:\/\/\S+$/,
+  uri: /^(https?:\/\/|sip:)\S+$/,
   'http-method': /^(GET|POST)$/,
   'phone-number': /^\+\d{3,15}$/,
   currency: /^[A-Z]{3}$/,

@@ -19,6 +19,7 @@ import type { RoomRecordings } from '../src/recording/contract.ts';
 import { createRooms } from '../src/rooms/rooms.ts';
 import { openStore, type Store } from '../src/store/store.ts';
 import type { ValidationOptions, ValidationRequest } from '../src/voice/caller-id-validation.ts';
+import { createTrunks, type Trunks } from '../src/voice/carrier/trunks.ts';
 import { createRecordings } from '../src/voice/recording/recording-service.ts';
 import { createGatherings, type Gatherings } from '../src/voice/gatherings.ts';
 import type { Calls, CreateCallOptions, UpdateCallOptions } from '../src/voice/contract.ts';
@@ -36,6 +37,7 @@ import { prepareDatabase } from './prepared-database.ts';
 /** The REST API over a real store and real rooms, with calls that nobody dials. Listens on loopback. */
 export interface RestWorld {
   store: Store;
+  trunks: Trunks;
   rooms: Rooms;
   gatherings: Gatherings;
   calls: FakeCalls;
@@ -145,6 +147,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     },
   );
   const compositionDeps = { compositions, compositionHooks: createCompositionHooks({ repository: store.compositions, wallMs: () => Date.now() }), compositionRepository: store.compositions };
+  const trunks = createTrunks({ repository: store.trunks, sipDirectory: store.sip, carrier: null });
   const app = createApi({
     gatherings,
     conferenceRepository: store.conferences,
@@ -156,6 +159,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     voiceRecordings,
     directory: store.directory,
     sip: store.sip,
+    trunks,
     sipDomainSuffix: 'sip.example.com',
     rooms,
     roomRepository: store.rooms,
@@ -170,10 +174,12 @@ export async function openRestWorld(): Promise<RestWorld> {
     const client = twilio(user, password, { accountSid: account.sid });
     client.api.baseUrl = url;
     client.video.baseUrl = url;
+    client.voice.baseUrl = url;
     return client;
   };
   return {
     store,
+    trunks,
     rooms,
     gatherings,
     calls,

@@ -31,6 +31,9 @@ import { addSipIpAccessLists } from './voice-2010/sip-ip-access-lists.ts';
 import { addSipMappings } from './voice-2010/sip-mappings.ts';
 import { addQueues } from './voice-2010/queues.ts';
 import { addStreams } from './voice-2010/streams.ts';
+import { addByocTrunks } from './voice-v1/byoc-trunks.ts';
+import { addConnectionPolicies } from './voice-v1/connection-policies.ts';
+import { addConnectionPolicyTargets } from './voice-v1/connection-policy-targets.ts';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -74,6 +77,9 @@ export function addResources(endpoints: Endpoints, deps: ApiDeps): void {
   addSipMappings(endpoints, deps);
   addSipCredentialLists(endpoints, deps);
   addSipIpAccessLists(endpoints, deps);
+  addByocTrunks(endpoints, deps);
+  addConnectionPolicies(endpoints, deps);
+  addConnectionPolicyTargets(endpoints, deps);
   addRooms(endpoints, deps);
   addParticipants(endpoints, deps);
   addTracks(endpoints, deps);

@@ -32,6 +32,7 @@ function withDemo(consoleDir: string): FastifyInstance {
     voiceRecordings,
     directory: store.directory,
     sip: store.sip,
+    trunks: world.trunks,
     sipDomainSuffix: 'sip.localhost',
     rooms,
     roomRepository: store.rooms,

@@ -8,6 +8,7 @@ import type { RoomTranscriptions } from '../recording/transcription/transcriptio
 import type { Rooms } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { CallerIdValidator } from '../voice/caller-id-validation.ts';
+import type { Trunks } from '../voice/carrier/trunks.ts';
 import type { Calls } from '../voice/contract.ts';
 import type { ConferenceRepository } from '../voice/conference/model.ts';
 import type { Gatherings } from '../voice/gatherings.ts';
@@ -27,6 +28,7 @@ export interface ApiDeps {
   directory: KeyDirectory;
   voiceRecordings: VoiceRecordings;
   sip: SipDirectory;
+  trunks: Trunks;
   /** What every SIP domain name ends with, without the dot before it. */
   sipDomainSuffix: string;
   gatherings: Gatherings;

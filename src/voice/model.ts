@@ -1,4 +1,4 @@
-import type { AccountSid, ApplicationSid, CallSid, NotificationSid, NumberSid, SipCredentialListSid, SipDomainSid, SipIpAclSid } from '../base/sid.ts';
+import type { AccountSid, ApplicationSid, ByocTrunkSid, CallSid, NotificationSid, NumberSid, SipCredentialListSid, SipDomainSid, SipIpAclSid } from '../base/sid.ts';
 import type { Page, PageRequest } from '../base/paging.ts';
 
 /** The stored shapes of voice/ and the repositories it wants. Dates are milliseconds since 1970, UTC. */
@@ -243,6 +243,8 @@ export interface SipDomainRecord extends VoiceUrls {
   callCredentialLists: SipMapping<SipCredentialListSid>[];
   callIpAcls: SipMapping<SipIpAclSid>[];
   registrationCredentialLists: SipMapping<SipCredentialListSid>[];
+  /** The trunk that calls to it come by; null or absent: none. */
+  byocTrunkSid?: ByocTrunkSid | null;
   createdAtMs: number;
   updatedAtMs: number;
 }

@@ -7,10 +7,11 @@ import type { Answer, ApiRequest, Endpoints } from '../endpoint.ts';
 import { notFound } from '../errors.ts';
 import type { Form } from '../form.ts';
 import { listAnswer, pageOf, pageRequest } from '../paging.ts';
+import { sidOf } from '../voice-v1/resource.ts';
 import { accountPath, API_VERSION, friendlyName } from './resource.ts';
 import { NO_VOICE_URLS, method, url } from './voice-url-parameters.ts';
 
-type Deps = Pick<ApiDeps, 'sip' | 'sipDomainSuffix' | 'clock'>;
+type Deps = Pick<ApiDeps, 'sip' | 'sipDomainSuffix' | 'clock' | 'trunks'>;
 
 const MAX_DOMAINS = 100;
 const PATH = '/2010-04-01/Accounts/:accountSid/SIP/Domains';
@@ -72,7 +73,7 @@ function blankDomain(accountSid: AccountSid, nowMs: number): SipDomainRecord {
 }
 
 /** Throws 21231 and 21232 (name), 21402 (URL), 21403 (method), 21405 (a fallback without a URL), 20002, 20001. */
-function changed(before: SipDomainRecord, form: Form, { sip, sipDomainSuffix, clock }: Deps): SipDomainRecord {
+function changed(before: SipDomainRecord, form: Form, { sip, sipDomainSuffix, clock, trunks }: Deps): SipDomainRecord {
   refuseNotBuilt(form);
   const record: SipDomainRecord = {
     ...before,
@@ -85,6 +86,7 @@ function changed(before: SipDomainRecord, form: Form, { sip, sipDomainSuffix, cl
     voiceFallbackMethod: method(form, 'VoiceFallbackMethod', before.voiceFallbackMethod),
     statusCallback: url(form, 'VoiceStatusCallbackUrl', before.statusCallback),
     statusCallbackMethod: method(form, 'VoiceStatusCallbackMethod', before.statusCallbackMethod),
+    byocTrunkSid: sidOf(form, { name: 'ByocTrunkSid', prefix: 'BY', before: before.byocTrunkSid ?? null, exists: (sid) => trunks.trunk(before.accountSid, sid) !== null }),
     updatedAtMs: clock.wallMs(),
   };
   if (record.voiceFallbackUrl !== null && record.voiceUrl === null) throw new TwilioError(21405, 'VoiceFallbackUrl needs a VoiceUrl');
@@ -112,7 +114,7 @@ function domainName(before: SipDomainRecord, form: Form, { sip, sipDomainSuffix 
 /** Kept without an effect they would promise what nobody does. */
 function refuseNotBuilt(form: Form): void {
   for (const name of ['Secure', 'EmergencyCallingEnabled']) if (form.boolean(name) === true) throw new TwilioError(20001, `${name} is not supported by this server`);
-  for (const name of ['ByocTrunkSid', 'EmergencyCallerSid']) if (form.filled(name) !== undefined) throw new TwilioError(20001, `${name} is not supported by this server`);
+  if (form.filled('EmergencyCallerSid') !== undefined) throw new TwilioError(20001, 'EmergencyCallerSid is not supported by this server');
 }
 
 function domainBody(record: SipDomainRecord): object {
@@ -140,7 +142,7 @@ function domainBody(record: SipDomainRecord): object {
     sip_registration: record.sipRegistration,
     emergency_calling_enabled: false,
     secure: false,
-    byoc_trunk_sid: null,
+    byoc_trunk_sid: record.byocTrunkSid ?? null,
     emergency_caller_sid: null,
   };
 }

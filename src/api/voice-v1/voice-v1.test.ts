@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { problemsOf } from '../../../test/openapi.ts';
+import { openRestWorld, type RestWorld } from '../../../test/rest-world.ts';
+import { DEFAULT_TRUNK_SETTINGS } from '../../voice/carrier/model.ts';
+import { derivedSid } from '../../voice/carrier/trunks.ts';
+
+let world: RestWorld;
+beforeAll(async () => {
+  world = await openRestWorld();
+}, 60_000);
+afterAll(() => world.close());
+
+const post = (path: string, form: Record<string, string>): ReturnType<RestWorld['raw']> => world.raw(path, { body: new URLSearchParams(form) });
+
+describe('a trunk', () => {
+  it('is made with its policy and targets, changed, listed and deleted', async () => {
+    const { byocTrunks, connectionPolicies } = world.client.voice.v1;
+    const policy = await connectionPolicies.create({ friendlyName: 'Two gateways' });
+    await connectionPolicies(policy.sid).targets.create({ target: 'sip:a.carrier.test' });
+    await connectionPolicies(policy.sid).targets.create({ target: 'sip:203.0.113.9:5070;transport=tcp', priority: 0, weight: 65_535, enabled: false, friendlyName: 'Spare' });
+    const domain = await world.client.sip.domains.create({ domainName: 'from.sip.example.com' });
+    const created = await post('/v1/ByocTrunks', { FriendlyName: 'Carrier', VoiceUrl: 'https://app.example/voice', StatusCallbackUrl: 'https://app.example/s', ConnectionPolicySid: policy.sid, FromDomainSid: domain.sid, CnamLookupEnabled: 'true' });
+    expect(created.status, created.text).toBe(201);
+    expect(problemsOf('voice', 'voice.v1.byoc_trunk', created.body)).toEqual([]);
+    const trunk = byocTrunks(created.body.sid as string);
+    expect(await trunk.update({ friendlyName: 'Other', voiceMethod: 'GET' })).toMatchObject({ friendlyName: 'Other', voiceMethod: 'GET', voiceUrl: 'https://app.example/voice', cnamLookupEnabled: true, connectionPolicySid: policy.sid });
+    expect((await byocTrunks.list()).map(({ sid }) => sid)).toEqual([created.body.sid]);
+    expect(world.trunks.findTrunk(world.account.sid, created.body.sid as string)).toMatchObject({ name: 'Other', fromDomain: 'from.sip.example.com', targets: [{ target: 'sip:a.carrier.test', priority: 10, weight: 10, enabled: true }, { target: 'sip:203.0.113.9:5070;transport=tcp', priority: 0, weight: 65_535, enabled: false }] });
+    await expect(connectionPolicies(policy.sid).remove()).rejects.toMatchObject({ status: 400, code: 20001 });
+    expect(await trunk.remove()).toBe(true);
+    expect(await connectionPolicies(policy.sid).remove()).toBe(true);
+    await expect(trunk.fetch()).rejects.toMatchObject({ status: 404, code: 20404 });
+  });
+
+  it('answers as documented, as its policy and its targets do', async () => {
+    const policy = await post('/v1/ConnectionPolicies', { FriendlyName: 'Policy' });
+    expect(policy.status).toBe(201);
+    expect(problemsOf('voice', 'voice.v1.connection_policy', policy.body)).toEqual([]);
+    const target = await post(`/v1/ConnectionPolicies/${policy.body.sid}/Targets`, { Target: 'sip:carrier.test' });
+    expect(target.status).toBe(201);
+    expect(problemsOf('voice', 'voice.v1.connection_policy.connection_policy_target', target.body)).toEqual([]);
+    const list = await world.raw(`/v1/ConnectionPolicies/${policy.body.sid}/Targets`);
+    expect(list.body).toMatchObject({ targets: [target.body], meta: { key: 'targets', page_size: 50 } });
+    const { targets } = world.client.voice.v1.connectionPolicies(policy.body.sid as string);
+    expect(await targets(target.body.sid as string).update({ enabled: false, weight: 1 })).toMatchObject({ enabled: false, weight: 1, priority: 10, target: 'sip:carrier.test' });
+    expect(await targets(target.body.sid as string).remove()).toBe(true);
+    expect(await targets.list()).toEqual([]);
+  });
+
+  it.each([
+    ['/v1/ByocTrunks', { FriendlyName: 'x'.repeat(256) }, 20002],
+    ['/v1/ByocTrunks', { VoiceUrl: 'ftp://a' }, 21402],
+    ['/v1/ByocTrunks', { StatusCallbackMethod: 'PUT' }, 21403],
+    ['/v1/ByocTrunks', { VoiceFallbackUrl: 'https://a.example' }, 21405],
+    ['/v1/ByocTrunks', { CnamLookupEnabled: 'perhaps' }, 20001],
+    ['/v1/ByocTrunks', { ConnectionPolicySid: `NY${'a'.repeat(32)}` }, 20001],
+    ['/v1/ByocTrunks', { FromDomainSid: 'acme' }, 20001],
+    ['/v1/ConnectionPolicies', { FriendlyName: 'x'.repeat(256) }, 20002],
+  ])('POST %s %j is refused with %i', async (path, form, code) => {
+    expect((await post(path, form as Record<string, string>)).body).toMatchObject({ status: 400, code });
+  });
+
+  it('of another account is not there, nor is its policy', async () => {
+    const mine = await world.client.voice.v1.byocTrunks.create();
+    const policy = await world.client.voice.v1.connectionPolicies.create();
+    const other = await world.newAccount();
+    const stranger = world.clientAs(other.sid, other.authToken);
+    await expect(stranger.voice.v1.byocTrunks(mine.sid).fetch()).rejects.toMatchObject({ code: 20404 });
+    await expect(stranger.voice.v1.byocTrunks.create({ connectionPolicySid: policy.sid })).rejects.toMatchObject({ code: 20001 });
+    expect(await stranger.voice.v1.connectionPolicies.list()).toEqual([]);
+  });
+
+  it('may bring the calls of a SIP domain, and stays as long as it does', async () => {
+    const trunk = await world.client.voice.v1.byocTrunks.create();
+    const domain = await world.client.sip.domains.create({ domainName: 'byoc.sip.example.com', byocTrunkSid: trunk.sid });
+    expect(domain.byocTrunkSid).toBe(trunk.sid);
+    await expect(world.client.voice.v1.byocTrunks(trunk.sid).remove()).rejects.toMatchObject({ code: 20001 });
+    expect(await world.client.sip.domains(domain.sid).update({ byocTrunkSid: '' })).toMatchObject({ byocTrunkSid: null });
+    expect(await world.client.voice.v1.byocTrunks(trunk.sid).remove()).toBe(true);
+  });
+
+  it('of the trunks file is shown and cannot be changed', async () => {
+    const accountSid = world.account.sid;
+    const common = { accountSid, friendlyName: 'from-file', createdAtMs: 1000, updatedAtMs: 1000 };
+    const policy = { ...common, sid: derivedSid('NY', 'x'), targets: [{ ...common, sid: derivedSid('NE', 'x'), target: 'sip:carrier.test', priority: 10, weight: 10, enabled: true }] };
+    const urls = { voiceUrl: null, voiceMethod: 'POST', voiceFallbackUrl: null, voiceFallbackMethod: 'POST', statusCallback: null, statusCallbackMethod: 'POST' } as const;
+    const trunk = { ...common, ...urls, sid: derivedSid('BY', 'x'), cnamLookupEnabled: false, connectionPolicySid: policy.sid, fromDomainSid: null, settings: DEFAULT_TRUNK_SETTINGS };
+    world.trunks.describe([{ trunk, policy }]);
+    const { byocTrunks, connectionPolicies } = world.client.voice.v1;
+    expect((await byocTrunks.list()).map(({ friendlyName }) => friendlyName)).toContain('from-file');
+    expect((await connectionPolicies(policy.sid).targets.list()).map(({ target }) => target)).toEqual(['sip:carrier.test']);
+    await expect(byocTrunks(trunk.sid).update({ friendlyName: 'mine' })).rejects.toMatchObject({ code: 20001 });
+    await expect(byocTrunks(trunk.sid).remove()).rejects.toMatchObject({ code: 20001 });
+    await expect(connectionPolicies(policy.sid).targets.create({ target: 'sip:b.test' })).rejects.toMatchObject({ code: 20001 });
+    await expect(connectionPolicies(policy.sid).remove()).rejects.toMatchObject({ code: 20001 });
+    world.trunks.describe([]);
+  });
+});
+
+describe('a target', () => {
+  it.each([
+    [{}, 20001],
+    [{ Target: 'sips:carrier.test' }, 20001],
+    [{ Target: 'http://carrier.test' }, 20001],
+    [{ Target: 'sip:a b' }, 20001],
+    [{ Target: 'sip:carrier.test:0' }, 20001],
+    [{ Target: 'sip:carrier.test;transport=ws' }, 20001],
+    [{ Target: 'sip:carrier.test\r\nX: y' }, 20001],
+    [{ Target: 'sip:carrier.test', Priority: '-1' }, 20001],
+    [{ Target: 'sip:carrier.test', Priority: '65536' }, 20001],
+    [{ Target: 'sip:carrier.test', Weight: '0' }, 20001],
+    [{ Target: 'sip:carrier.test', Weight: '1.5' }, 20001],
+  ])('of %j is refused with %i', async (form, code) => {
+    const policy = await world.client.voice.v1.connectionPolicies.create();
+    expect((await post(`/v1/ConnectionPolicies/${policy.sid}/Targets`, form as Record<string, string>)).body).toMatchObject({ status: 400, code });
+  });
+});
