@@ -105,6 +105,18 @@ export const settings = {
     schema: z.enum(['any', 'verified'], 'must be any or verified').optional().transform((value) => value ?? 'any'),
   }),
   sipTlsVerify: setting({ env: 'PARTYLINE_SIP_TLS_VERIFY', about: 'Whether servers that calls go out to over TLS must show a valid certificate for their name', defaultText: 'on', schema: onOff(true) }),
+  sipNatKeepAliveS: setting({
+    env: 'PARTYLINE_SIP_NAT_KEEPALIVE',
+    about: 'How often, in seconds (10-600), registered phones behind NAT get an OPTIONS over UDP that keeps their NAT open; 0: never',
+    defaultText: '30',
+    schema: z
+      .string()
+      .regex(/^\d{1,3}$/, 'must be a number of seconds')
+      .transform(Number)
+      .refine((seconds) => seconds === 0 || (seconds >= 10 && seconds <= 600), 'must be 0 or 10 to 600 seconds')
+      .optional()
+      .transform((seconds) => seconds ?? 30),
+  }),
   bindAddress: setting({
     env: 'PARTYLINE_BIND_ADDRESS',
     about: 'IP address that every socket binds to; 0.0.0.0 is every interface, :: every one with IPv6 too',

@@ -286,6 +286,8 @@ export interface SipUserAgentOptions {
   product: string;
   /** Digest algorithms to offer, most wanted first. Default MD5 alone: phones give up on a list that begins with one they do not know. */
   digestAlgorithms?: readonly ('MD5' | 'SHA-256')[];
+  /** How often registered phones behind NAT get an OPTIONS over UDP, so that their NAT stays open. 0: never. Default 30000. */
+  natKeepAliveMs?: number;
   /** Called for an INVITE before `incomingCall`, to refuse cheaply: overload (503) or unknown domain. */
   admit?: (request: { requestUri: string; source: SipSource }) => { statusCode: number; reasonPhrase?: string; headers?: [string, string][] } | null;
 }

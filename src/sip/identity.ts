@@ -23,7 +23,9 @@ export class Identity {
   }
 
   via(way: { transport: SipTransportName; peer: string }, branch: string): string {
-    return `SIP/2.0/${way.transport.toUpperCase()} ${this.#sentBy(way)};branch=${branch};rport`;
+    // RFC 5923 §5: the certificate that we show at the port we name is the one we show on connections of ours.
+    const alias = way.transport === 'tls' && this.#ports().tls !== null ? ';alias' : '';
+    return `SIP/2.0/${way.transport.toUpperCase()} ${this.#sentBy(way)};branch=${branch};rport${alias}`;
   }
 
   contact(way: { transport: SipTransportName; peer: string }): string {

@@ -21,11 +21,13 @@ import { refusalOutsideDialog, viaOfUnreadable, type Refusal } from './refusals.
 import { routeTo } from './registration/contact-route.ts';
 import { IncomingRegister } from './registration/incoming-register.ts';
 import { OutgoingRegistration } from './registration/outgoing-registration.ts';
+import { DEFAULT_NAT_KEEP_ALIVE_MS, NatKeepAlive } from './registration/nat-keep-alive.ts';
 import { Registrar } from './registration/registrar.ts';
 import { watchContact } from './registration/contact-watch.ts';
 import type { Dns } from './resolve/dns.ts';
 import { Routes } from './resolve/routes.ts';
 import { TransactionLayer, type MessageSender, type ServerTransaction } from './transaction/layer.ts';
+import { defaultPortOf } from './transport/destination.ts';
 import type { WebSocketUpgrade } from './transport/upgrade.ts';
 import { SystemDns } from './transport/system-dns.ts';
 import { Transports } from './transport/transports.ts';
@@ -61,6 +63,8 @@ export interface SipCarrier extends MessageSender {
   readonly ports: SipPorts;
   handleUpgrade?: SipServer['handleUpgrade'];
   readonly connectionCount: number;
+  /** The connection of a request asks to carry requests to its sender too. */
+  alias?(source: SipSource, sentByPort: number): void;
   /** As of `Transports`. Default: either. */
   readonly family?: 0 | 4 | 6;
   start(addresses: readonly string[], port: number): Promise<void>;
@@ -85,6 +89,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
   readonly #byInvite = new WeakMap<ServerTransaction, IncomingCall>();
   readonly #registrar = new Registrar();
   readonly #registrations = new Set<OutgoingRegistration>();
+  readonly #natKeepAlive: NatKeepAlive;
   #sweptMs = 0;
   #stopping = false;
 
@@ -97,6 +102,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     const identity = new Identity({ product: options.product, addressFor, ports: () => this.#transports.ports });
     const routes = new Routes({ clock, dns: deps.dns ?? null, family: () => this.#transports.family ?? 0 });
     this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable(), guard: new DigestGuard(options.digestAlgorithms), routes };
+    this.#natKeepAlive = new NatKeepAlive(this.#core, { registrar: this.#registrar, intervalMs: options.natKeepAliveMs ?? DEFAULT_NAT_KEEP_ALIVE_MS });
   }
 
   get ports(): SipPorts {
@@ -147,6 +153,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     const untilMs = clock.nowMs() + STOP_WAIT_MS;
     while ((layer.unanswered > 0 || dialogs.size > 0) && clock.nowMs() < untilMs) await sleep(clock, STOP_POLL_MS);
     await leaving;
+    this.#natKeepAlive.stop();
     dialogs.closeAll();
     layer.shutDown();
     await this.#transports.stop();
@@ -175,6 +182,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     }
     if (!core) return this.#refuseUnreadable(message, source, defect?.reasonPhrase ?? 'Malformed Via, From, To, Call-ID Or CSeq');
     noteSource(message, core, source);
+    if (core.via.params.has('alias')) this.#transports.alias?.(source, core.via.port ?? defaultPortOf(source.transport));
     const refusal = defect ?? requestDefect(message, core);
     if (refusal) return this.#refuse(message, core, { source, refusal });
     if (!this.#core.layer.absorbs(message, core)) this.#requestReceived(message, core, source);
@@ -230,6 +238,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     const register = new IncomingRegister(this.#core, transaction, this.#registrar);
     this.emit('registering', register);
     register.reject(403);
+    this.#natKeepAlive.look();
   }
 
   /** RFC 3261 §9.2. */

@@ -13,6 +13,8 @@ export interface StreamKind {
   listen(accepted: (socket: Socket) => void): Server;
   /** `host`: the name the address was found by, or the address. `ready` is called when messages can go. */
   connect(to: { address: string; port: number; host: string }, ready: () => void): Socket;
+  /** Whether who connected to us proved to be `host`, so that what is for `host` may go back on its connection (RFC 5923 §8). */
+  isProven?(socket: Socket, host: string): boolean;
 }
 
 /** Where a message goes. `host` as in StreamKind. */
@@ -37,6 +39,8 @@ const HALF_MESSAGE_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 600_000;
 const KEEP_ALIVE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Ports of its own that one connection may stand for. */
+const MAX_ALIASES = 4;
 /** Messages for a connection that is being made. */
 const MAX_WAITING = 1_000;
 /** Bytes a slow reader may leave unread on our side before its connection is cut. */
@@ -48,6 +52,8 @@ interface Connection {
   readonly port: number;
   readonly socket: Socket;
   readonly parser: StreamParser;
+  /** Keys of `#aliases` that are its. */
+  readonly aliases: Set<string>;
   halfTimer: Timer | null;
   idleTimer: Timer | null;
   /** Why it closed. */
@@ -69,6 +75,8 @@ export class StreamTransport {
   readonly #kind: StreamKind;
   #servers: Server[] = [];
   #connections = new Map<string, Connection>();
+  /** Connections that stand for the port that their other side listens on, by `address:port` (RFC 5923). */
+  readonly #aliases = new Map<string, Connection>();
   /** As accepted, those in a TLS handshake among them: `close` of the server waits for them all. */
   readonly #accepting = new Set<Socket>();
   #events: StreamEvents;
@@ -115,9 +123,26 @@ export class StreamTransport {
     return connection !== undefined && connection.waiting !== null;
   }
 
+  /**
+   * A request on the connection from `address:port` asks to be called back on it, as if it were one to its `address` and `sentByPort`.
+   * Only who proved its name is, and for that name (RFC 5923 §9): over plain TCP anybody could draw others' calls to itself.
+   */
+  alias({ address, port, sentByPort }: { address: string; port: number; sentByPort: number }): void {
+    const connection = this.#connections.get(acceptedKey(address, port));
+    if (!connection || connection.waiting || !this.#kind.isProven || connection.aliases.size >= MAX_ALIASES) return;
+    const key = acceptedKey(address, sentByPort);
+    connection.aliases.add(key);
+    this.#aliases.set(key, connection);
+  }
+
+  #aliasOf(to: StreamTarget): Connection | undefined {
+    const connection = this.#aliases.get(acceptedKey(to.address, to.port));
+    return connection && this.#kind.isProven?.(connection.socket, to.host) === true ? connection : undefined;
+  }
+
   /** Uses the open connection or makes one. */
   send(bytes: Buffer, to: StreamTarget, failed: (reason: string) => void): void {
-    const connection = this.#connections.get(acceptedKey(to.host, to.port)) ?? this.#connections.get(openedKey(to)) ?? this.#open(to);
+    const connection = this.#connections.get(acceptedKey(to.host, to.port)) ?? this.#connections.get(openedKey(to)) ?? this.#aliasOf(to) ?? this.#open(to);
     if (!connection) return failed(`too many ${this.#kind.name} connections`);
     if (connection.socket.writableLength > MAX_UNSENT_BYTES) {
       connection.socket.destroy();
@@ -157,7 +182,7 @@ export class StreamTransport {
   }
 
   #add(socket: Socket, at: Pick<Connection, 'key' | 'address' | 'port' | 'waiting'>): Connection {
-    const connection: Connection = { ...at, socket, parser: new StreamParser(), halfTimer: null, idleTimer: null, reason: 'no connection' };
+    const connection: Connection = { ...at, socket, parser: new StreamParser(), aliases: new Set(), halfTimer: null, idleTimer: null, reason: 'no connection' };
     this.#connections.set(at.key, connection);
     socket.setNoDelay(true);
     // Who is gone without a word is noticed, and its NAT keeps the way open.
@@ -212,6 +237,7 @@ export class StreamTransport {
       this.#connections.delete(connection.key);
       this.#events.closed(connection.address, connection.port);
     }
+    for (const key of connection.aliases) if (this.#aliases.get(key) === connection) this.#aliases.delete(key);
     const { waiting } = connection;
     connection.waiting = null;
     for (const { failed } of waiting ?? []) failed(connection.reason);

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { isIP, type Server, type Socket } from 'node:net';
-import { connect, createSecureContext, createServer, rootCertificates, type SecureContext, type Server as TlsServer, type TLSSocket } from 'node:tls';
+import { checkServerIdentity, connect, createSecureContext, createServer, rootCertificates, TLSSocket, type SecureContext, type Server as TlsServer } from 'node:tls';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { StartupError, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -75,7 +75,8 @@ export class Tls implements StreamKind {
       {
         minVersion: OLDEST,
         handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-        requestCert: requireClient,
+        // Who has one may show it: then its connection carries calls to it as well (RFC 5923).
+        requestCert: requireClient || this.#options?.caFile !== undefined,
         rejectUnauthorized: requireClient,
         SNICallback: (name, done) => done(null, this.#contextFor(name)),
       },
@@ -105,6 +106,10 @@ export class Tls implements StreamKind {
   #contextFor(name: string): SecureContext {
     const found = this.#identities.find(({ certificate }) => certificate.checkHost(name) !== undefined) ?? this.#identities[0];
     return found ? found.context : createSecureContext({});
+  }
+
+  isProven(socket: Socket, host: string): boolean {
+    return socket instanceof TLSSocket && socket.authorized && checkServerIdentity(host, socket.getPeerCertificate()) === undefined;
   }
 
   connect({ address, port, host }: { address: string; port: number; host: string }, ready: () => void): Socket {

@@ -108,6 +108,11 @@ export class Transports {
     return transport === 'tls' ? this.#tls : this.#tcp;
   }
 
+  /** A request that came asks for `alias` (RFC 5923). */
+  alias({ transport, address, port }: SipSource, sentByPort: number): void {
+    if (transport === 'tls') this.#tls.alias({ address, port, sentByPort });
+  }
+
   /** `failed` is called at most once per send, later or at once. */
   send(bytes: Buffer, to: Destination, failed: (reason: string) => void): void {
     if (!this.#open) return;
