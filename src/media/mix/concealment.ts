@@ -5,8 +5,13 @@ const GAINS = [1, 0.6, 0.25, 0];
 
 /** Covers a lost frame with the one before it, fading out over 60 ms. */
 export class Concealment {
-  readonly #last = new Int16Array(FRAME_SAMPLES);
+  readonly #last: Int16Array;
   #missed = GAINS.length;
+
+  /** `samples`: of a frame. */
+  constructor(samples = FRAME_SAMPLES) {
+    this.#last = new Int16Array(samples);
+  }
 
   reset(): void {
     this.#missed = GAINS.length;
@@ -26,8 +31,8 @@ export class Concealment {
       return false;
     }
     this.#missed++;
-    const step = (to - from) / FRAME_SAMPLES;
-    for (let i = 0; i < FRAME_SAMPLES; i++) pcm[i] = (this.#last[i] as number) * (from + step * i);
+    const step = (to - from) / pcm.length;
+    for (let i = 0; i < pcm.length; i++) pcm[i] = (this.#last[i] as number) * (from + step * i);
     return true;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Play-out buffer of one voice stream at 8,000 samples per second, in the unit of samples. It is a ring addressed by RTP
+ * Play-out buffer of one voice stream at 8,000 or 16,000 samples per second, in the unit of samples. It is a ring addressed by RTP
  * timestamp, so re-ordering, duplicates and every packet time fall out of the addressing: what arrives is written where
  * its timestamp says, what is played is read 20 ms at a time.
  *
@@ -11,8 +11,10 @@
  * Entries are 16-bit samples, or codes of a sample-by-sample codec such as G.711 so that the silent need not be decoded.
  */
 export const FRAME_SAMPLES = 160;
+/** 20 ms at 16 kHz. */
+export const WIDE_FRAME_SAMPLES = 320;
+// Times below are in samples at 8 kHz.
 const RING = 8192;
-const MASK = RING - 1;
 /** Marks an entry that never arrived; a sample of that value is written as -32767. */
 const MISSING = -32768;
 const MAX_DEPTH = 3200;
@@ -36,7 +38,11 @@ export type PulledFrame = 'voice' | 'patched' | 'lost' | 'idle';
 export class JitterBuffer {
   /** Packets that came too late, twice or too far ahead. */
   discarded = 0;
-  readonly #ring = new Int16Array(RING).fill(MISSING);
+  /** 1: 8 kHz; 2: 16 kHz. */
+  readonly #scale: 1 | 2;
+  readonly #frame: number;
+  readonly #ring: Int16Array;
+  readonly #mask: number;
   #running = false;
   /** Timestamp of the next sample to be played, and of the sample after the newest one; 32-bit serial numbers. */
   #playAt = 0;
@@ -49,6 +55,13 @@ export class JitterBuffer {
   #baseTransit = 0;
   #peakLateness = 0;
 
+  constructor(scale: 1 | 2 = 1) {
+    this.#scale = scale;
+    this.#frame = FRAME_SAMPLES * scale;
+    this.#ring = new Int16Array(RING * scale).fill(MISSING);
+    this.#mask = RING * scale - 1;
+  }
+
   /** Samples that are buffered ahead of play-out. */
   get depth(): number {
     return this.#running ? (this.#endAt - this.#playAt) | 0 : 0;
@@ -56,7 +69,7 @@ export class JitterBuffer {
 
   /** Slack that the network of late asks for, in samples. */
   get #needed(): number {
-    return Math.min(this.#peakLateness, MAX_LATENESS) + (this.#uneven ? MARGIN + UNEVEN_MARGIN : MARGIN);
+    return Math.min(this.#peakLateness, MAX_LATENESS * this.#scale) + (this.#uneven ? MARGIN + UNEVEN_MARGIN : MARGIN) * this.#scale;
   }
 
   /** A new stream: other SSRC, other codec. */
@@ -70,14 +83,14 @@ export class JitterBuffer {
   /** `samples` entries of `data` from `offset` on, whose first has RTP time `timestamp`. */
   insert(timestamp: number, data: Uint8Array | Int16Array, options: { offset: number; samples: number; nowMs: number }): void {
     const { samples } = options;
-    if (samples <= 0 || samples > MAX_DEPTH) {
+    if (samples <= 0 || samples > MAX_DEPTH * this.#scale) {
       this.discarded++;
       return;
     }
     const at = timestamp | 0;
     if (!this.#running) this.#begin(at, options.nowMs);
     else if (!this.#inReach(at, samples, options.nowMs)) return;
-    this.#uneven = samples % FRAME_SAMPLES !== 0;
+    this.#uneven = samples % this.#frame !== 0;
     this.#measure(at, options.nowMs);
     this.#write(at, data, options);
     const end = (at + samples) | 0;
@@ -91,14 +104,14 @@ export class JitterBuffer {
     this.#endAt = at;
     this.#heldFrames = 0;
     this.#lateInARow = 0;
-    this.#baseTransit = nowMs * SAMPLES_PER_MS - at;
+    this.#baseTransit = nowMs * SAMPLES_PER_MS * this.#scale - at;
     this.#windowLeft = SHRINK_WINDOW_FRAMES;
   }
 
   /** False when the packet is too late. A stream that jumped (a restarted sender keeps its SSRC at times) begins anew. */
   #inReach(at: number, samples: number, nowMs: number): boolean {
     const ahead = (at + samples - this.#playAt) | 0;
-    if (ahead > RING - FRAME_SAMPLES || ahead < -RING) {
+    if (ahead > RING * this.#scale - this.#frame || ahead < -RING * this.#scale) {
       this.reset();
       this.#begin(at, nowMs);
       return true;
@@ -117,15 +130,15 @@ export class JitterBuffer {
 
   /** How much later than the fastest packet of late something of time `at` is at `nowMs`, in samples. */
   #latenessOf(at: number, nowMs: number): number {
-    const lateness = nowMs * SAMPLES_PER_MS - at - this.#baseTransit;
+    const lateness = nowMs * SAMPLES_PER_MS * this.#scale - at - this.#baseTransit;
     return lateness - Math.round(lateness / TIMESTAMPS) * TIMESTAMPS;
   }
 
   /** Remembers the peak of lateness, which decays by 1/8 per window. */
   #measure(at: number, nowMs: number): void {
     const lateness = this.#latenessOf(at, nowMs);
-    if (lateness < 0 || lateness > RING) {
-      this.#baseTransit = nowMs * SAMPLES_PER_MS - at;
+    if (lateness < 0 || lateness > RING * this.#scale) {
+      this.#baseTransit = nowMs * SAMPLES_PER_MS * this.#scale - at;
       return;
     }
     // The base creeps up so that a sender with a slow clock is not taken for a late one.
@@ -142,7 +155,7 @@ export class JitterBuffer {
   }
 
   /**
-   * Moves play-out on by one 20 ms frame into `out` (160 entries). `out` is untouched for `lost` and `idle`, and keeps what it
+   * Moves play-out on by one 20 ms frame into `out` (160 entries, 320 at 16 kHz). `out` is untouched for `lost` and `idle`, and keeps what it
    * held where samples are missing: hand in the frame before.
    */
   pull(out: Int16Array, nowMs: number): PulledFrame {
@@ -153,9 +166,9 @@ export class JitterBuffer {
     this.#waiting = false;
     let depth = this.depth;
     // Not whole yet, or missing while its packet may still come.
-    if (depth < FRAME_SAMPLES || (isTight && this.#ring[this.#playAt & MASK] === MISSING)) return this.#hold();
+    if (depth < this.#frame || (isTight && this.#ring[this.#playAt & this.#mask] === MISSING)) return this.#hold();
     if (this.#heldFrames > 0) depth = this.#skipConcealed(depth);
-    if (depth < FRAME_SAMPLES) return this.#hold();
+    if (depth < this.#frame) return this.#hold();
     this.#shrink(depth, nowMs);
     return this.#read(out);
   }
@@ -172,8 +185,8 @@ export class JitterBuffer {
   /** Time that was concealed while standing still is not concealed again when its packets turn out to be lost. */
   #skipConcealed(depth: number): number {
     let gap = 0;
-    const most = Math.min(this.#heldFrames * FRAME_SAMPLES, depth);
-    while (gap < most && this.#ring[(this.#playAt + gap) & MASK] === MISSING) gap++;
+    const most = Math.min(this.#heldFrames * this.#frame, depth);
+    while (gap < most && this.#ring[(this.#playAt + gap) & this.#mask] === MISSING) gap++;
     this.#playAt = (this.#playAt + gap) | 0;
     this.#heldFrames = 0;
     return depth - gap;
@@ -181,30 +194,33 @@ export class JitterBuffer {
 
   /** Gives back slack that has not been needed for a whole window, and at once what is far too much. */
   #shrink(depth: number, nowMs: number): void {
-    if (depth > MAX_DEPTH) this.#drop(depth - MAX_DEPTH / 2);
-    else if (depth >= 2 * FRAME_SAMPLES) this.#shrinkFrame(this.#latenessOf(this.#playAt, nowMs) - this.#needed);
+    const most = MAX_DEPTH * this.#scale;
+    if (depth > most) this.#drop(depth - most / 2);
+    else if (depth >= 2 * this.#frame) this.#shrinkFrame(this.#latenessOf(this.#playAt, nowMs) - this.#needed);
     if (--this.#windowLeft > 0) return;
     this.#peakLateness *= 7 / 8;
     this.#windowLeft = SHRINK_WINDOW_FRAMES;
   }
 
   #shrinkFrame(excess: number): void {
-    const isDue = this.#windowLeft === 1 || (excess >= EXCESS && this.#windowLeft % HASTY_SHRINK_FRAMES === 0);
-    if (isDue && excess >= FRAME_SAMPLES) this.#drop(FRAME_SAMPLES);
+    const isDue = this.#windowLeft === 1 || (excess >= EXCESS * this.#scale && this.#windowLeft % HASTY_SHRINK_FRAMES === 0);
+    if (isDue && excess >= this.#frame) this.#drop(this.#frame);
   }
 
   #drop(samples: number): void {
-    for (let i = 0; i < samples; i++) this.#ring[(this.#playAt + i) & MASK] = MISSING;
+    for (let i = 0; i < samples; i++) this.#ring[(this.#playAt + i) & this.#mask] = MISSING;
     this.#playAt = (this.#playAt + samples) | 0;
   }
 
   #read(out: Int16Array): PulledFrame {
     const ring = this.#ring;
+    const mask = this.#mask;
+    const frame = this.#frame;
     const start = this.#playAt;
-    this.#playAt = (start + FRAME_SAMPLES) | 0;
+    this.#playAt = (start + frame) | 0;
     let missing = 0;
-    for (let i = 0; i < FRAME_SAMPLES; i++) {
-      const index = (start + i) & MASK;
+    for (let i = 0; i < frame; i++) {
+      const index = (start + i) & mask;
       const value = ring[index] as number;
       if (value === MISSING) missing++;
       else {
@@ -213,17 +229,19 @@ export class JitterBuffer {
       }
     }
     if (missing === 0) return 'voice';
-    return missing === FRAME_SAMPLES ? 'lost' : 'patched';
+    return missing === frame ? 'lost' : 'patched';
   }
 }
 
 // Two loops of one shape each: one for both would test the kind of array at every sample.
 function writeCodes(ring: Int16Array, at: number, from: { data: Uint8Array; offset: number; count: number }): void {
   const { data, offset, count } = from;
-  for (let i = 0; i < count; i++) ring[(at + i) & MASK] = data[offset + i] as number;
+  const mask = ring.length - 1;
+  for (let i = 0; i < count; i++) ring[(at + i) & mask] = data[offset + i] as number;
 }
 
 function writeSamples(ring: Int16Array, at: number, from: { data: Int16Array; offset: number; count: number }): void {
   const { data, offset, count } = from;
-  for (let i = 0; i < count; i++) ring[(at + i) & MASK] = Math.max(data[offset + i] as number, MISSING + 1);
+  const mask = ring.length - 1;
+  for (let i = 0; i < count; i++) ring[(at + i) & mask] = Math.max(data[offset + i] as number, MISSING + 1);
 }
