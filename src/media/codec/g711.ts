@@ -32,9 +32,11 @@ function encodeA(sample: number): number {
   return ((negative ? 0 : 0x80) | (segment << 4) | low) ^ 0x55;
 }
 
+export type LawCodec = Extract<PhoneCodec, 'PCMU' | 'PCMA'>;
+
 /** What one G.711 variant needs, all of it built once. */
 export interface G711 {
-  readonly codec: PhoneCodec;
+  readonly codec: LawCodec;
   /** Name on the SDP's rtpmap and in `TrackSink`, in lower case. */
   readonly name: 'pcmu' | 'pcma';
   /** Code → 16-bit sample. */
@@ -47,7 +49,7 @@ export interface G711 {
   readonly silence: number;
 }
 
-function build(codec: PhoneCodec, decode: (code: number) => number, encode: (sample: number) => number): G711 {
+function build(codec: LawCodec, decode: (code: number) => number, encode: (sample: number) => number): G711 {
   const toPcm = new Int16Array(256);
   const power = new Float32Array(256);
   const toCode = new Uint8Array(65_536);
@@ -63,6 +65,7 @@ function build(codec: PhoneCodec, decode: (code: number) => number, encode: (sam
 export const pcmu: G711 = build('PCMU', decodeMu, encodeMu);
 export const pcma: G711 = build('PCMA', decodeA, encodeA);
 
+/** µ-law for what is no G.711 either. */
 export function g711(codec: PhoneCodec): G711 {
   return codec === 'PCMA' ? pcma : pcmu;
 }

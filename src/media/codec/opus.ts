@@ -13,7 +13,6 @@ export interface OpusDecoder {
 export interface OpusEncoder {
   /** 320 samples. The packet is the caller's. `alone`: it owes as little as can be to those before it, a decoder may begin there. Null: it cannot be coded. */
   encode(pcm: Int16Array, alone: boolean): Uint8Array | null;
-  setFec(on: boolean): void;
   free(): void;
 }
 
@@ -60,10 +59,6 @@ class LibopusEncoder implements OpusEncoder {
     } catch {
       return null;
     }
-  }
-
-  setFec(on: boolean): void {
-    this.#handle.setFec(on);
   }
 
   free(): void {

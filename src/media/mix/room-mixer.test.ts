@@ -9,12 +9,14 @@ import { MixParty } from './mix-party.ts';
 import { PhoneVoice } from './phone-voice.ts';
 import { PromptVoice } from './prompt-voice.ts';
 import { RoomMixer, type MixOutput } from './room-mixer.ts';
+import { WideStream } from './wide-stream.ts';
 
 /** A caller that hums into its voice and keeps what it is given. */
 class Caller implements MixOutput {
   readonly codec: PhoneCodec;
   readonly ownVoice: PhoneVoice;
   readonly party = new MixParty(newSid('MT'));
+  readonly stream: WideStream | null;
   wantsMix = true;
   readonly heard: number[] = [];
   readonly buffers = new Set<Uint8Array>();
@@ -27,7 +29,8 @@ class Caller implements MixOutput {
     this.codec = options.codec ?? 'PCMU';
     this.#frequencyHz = frequencyHz;
     this.#amplitude = options.amplitude ?? 6000;
-    this.ownVoice = new PhoneVoice(g711(this.codec));
+    this.ownVoice = new PhoneVoice(this.codec);
+    this.stream = this.codec === 'G722' || this.codec === 'OPUS' ? new WideStream(this.codec) : null;
   }
 
   speak(nowMs: number): void {

@@ -1,27 +1,33 @@
 import type { TrackSid } from '../../base/sid.ts';
-import { g711, type G711 } from '../codec/g711.ts';
+import { g711, type G711, type LawCodec } from '../codec/g711.ts';
 import type { PhoneCodec } from '../protocol.ts';
 import { FRAME_SAMPLES } from '../rtp/jitter-buffer.ts';
 import type { MixParty } from './mix-party.ts';
+import { WideMix } from './wide-mix.ts';
+import type { WideStream } from './wide-stream.ts';
 
 /** Somebody who may talk: a phone, a browser's audio track, a prompt. */
 export interface MixInput {
   /** 160 samples at 8 kHz; valid after `pull` returned true, until the next one. */
   readonly pcm: Int16Array;
+  /** 320 samples at 16 kHz of the same frame, made when they are asked for. */
+  wide(): Int16Array;
   /** Level of the last frame. */
   readonly levelDbov: number;
   /** Moves on by 20 ms; false when there is nothing to be heard. */
   pull(nowMs: number): boolean;
 }
 
-/** Somebody who listens on a G.711 leg. */
+/** Somebody who listens: a phone. */
 export interface MixOutput {
   readonly codec: PhoneCodec;
+  /** Its outgoing stream where the codec is a wide-band one, else null. */
+  readonly stream: WideStream | null;
   /** What this party says itself and therefore does not hear. */
   readonly ownVoice: MixInput | null;
   /** False while it hears something else (a prompt) or nothing (hold). */
   readonly wantsMix: boolean;
-  /** 160 codes, shared with others: to be copied, not kept. Null when it does not want the mix. */
+  /** 20 ms in its codec, shared with others: to be copied, not kept. Null when it does not want the mix. */
   tick(mix: Uint8Array | null, nowMs: number): void;
 }
 
@@ -59,7 +65,7 @@ class SharedEncode {
   readonly scratch = new Uint8Array(FRAME_SAMPLES);
   ready = false;
 
-  constructor(codec: PhoneCodec) {
+  constructor(codec: LawCodec) {
     this.law = g711(codec);
   }
 }
@@ -67,7 +73,7 @@ class SharedEncode {
 /**
  * One room's mix, driven once per 20 ms. Each talker is decoded once for the room; each phone that talks gets the sum
  * without itself; all who are silent share one sum and one encode per codec. Who hears chosen ones only, or is spoken to by
- * one who is not heard by all, gets a sum of its own.
+ * one who is not heard by all, gets a sum of its own. While a wide-band phone listens there is a second mix at 16 kHz.
  */
 export class RoomMixer {
   readonly #inputs: InputSlot[] = [];
@@ -83,6 +89,8 @@ export class RoomMixer {
   readonly #own = new Int32Array(FRAME_SAMPLES);
   readonly #recorded = new Int16Array(FRAME_SAMPLES);
   readonly #shared = { PCMU: new SharedEncode('PCMU'), PCMA: new SharedEncode('PCMA') };
+
+  #wide: WideMix | null = null;
 
   addInput(input: MixInput, party: MixParty): void {
     this.removeInput(input);
@@ -130,6 +138,8 @@ export class RoomMixer {
   roomClosed(): void {
     for (const tap of this.#taps.splice(0)) tap.roomClosed();
     for (const tap of this.#voiceTaps.splice(0)) tap.roomClosed();
+    this.#wide?.close();
+    this.#wide = null;
   }
 
   /** Something goes on here that needs steps even without an output. */
@@ -144,14 +154,35 @@ export class RoomMixer {
   tick(nowMs: number): void {
     this.#collect(nowMs);
     if (this.#taps.length > 0) this.#record(nowMs);
-    if (this.#prompts.length > 0) this.#addPrompts(nowMs);
+    const wide = this.#wideNow();
+    if (wide) this.#beginWide(wide);
+    if (this.#prompts.length > 0) this.#addPrompts(wide, nowMs);
+    wide?.ready(nowMs);
     this.#shared.PCMU.ready = false;
     this.#shared.PCMA.ready = false;
     for (let i = 0; i < this.#outputs.length; i++) {
       const slot = this.#outputs[i] as OutputSlot;
       const wantsMix = slot.output.wantsMix && !slot.party.held;
-      slot.output.tick(wantsMix ? this.#mixFor(slot) : null, nowMs);
+      slot.output.tick(wantsMix ? this.#mixFor(slot, wide, nowMs) : null, nowMs);
     }
+  }
+
+  /** A wide-band phone listens. */
+  get wideWanted(): boolean {
+    for (let i = 0; i < this.#outputs.length; i++) if ((this.#outputs[i] as OutputSlot).output.stream !== null) return true;
+    return false;
+  }
+
+  #wideNow(): WideMix | null {
+    if (this.wideWanted) return (this.#wide ??= new WideMix());
+    this.#wide?.close();
+    this.#wide = null;
+    return null;
+  }
+
+  #beginWide(wide: WideMix): void {
+    wide.begin();
+    for (let i = 0; i < this.#talking.length; i++) wide.addTalker((this.#talking[i] as InputSlot).input);
   }
 
   #collect(nowMs: number): void {
@@ -184,17 +215,20 @@ export class RoomMixer {
     for (let i = this.#taps.length - 1; i >= 0; i--) (this.#taps[i] as MixTap).frame(this.#recorded, nowMs);
   }
 
-  #addPrompts(nowMs: number): void {
+  #addPrompts(wide: WideMix | null, nowMs: number): void {
     this.#prompted.fill(0);
     for (let i = this.#prompts.length - 1; i >= 0; i--) {
       const prompt = this.#prompts[i] as MixInput;
       if (!prompt.pull(nowMs)) continue;
       add(this.#prompted, prompt.pcm);
       add(this.#sum, prompt.pcm);
+      wide?.addPrompt(prompt);
     }
   }
 
-  #mixFor(slot: OutputSlot): Uint8Array {
+  #mixFor(slot: OutputSlot, wide: WideMix | null, nowMs: number): Uint8Array | null {
+    const { stream } = slot.output;
+    if (stream !== null && wide !== null) return this.#wideMixFor(slot, { stream, wide }, nowMs);
     const shared = slot.output.codec === 'PCMA' ? this.#shared.PCMA : this.#shared.PCMU;
     if (slot.party.isChoosy || this.#isWhisperedTo(slot.party)) return this.#ownMix(slot, shared);
     const own = slot.output.ownVoice;
@@ -207,6 +241,22 @@ export class RoomMixer {
       shared.ready = true;
     }
     return shared.codes;
+  }
+
+  #wideMixFor(slot: OutputSlot, { stream, wide }: { stream: WideStream; wide: WideMix }, nowMs: number): Uint8Array | null {
+    if (slot.party.isChoosy || this.#isWhisperedTo(slot.party)) {
+      wide.beginOwn();
+      this.#addHeardWide(wide, this.#talking, slot);
+      this.#addHeardWide(wide, this.#whispering, slot);
+      return stream.own(wide.own(), nowMs);
+    }
+    const own = slot.output.ownVoice;
+    if (own !== null && this.#isTalking(own)) return stream.own(wide.without(own), nowMs);
+    return stream.common(wide.shared(stream.codec, nowMs), nowMs);
+  }
+
+  #addHeardWide(wide: WideMix, talkers: InputSlot[], slot: OutputSlot): void {
+    for (let i = 0; i < talkers.length; i++) if (isHeard(talkers[i] as InputSlot, slot)) wide.addOwn((talkers[i] as InputSlot).input);
   }
 
   #isTalking(input: MixInput): boolean {
@@ -229,12 +279,13 @@ export class RoomMixer {
     return shared.scratch;
   }
 
-  #addHeard(talkers: InputSlot[], { output, party }: OutputSlot): void {
-    for (let i = 0; i < talkers.length; i++) {
-      const talker = talkers[i] as InputSlot;
-      if (talker.input !== output.ownVoice && party.hears(talker.party) && talker.party.speaksTo(party)) add(this.#own, talker.input.pcm);
-    }
+  #addHeard(talkers: InputSlot[], slot: OutputSlot): void {
+    for (let i = 0; i < talkers.length; i++) if (isHeard(talkers[i] as InputSlot, slot)) add(this.#own, (talkers[i] as InputSlot).input.pcm);
   }
+}
+
+function isHeard(talker: InputSlot, { output, party }: OutputSlot): boolean {
+  return talker.input !== output.ownVoice && party.hears(talker.party) && talker.party.speaksTo(party);
 }
 
 function removeWhere<T>(list: T[], matches: (each: T) => boolean): void {

@@ -64,10 +64,6 @@ export class OpusWideEncoder implements WideEncoder {
     this.encode(last, false);
   }
 
-  setFec(on: boolean): void {
-    this.#encoder?.setFec(on);
-  }
-
   close(): void {
     this.#closed = true;
     this.#encoder?.free();

@@ -99,7 +99,9 @@ export class WideStream {
     if (++this.#settled >= this.#encoder.settleFrames) {
       shared.join();
       this.#asked = shared;
-    } else shared.payload();
+    }
+    // Coded even if nobody hears it yet: it is to have come to the same by then.
+    shared.payload();
     return this.#encoder.encode(shared.pcm, false);
   }
 

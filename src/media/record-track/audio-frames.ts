@@ -1,4 +1,6 @@
 import { pcma, pcmu } from '../codec/g711.ts';
+import { G722Decoder } from '../codec/g722.ts';
+import { Downsampler } from '../codec/half-band.ts';
 import type { EncodedFrame, FrameEvents, FrameReader } from './frame-reader.ts';
 import type { MatroskaTrack } from './matroska-header.ts';
 import type { OrderedPacket } from './reorder.ts';
@@ -74,11 +76,12 @@ function opusHead(): Buffer {
 /** A-law code → µ-law code. */
 const LAW = Uint8Array.from({ length: 256 }, (_, code) => pcmu.toCode[(pcma.toPcm[code] as number) & 0xffff] as number);
 
-/** G.711: µ-law as it came, A-law brought to µ-law (contract §14.9). */
+/** G.711: µ-law as it came, A-law brought to µ-law (contract §14.9), and so is G.722: its players are few. */
 export class PcmuFrames extends AudioFrames {
   readonly codec = 'PCMU';
   readonly rateHz = 8000;
   #translated = Buffer.alloc(640);
+  #g722: { decoder: G722Decoder; downsampler: Downsampler; wide: Int16Array; pcm: Int16Array } | null = null;
 
   protected read(packet: OrderedPacket): boolean {
     const { frame } = this;
@@ -88,11 +91,25 @@ export class PcmuFrames extends AudioFrames {
       frame.data = packet.buffer;
       frame.offset = packet.offset;
     } else {
-      this.#translate(packet);
+      if (packet.codec === 'g722') this.#narrow(packet);
+      else this.#translate(packet);
       frame.data = this.#translated;
       frame.offset = 0;
     }
     return true;
+  }
+
+  #narrow({ buffer, offset, length }: OrderedPacket): void {
+    const { decoder, downsampler } = (this.#g722 ??= { decoder: new G722Decoder(), downsampler: new Downsampler(), wide: new Int16Array(0), pcm: new Int16Array(0) });
+    if (this.#translated.length < length) this.#translated = Buffer.alloc(length);
+    if (this.#g722.pcm.length !== length) {
+      this.#g722.wide = new Int16Array(2 * length);
+      this.#g722.pcm = new Int16Array(length);
+    }
+    const { wide, pcm } = this.#g722;
+    decoder.decode(buffer, wide, { offset, count: length });
+    downsampler.convert(wide, pcm);
+    for (let i = 0; i < length; i++) this.#translated[i] = pcmu.toCode[(pcm[i] as number) & 0xffff] as number;
   }
 
   #translate({ buffer, offset, length }: OrderedPacket): void {

@@ -9,6 +9,7 @@ const READERS: Record<string, { kind: TrackKind; make(events: FrameEvents): Fram
   opus: { kind: 'audio', make: (events) => new OpusFrames(events) },
   pcmu: { kind: 'audio', make: (events) => new PcmuFrames(events) },
   pcma: { kind: 'audio', make: (events) => new PcmuFrames(events) },
+  g722: { kind: 'audio', make: (events) => new PcmuFrames(events) },
   vp8: { kind: 'video', make: (events) => new Vp8Frames(events) },
   vp9: { kind: 'video', make: (events) => new Vp9Frames(events) },
   h264: { kind: 'video', make: (events) => new H264Frames(events) },
@@ -22,9 +23,9 @@ export function frameReader(codec: string, kind: TrackKind, events: FrameEvents)
 
 /** True when both may be in one file. */
 export function sameFile(codec: string, other: string): boolean {
-  return codec === other || (isG711(codec) && isG711(other));
+  return codec === other || (becomesPcmu(codec) && becomesPcmu(other));
 }
 
-function isG711(codec: string): boolean {
-  return codec === 'pcmu' || codec === 'pcma';
+function becomesPcmu(codec: string): boolean {
+  return codec === 'pcmu' || codec === 'pcma' || codec === 'g722';
 }

@@ -40,6 +40,7 @@ export class MediaRoom implements TrackRegistry, Ticked {
   readonly #phones = new Map<string, PhoneMember>();
   readonly #browsers = new Map<TrackSid, BrowserMember>();
   readonly #prompts = new Map<number, PromptVoice>();
+  #isWide = false;
 
   constructor(options: { roomSid: RoomSid; ticker: Ticker; activeSpeakerChanged: (trackSid: TrackSid | null) => void }) {
     this.roomSid = options.roomSid;
@@ -91,6 +92,7 @@ export class MediaRoom implements TrackRegistry, Ticked {
   #browserAudioAdded(source: TrackSource): void {
     const voice = new BrowserVoice({ ended: () => this.#browserAudioRemoved(source.trackSid) });
     voice.needed = this.#isMixNeeded;
+    voice.wideWanted = this.#isWide;
     this.#browsers.set(source.trackSid, { source, voice });
     this.#mixer.addInput(voice, new MixParty(source.trackSid));
     source.addSink(voice);
@@ -199,6 +201,12 @@ export class MediaRoom implements TrackRegistry, Ticked {
     return this.#phones.size > 0 || this.#mixer.tapped;
   }
 
+  /** Browsers are decoded at 16 kHz while a wide-band phone listens; codecs change by re-INVITE, so this is looked at in each step. */
+  #wideChanged(): void {
+    this.#isWide = !this.#isWide;
+    for (const { voice } of this.#browsers.values()) voice.wideWanted = this.#isWide;
+  }
+
   /** Browsers are decoded while a phone or a recording listens. */
   #needsChanged(): void {
     const needed = this.#isMixNeeded;
@@ -209,6 +217,7 @@ export class MediaRoom implements TrackRegistry, Ticked {
   // --------------------------------------------------------------------------------------------------------- steps
 
   tick(nowMs: number): void {
+    if (this.#mixer.wideWanted !== this.#isWide) this.#wideChanged();
     if (this.#phones.size > 0 || this.#mixer.busy) this.#mixer.tick(nowMs);
     for (const { phone, party } of this.#phones.values()) this.#speaker.level(party.trackSid, party.isPublic ? phone.voice.levelDbov : SILENCE_DBOV, nowMs);
     for (const [trackSid, { voice }] of this.#browsers) this.#speaker.level(trackSid, voice.levelAt(nowMs), nowMs);

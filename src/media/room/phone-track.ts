@@ -1,7 +1,8 @@
 import type { TrackSid } from '../../base/sid.ts';
-import { pcma, pcmu } from '../codec/g711.ts';
+import { silentPayload } from '../codec/silence.ts';
 import type { TrackSink, TrackSource } from '../forward/track.ts';
 import type { MixParty } from '../mix/mix-party.ts';
+import { FRAME_SAMPLES } from '../rtp/jitter-buffer.ts';
 import type { RtpView } from '../rtp/packet.ts';
 
 /**
@@ -32,10 +33,26 @@ export class PhoneTrack implements TrackSource {
     // audio has none
   }
 
-  /** The payload is written over with silence while it is not for everybody: whoever else needs it has taken it before. */
+  /** The payload gives way to silence while it is not for everybody. */
   packetReceived(view: RtpView, codec: string, nowMs: number): void {
     if (this.#sinks.length === 0) return;
-    if (!this.#party.isPublic) view.buffer.fill((codec === 'pcma' ? pcma : pcmu).silence, view.payloadOffset, view.payloadOffset + view.payloadLength);
+    if (this.#party.isPublic) this.#forward(view, codec, nowMs);
+    else this.#forwardSilence(view, { codec, bytes: view.payloadLength }, nowMs);
+  }
+
+  /** Browsers do not know comfort noise of phones: they get a frame of silence in its place. */
+  noiseReceived(view: RtpView, codec: string, nowMs: number): void {
+    if (this.#sinks.length > 0) this.#forwardSilence(view, { codec, bytes: FRAME_SAMPLES }, nowMs);
+  }
+
+  #forwardSilence(view: RtpView, silence: { codec: string; bytes: number }, nowMs: number): void {
+    view.buffer = silentPayload(silence.codec);
+    view.payloadOffset = 0;
+    view.payloadLength = silence.codec === 'opus' ? view.buffer.length : Math.min(silence.bytes, view.buffer.length);
+    this.#forward(view, silence.codec, nowMs);
+  }
+
+  #forward(view: RtpView, codec: string, nowMs: number): void {
     for (let i = 0; i < this.#sinks.length; i++) (this.#sinks[i] as TrackSink).packetForwarded(view, codec, nowMs);
   }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { g711, type G711 } from '../codec/g711.ts';
+import { g711 } from '../codec/g711.ts';
 import type { PhoneRemote } from '../protocol.ts';
 import type { DtmfPacket } from './dtmf.ts';
 import { FRAME_SAMPLES } from './jitter-buffer.ts';
@@ -7,10 +7,12 @@ import { RTP_HEADER_BYTES, writeRtpHeader } from './packet.ts';
 
 /** Buffers a socket may still hold while the next packets are made. */
 const RING = 8;
+/** RTP time of 20 ms of Opus. */
+export const OPUS_FRAME_UNITS = 960; // RTP time of Opus counts 48 kHz (RFC 7587 §4.1)
 const MAX_PAYLOAD = 60 * 8 + FRAME_SAMPLES;
 
 /**
- * Our side of a phone's RTP stream: cuts 20 ms frames into packets of the negotiated time, keeps sequence numbers running
+ * Our side of a phone's RTP stream: cuts 20 ms frames of G.711 and G.722 into packets of the negotiated time (a frame of Opus is one), keeps sequence numbers running
  * over hold and re-INVITE and timestamps running with time. Hands complete packets to `send`; allocates nothing per packet.
  */
 export class PhoneSender {
@@ -28,7 +30,13 @@ export class PhoneSender {
   #eventTimestamp = 0;
   #filled = 0;
   #marker = true;
-  #law: G711 = g711('PCMU');
+  #silence = g711('PCMU').silence;
+  /** A frame is a packet, of any length. */
+  #whole = false;
+  /** RTP time of 20 ms. */
+  #frameUnits = FRAME_SAMPLES;
+  /** RTP time of an event's 1/8000 s. */
+  #eventScale = 1;
   #payloadType = 0;
   #dtmfPayloadType: number | null = null;
   #packetSamples = FRAME_SAMPLES;
@@ -37,39 +45,49 @@ export class PhoneSender {
     this.#send = send;
   }
 
-  get law(): G711 {
-    return this.#law;
-  }
-
   /** RTP time of the frame that is due next. */
   get timestamp(): number {
     return (this.#timestamp + this.#filled) >>> 0;
   }
 
   configure(remote: PhoneRemote): void {
-    this.#law = g711(remote.codec);
+    this.#dropPartial();
+    this.#silence = g711(remote.codec).silence;
+    this.#whole = remote.codec === 'OPUS';
+    this.#frameUnits = this.#whole ? OPUS_FRAME_UNITS : FRAME_SAMPLES;
+    this.#eventScale = (remote.dtmfClockRateHz ?? 8000) / 8000;
     this.#payloadType = remote.payloadType;
     this.#dtmfPayloadType = remote.dtmfPayloadType;
     this.#packetSamples = Math.min(60, Math.max(10, remote.ptimeMs)) * 8;
     this.#voiceRing = this.#ring.map((buffer) => buffer.subarray(0, RTP_HEADER_BYTES + this.#packetSamples));
-    this.#dropPartial();
   }
 
-  /** 160 codes of the negotiated codec, or null for silence. */
+  /** A frame of the negotiated codec, or null for silence of G.711. */
   frame(codes: Uint8Array | null): void {
+    if (this.#whole) return this.#packet(codes);
     const buffer = this.#ring[this.#slot] as Buffer;
     const at = RTP_HEADER_BYTES + this.#filled;
-    if (codes === null) buffer.fill(this.#law.silence, at, at + FRAME_SAMPLES);
+    if (codes === null) buffer.fill(this.#silence, at, at + FRAME_SAMPLES);
     else buffer.set(codes, at);
     this.#filled += FRAME_SAMPLES;
     if (this.#filled === this.#packetSamples) this.#emit(buffer);
     else while (this.#filled >= this.#packetSamples) this.#split();
   }
 
+  /** RFC 7587 §4.2: one frame is one packet. */
+  #packet(frame: Uint8Array | null): void {
+    if (frame === null || frame.length > MAX_PAYLOAD) return this.skip();
+    const buffer = this.#ring[this.#slot] as Buffer;
+    buffer.set(frame, RTP_HEADER_BYTES);
+    this.#finish(buffer, { payloadType: this.#payloadType, marker: this.#marker, timestamp: this.#timestamp, length: frame.length });
+    this.#timestamp = (this.#timestamp + this.#frameUnits) >>> 0;
+    this.#marker = false;
+  }
+
   /** Time passes without a packet (hold). The next one carries the marker. */
   skip(): void {
     this.#dropPartial();
-    this.#timestamp = (this.#timestamp + FRAME_SAMPLES) >>> 0;
+    this.#timestamp = (this.#timestamp + this.#frameUnits) >>> 0;
     this.#marker = true;
   }
 
@@ -80,9 +98,9 @@ export class PhoneSender {
     const buffer = this.#ring[this.#slot] as Buffer;
     buffer[RTP_HEADER_BYTES] = packet.event;
     buffer[RTP_HEADER_BYTES + 1] = (packet.ended ? 0x80 : 0) | 10;
-    buffer.writeUInt16BE(packet.duration, RTP_HEADER_BYTES + 2);
+    buffer.writeUInt16BE(packet.duration * this.#eventScale, RTP_HEADER_BYTES + 2);
     this.#finish(buffer, { payloadType: this.#dtmfPayloadType ?? 101, marker: packet.first, timestamp: this.#eventTimestamp, length: 4 });
-    this.#timestamp = (this.#timestamp + FRAME_SAMPLES) >>> 0;
+    this.#timestamp = (this.#timestamp + this.#frameUnits) >>> 0;
     this.#marker = true;
   }
 

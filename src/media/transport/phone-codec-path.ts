@@ -6,6 +6,7 @@ import { NarrowCopy } from '../mix/two-rates.ts';
 import { WideStream } from '../mix/wide-stream.ts';
 import type { PhoneCodec, PhoneRemote } from '../protocol.ts';
 import { FRAME_SAMPLES, WIDE_FRAME_SAMPLES } from '../rtp/jitter-buffer.ts';
+import { OPUS_FRAME_UNITS } from '../rtp/phone-sender.ts';
 
 /** What one phone's codec does with sound of ours: one object per stream, its buffers are used again. */
 export interface PhoneCodecPath {
@@ -13,6 +14,8 @@ export interface PhoneCodecPath {
   /** As tracks and browsers call it: opus, g722, pcmu, pcma. */
   readonly name: string;
   readonly clockRateHz: number;
+  /** RTP time of a payload of ours. */
+  unitsOf(payloadBytes: number): number;
   /** For the room's mix at 16 kHz; null for G.711. */
   readonly stream: WideStream | null;
   /** 160 samples at 8 kHz → a frame of 20 ms; null while the codec is being made. */
@@ -53,6 +56,10 @@ class G711Path implements PhoneCodecPath {
     return this.#codes;
   }
 
+  unitsOf(payloadBytes: number): number {
+    return payloadBytes;
+  }
+
   silence(): Uint8Array {
     return this.#silence;
   }
@@ -89,6 +96,7 @@ abstract class WidePath implements PhoneCodecPath {
   }
 
   abstract decode(frame: Uint8Array): Int16Array;
+  abstract unitsOf(payloadBytes: number): number;
 
   close(): void {
     this.stream.close();
@@ -108,6 +116,11 @@ class G722Path extends WidePath {
     this.#decoder.decode(frame, this.#decoded, this.#range);
     this.narrow.take(this.#decoded);
     return this.narrow.pcm;
+  }
+
+  /** A byte is two samples, and one unit of its clock (RFC 3551 §4.5.2). */
+  unitsOf(payloadBytes: number): number {
+    return payloadBytes;
   }
 }
 
@@ -130,6 +143,10 @@ class OpusPath extends WidePath {
   decode(frame: Uint8Array): Int16Array {
     if (!this.#decoder) this.#askDecoder();
     return this.#decoder?.decode(frame) ?? this.#unheard;
+  }
+
+  unitsOf(): number {
+    return OPUS_FRAME_UNITS;
   }
 
   override close(): void {

@@ -95,13 +95,13 @@ describe('a tap on a phone', () => {
   it('hears what a phone in a room gets from the room, and on hold that nothing is sent', async () => {
     const { phone, remote, hum } = await leg();
     const mixer = new RoomMixer();
-    phone.enterRoom({ packetReceived: () => {} });
+    phone.enterRoom({ packetReceived: () => {}, noiseReceived: () => {} });
     const party = new MixParty(newSid('MT'));
     mixer.addInput(phone.voice, party);
     mixer.addOutput(phone, party);
     const tone = new ToneSource({ frequencyHz: 700, durationMs: 60_000, levelDbov: -15 });
     const pcm = new Int16Array(160);
-    mixer.addInput({ pcm, levelDbov: -15, pull: () => tone.read(pcm) > 0 }, new MixParty(newSid('MT')));
+    mixer.addInput({ pcm, wide: () => new Int16Array(320), levelDbov: -15, pull: () => tone.read(pcm) > 0 }, new MixParty(newSid('MT')));
     const ear = new Ear();
     phone.addTap(ear);
     await hum(500, (nowMs) => mixer.tick(nowMs));
@@ -116,7 +116,7 @@ describe('a tap on a phone', () => {
 
   it('hears what a pipe brings, in steps of 20 ms', async () => {
     const { clock, phone, hum } = await leg();
-    phone.enterPipe({ packetReceived: () => {} });
+    phone.enterPipe({ packetReceived: () => {}, noiseReceived: () => {} });
     const ear = new Ear();
     phone.addTap(ear);
     const [packet, view] = [Buffer.alloc(172), new RtpView()];

@@ -1,7 +1,8 @@
-import type { G711 } from '../codec/g711.ts';
 import { PhoneVoice } from '../mix/phone-voice.ts';
 import { FRAME_SAMPLES } from '../rtp/jitter-buffer.ts';
+import type { PhoneCodec } from '../protocol.ts';
 import type { RtpView } from '../rtp/packet.ts';
+import type { PhoneCodecPath } from './phone-codec-path.ts';
 
 /** Listens to one phone, 20 ms at a time: a recording, a media stream, a voice watch. */
 export interface PhoneTap {
@@ -15,14 +16,13 @@ export interface PhoneTap {
   phoneClosed(): void;
 }
 
-/** What was sent to the phone in this step: codes of its codec, silence, or what the pipe brought. */
+/** What was sent to the phone in this step: a frame of its codec, nothing, or what the pipe brought. */
 export type SentFrame = Uint8Array | null | 'pipe';
 
 /** The taps of one phone. Decodes what nobody else decodes, and nothing while there is no tap. */
 export class PhoneTaps {
   readonly #taps: PhoneTap[] = [];
   readonly #silence = new Int16Array(FRAME_SAMPLES);
-  readonly #outbound = new Int16Array(FRAME_SAMPLES);
   /** The room's packets as they come over a pipe, brought to 20 ms steps. */
   #pipe: PhoneVoice | null = null;
 
@@ -37,36 +37,36 @@ export class PhoneTaps {
   remove(tap: PhoneTap): void {
     const index = this.#taps.indexOf(tap);
     if (index >= 0) this.#taps.splice(index, 1);
-    if (this.#taps.length === 0) this.#pipe = null;
+    if (this.#taps.length === 0) this.pipeEnded();
   }
 
-  pipeReceived(view: RtpView, law: G711, nowMs: number): void {
-    this.#pipe ??= new PhoneVoice(law);
+  pipeReceived(view: RtpView, codec: PhoneCodec, nowMs: number): void {
+    this.#pipe ??= new PhoneVoice(codec);
     this.#pipe.packetReceived(view, nowMs);
   }
 
   /** The pipe is gone, or its codec changed. */
   pipeEnded(): void {
+    this.#pipe?.close();
     this.#pipe = null;
   }
 
   /** `inbound`: null when the phone is silent. */
-  frame(inbound: Int16Array | null, sent: SentFrame, step: { law: G711; nowMs: number }): void {
+  frame(inbound: Int16Array | null, sent: SentFrame, step: { path: PhoneCodecPath; nowMs: number }): void {
     const outbound = this.#decode(sent, step);
     for (let i = this.#taps.length - 1; i >= 0; i--) (this.#taps[i] as PhoneTap).frame(inbound ?? this.#silence, outbound, step.nowMs);
   }
 
   phoneClosed(): void {
     for (const tap of this.#taps.splice(0)) tap.phoneClosed();
+    this.pipeEnded();
   }
 
-  #decode(sent: SentFrame, step: { law: G711; nowMs: number }): Int16Array {
+  #decode(sent: SentFrame, step: { path: PhoneCodecPath; nowMs: number }): Int16Array {
     const fromPipe = this.#pipe !== null && this.#pipe.pull(step.nowMs) ? this.#pipe.pcm : this.#silence;
     if (sent === 'pipe') return fromPipe;
     if (sent === null) return this.#silence;
-    const { toPcm } = step.law;
-    for (let i = 0; i < FRAME_SAMPLES; i++) this.#outbound[i] = toPcm[sent[i] as number] as number;
-    return this.#outbound;
+    return step.path.decode(sent);
   }
 }
 

@@ -127,7 +127,7 @@ describe('a phone’s transport', () => {
     const { phone, caller, told, settle } = await leg({ dtmfPayloadType: null });
     speak(caller, phone, 18);
     caller.send(101, Buffer.from([1, 0x8a, 1, 0]), { target: phone.localPort });
-    caller.send(13, Buffer.from([40]), { target: phone.localPort });
+    caller.send(14, Buffer.from([40]), { target: phone.localPort });
     await settle();
     expect(told).toEqual([]);
     expect(phone.stats()).toMatchObject({ packetsReceived: 0, packetsDiscarded: 3 });

@@ -2,9 +2,9 @@ import { randomInt } from 'node:crypto';
 import type { RemoteInfo } from 'node:dgram';
 import { isIPv4 } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
-import { g711, type G711 } from '../codec/g711.ts';
 import type { MixOutput } from '../mix/room-mixer.ts';
 import { PhoneVoice } from '../mix/phone-voice.ts';
+import type { WideStream } from '../mix/wide-stream.ts';
 import type { Ticked } from '../mix/ticker.ts';
 import type { PcmSource } from '../play/pcm-source.ts';
 import { MediaError, type PhoneCodec, type PhoneMediaStats, type PhoneRemote, type PlayOutcome } from '../protocol.ts';
@@ -15,12 +15,14 @@ import { PhoneSender } from '../rtp/phone-sender.ts';
 import { Reception } from '../rtp/reception.ts';
 import { parseRtcp, writeReport, type ReportBlock } from '../rtp/rtcp.ts';
 import { SourceLatch } from '../rtp/source-latch.ts';
+import { phoneCodecPath, type PhoneCodecPath } from './phone-codec-path.ts';
 import { PhoneTaps, type PhoneTap, type SentFrame } from './phone-taps.ts';
 import type { PortPool } from './port-pool.ts';
 import { UdpPair } from './udp-pair.ts';
 
 export const DEFAULT_MEDIA_TIMEOUT_MS = 60_000;
-const CLOCK_RATE_HZ = 8000;
+/** RFC 3551 §6: comfort noise, which means nothing else. */
+const COMFORT_NOISE = 13;
 const RTCP_INTERVAL_MS = 5000;
 /** A pipe that has brought nothing for this long is filled up with silence. */
 const PIPE_FRESH_MS = 60;
@@ -44,6 +46,12 @@ export interface PhoneTransportOptions {
 /** Where a phone's valid voice packets go besides its own jitter buffer: a room's track, a pipe. */
 export interface VoiceOutlet {
   packetReceived(view: RtpView, codec: string, nowMs: number): void;
+  /** Comfort noise in place of voice of `codec`. */
+  noiseReceived(view: RtpView, codec: string, nowMs: number): void;
+}
+
+function sameWishes(a: PhoneRemote, b: PhoneRemote): boolean {
+  return a.opus?.fec === b.opus?.fec && a.opus?.maxBitrateBps === b.opus?.maxBitrateBps;
 }
 
 interface Playing {
@@ -63,7 +71,7 @@ interface Dialling {
  */
 export class PhoneTransport implements MixOutput {
   readonly id: string;
-  readonly voice = new PhoneVoice(g711('PCMU'));
+  readonly voice = new PhoneVoice('PCMU');
   readonly ownVoice = this.voice;
   /** Steps the phone while no room does. */
   readonly idle: Ticked = { tick: (nowMs) => this.tick(null, nowMs) };
@@ -75,18 +83,18 @@ export class PhoneTransport implements MixOutput {
   readonly #dtmfIn = new DtmfReceiver();
   readonly #sender: PhoneSender;
   readonly #pcm = new Int16Array(FRAME_SAMPLES);
-  readonly #codes = new Uint8Array(FRAME_SAMPLES);
-  readonly #arrival = { nowMs: 0, clockRateHz: CLOCK_RATE_HZ };
+  readonly #arrival = { nowMs: 0, clockRateHz: 8000 };
   readonly #report = Buffer.alloc(256);
   readonly #taps = new PhoneTaps();
-  readonly #step: { law: G711; nowMs: number } = { law: g711('PCMU'), nowMs: 0 };
+  #path: PhoneCodecPath = phoneCodecPath({ codec: 'PCMU' });
+  readonly #step = { path: this.#path, nowMs: 0 };
   #pair: UdpPair | null = null;
   /** Set while the phone is in a room or on a pipe. */
   #outlet: VoiceOutlet | null = null;
   /** True while a mixer pulls `voice`. */
   #mixed = false;
   #remote: PhoneRemote | null = null;
-  #codecName = 'pcmu';
+  #comfortNoise = COMFORT_NOISE;
   #playing: Playing | null = null;
   #dialling: Dialling | null = null;
   #heard = false;
@@ -124,6 +132,10 @@ export class PhoneTransport implements MixOutput {
     return this.#remote?.codec ?? 'PCMU';
   }
 
+  get stream(): WideStream | null {
+    return this.#path.stream;
+  }
+
   get connected(): boolean {
     return this.#remote !== null;
   }
@@ -145,14 +157,19 @@ export class PhoneTransport implements MixOutput {
     this.#remote = remote;
     if (!isNowhere) this.#target(remote);
     this.#sender.configure(remote);
-    this.#codecName = g711(remote.codec).name;
-    if (before?.codec !== remote.codec) {
-      this.voice.restart(g711(remote.codec));
-      this.#taps.pipeEnded();
-    }
+    this.#comfortNoise = remote.comfortNoisePayloadType ?? COMFORT_NOISE;
+    if (before?.codec !== remote.codec || !sameWishes(before, remote)) this.#codecChanged(remote);
     if (!before) this.#nextReportMs = nowMs + RTCP_INTERVAL_MS / 2;
     if (!before?.receive) this.#lastHeardMs = nowMs;
     this.#timedOut = false;
+  }
+
+  #codecChanged(remote: PhoneRemote): void {
+    this.#path.close();
+    this.#path = phoneCodecPath(remote);
+    this.#arrival.clockRateHz = this.#path.clockRateHz;
+    this.voice.restart(remote.codec);
+    this.#taps.pipeEnded();
   }
 
   #target(remote: PhoneRemote): void {
@@ -182,7 +199,7 @@ export class PhoneTransport implements MixOutput {
   }
   #dialled: Promise<void> = Promise.resolve();
 
-  /** A 20 ms step. `mix` are 160 codes of this phone's codec, or null outside a room. */
+  /** A 20 ms step. `mix` is a frame of this phone's codec, or null outside a room. */
   tick(mix: Uint8Array | null, nowMs: number): void {
     const remote = this.#remote;
     if (!remote || !this.#pair) return;
@@ -199,15 +216,16 @@ export class PhoneTransport implements MixOutput {
       this.#sender.skip();
       return null;
     }
-    const codes = prompt ? this.#codes : mix;
     if (!prompt && nowMs - this.#pipeMs <= PIPE_FRESH_MS) return 'pipe';
-    this.#sender.frame(codes);
-    return codes;
+    const frame = prompt ? this.#path.encode(this.#pcm, nowMs) : (mix ?? this.#path.silence(nowMs));
+    if (frame === null) this.#sender.skip();
+    else this.#sender.frame(frame);
+    return prompt || mix !== null ? frame : null;
   }
 
   /** Lets `tap` hear what comes from and goes to the phone, until it is removed or the phone closes. */
   addTap(tap: PhoneTap): void {
-    if (!this.#taps.on && !this.#mixed) this.voice.restart(this.#sender.law);
+    if (!this.#taps.on && !this.#mixed) this.voice.restart(this.codec);
     this.#taps.add(tap);
   }
 
@@ -218,14 +236,14 @@ export class PhoneTransport implements MixOutput {
   #tapFrame(sent: SentFrame, nowMs: number): void {
     // In a room the mixer has pulled it for this step.
     const talking = this.#mixed ? this.voice.talking : this.voice.pull(nowMs);
-    this.#step.law = this.#sender.law;
+    this.#step.path = this.#path;
     this.#step.nowMs = nowMs;
     this.#taps.frame(talking ? this.voice.pcm : null, sent, this.#step);
   }
 
   /** From now on a mixer pulls `voice` and steps this phone. */
   enterRoom(outlet: VoiceOutlet): void {
-    this.voice.restart(this.#sender.law);
+    this.voice.restart(this.codec);
     this.#mixed = true;
     this.#outlet = outlet;
   }
@@ -243,8 +261,8 @@ export class PhoneTransport implements MixOutput {
   /** A packet of the room's mix came over a pipe: the phone gets it at once. */
   pipeReceived(view: RtpView, nowMs: number): void {
     this.#pipeMs = nowMs;
-    if (this.#taps.on) this.#taps.pipeReceived(view, this.#sender.law, nowMs);
-    if (this.wantsMix) this.#sender.relay(view.buffer, { offset: view.payloadOffset, length: view.payloadLength, timestampStep: view.payloadLength });
+    if (this.#taps.on) this.#taps.pipeReceived(view, this.codec, nowMs);
+    if (this.wantsMix) this.#sender.relay(view.buffer, { offset: view.payloadOffset, length: view.payloadLength, timestampStep: this.#path.unitsOf(view.payloadLength) });
   }
 
   /** The pipe is gone: silence from the next step on. */
@@ -260,7 +278,7 @@ export class PhoneTransport implements MixOutput {
       packetsSent: this.#sender.packets,
       packetsLost: this.#reception.lost,
       packetsDiscarded: this.#discarded + this.voice.discarded,
-      jitterMs: (this.#reception.jitter * 1000) / CLOCK_RATE_HZ,
+      jitterMs: (this.#reception.jitter * 1000) / this.#path.clockRateHz,
     };
   }
 
@@ -275,6 +293,8 @@ export class PhoneTransport implements MixOutput {
     this.#dialling?.done();
     this.#dialling = null;
     this.#taps.phoneClosed();
+    this.#path.close();
+    this.voice.close();
   }
 
   #rtpReceived(packet: Buffer, from: RemoteInfo): void {
@@ -285,10 +305,12 @@ export class PhoneTransport implements MixOutput {
     const view = this.#view;
     if (!parseRtp(view, packet)) return this.#discard();
     const isVoice = view.payloadType === remote.payloadType;
-    if (!isVoice && view.payloadType !== remote.dtmfPayloadType) return this.#discard();
+    const isNoise = view.payloadType === this.#comfortNoise;
+    if (!isVoice && !isNoise && view.payloadType !== remote.dtmfPayloadType) return this.#discard();
     if (!this.#latch.accepts(from.address, from.port, nowMs)) return this.#discard();
     this.#count(view, nowMs);
     if (isVoice) this.#voiceReceived(view, nowMs);
+    else if (isNoise) this.#noiseReceived(view, nowMs);
     else this.#keyReceived(view);
   }
 
@@ -301,7 +323,7 @@ export class PhoneTransport implements MixOutput {
     this.#timedOut = false;
     if (!this.#heard || view.ssrc !== this.#reception.ssrc) {
       this.#reception.restart(view.ssrc);
-      this.voice.restart(this.#sender.law);
+      this.voice.restart(this.codec);
       this.#dtmfIn.reset();
     }
     this.#arrival.nowMs = nowMs;
@@ -315,7 +337,13 @@ export class PhoneTransport implements MixOutput {
     if (view.payloadLength === 0) return;
     view.audioLevel = -1;
     if (this.#mixed || this.#taps.on) this.voice.packetReceived(view, nowMs);
-    this.#outlet?.packetReceived(view, this.#codecName, nowMs);
+    this.#outlet?.packetReceived(view, this.#path.name, nowMs);
+  }
+
+  /** RFC 3389: the phone says nothing, and nothing of it is lost. */
+  #noiseReceived(view: RtpView, nowMs: number): void {
+    if (this.#mixed || this.#taps.on) this.voice.silenceReceived(view);
+    this.#outlet?.noiseReceived(view, this.#path.name, nowMs);
   }
 
   #keyReceived(view: RtpView): void {
@@ -359,8 +387,6 @@ export class PhoneTransport implements MixOutput {
       this.stopPlaying('finished');
       return false;
     }
-    const { toCode } = this.#sender.law;
-    for (let i = 0; i < FRAME_SAMPLES; i++) this.#codes[i] = toCode[(pcm[i] as number) & 0xffff] as number;
     return true;
   }
 

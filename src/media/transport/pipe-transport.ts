@@ -50,6 +50,11 @@ export class PipeTransport implements VoiceOutlet {
     if (this.#port !== 0 && !this.#closed) this.#socket.send(view.buffer, this.#port, LOOPBACK);
   }
 
+  /** The far end knows comfort noise by its payload type, as we do. */
+  noiseReceived(view: RtpView): void {
+    this.packetReceived(view);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
