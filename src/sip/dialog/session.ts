@@ -1,6 +1,5 @@
-import type { Timer } from '../../base/clock.ts';
 import type { ReofferAnswer, SipBody, SipReferWatcher, SipSource } from '../contract.ts';
-import { sendAlone, sendRequest, wayTo, type SipCore } from '../core.ts';
+import type { SipCore } from '../core.ts';
 import { Authorizer } from '../digest/authorizer.ts';
 import { ALLOW } from '../identity.ts';
 import { bodyOf } from '../message/body.ts';
@@ -9,11 +8,11 @@ import type { SipRequest, SipResponse } from '../message/message.ts';
 import type { MessageCore } from '../message/request-core.ts';
 import { unsupportedOf } from '../message/request-core.ts';
 import type { ServerTransaction } from '../transaction/layer.ts';
-import { behindNat, destinationOf, isReliable, type Destination } from '../transport/destination.ts';
-import { AnswerRepeat } from './answer-repeat.ts';
+import { AwaitedAcks } from './awaited-acks.ts';
+import { DialogRequests } from './dialog-requests.ts';
 import { dialogKey, type DialogUser } from './dialog-table.ts';
 import { readReferNotice, referHeaders, Referral } from './referral.ts';
-import { refreshTarget, requestWithin, takeRemoteCSeq, type Dialog, type DialogRequest } from './dialog.ts';
+import { refreshTarget, takeRemoteCSeq, type Dialog } from './dialog.ts';
 
 /** The call a dialog belongs to. */
 export interface SessionOwner {
@@ -28,14 +27,6 @@ export interface SessionOwner {
 }
 
 type Phase = 'early' | 'accepted' | 'confirmed' | 'closing' | 'closed';
-
-interface AwaitedAck {
-  readonly cseq: number;
-  readonly repeat: AnswerRepeat;
-  readonly again: () => void;
-  readonly acked: (body: SipBody | null) => void;
-  timer: Timer | null;
-}
 
 export interface SessionParts {
   dialog: Dialog;
@@ -57,10 +48,9 @@ export class DialogSession implements DialogUser {
   readonly #core: SipCore;
   readonly #owner: SessionOwner;
   readonly #role: 'called' | 'calling';
-  readonly #source: SipSource;
-  readonly #authorizer: Authorizer;
   readonly #key: string;
-  readonly #awaited = new Map<number, AwaitedAck>();
+  readonly #requests: DialogRequests;
+  readonly #acks: AwaitedAcks;
   #phase: Phase = 'early';
   #openReoffer: ServerTransaction | null = null;
   #referral: Referral | null = null;
@@ -71,8 +61,8 @@ export class DialogSession implements DialogUser {
     this.dialog = parts.dialog;
     this.#owner = parts.owner;
     this.#role = parts.role;
-    this.#source = parts.source;
-    this.#authorizer = parts.authorizer ?? new Authorizer(null);
+    this.#requests = new DialogRequests(core, { dialog: parts.dialog, source: parts.source, authorizer: parts.authorizer ?? new Authorizer(null) });
+    this.#acks = new AwaitedAcks(core.clock, () => this.#ackMissed());
     this.#key = dialogKey(parts.dialog.callId, parts.dialog.localTag, parts.dialog.remoteTag);
     core.dialogs.add(this.#key, this);
   }
@@ -129,9 +119,10 @@ export class DialogSession implements DialogUser {
     transaction.respond(response);
     if (transaction.request.method !== 'INVITE') return;
     const offerless = transaction.request.body.length === 0;
-    this.#awaitAck(transaction, response, (body) => {
+    const acked = (body: SipBody | null): void => {
       if (offerless) this.#owner.reofferAnswered(body);
-    });
+    };
+    this.#acks.add(transaction.core.cseq.number, { again: () => transaction.respond(response), acked });
   }
 
   /** Only our own REFER made a subscription (RFC 3515 §2.4.4). */
@@ -144,10 +135,7 @@ export class DialogSession implements DialogUser {
   }
 
   ackReceived(ack: SipRequest, core: MessageCore): void {
-    const awaited = this.#awaited.get(core.cseq.number);
-    if (!awaited) return;
-    this.#forgetAwaited(awaited);
-    awaited.acked(bodyOf(ack));
+    this.#acks.received(core.cseq.number, bodyOf(ack));
   }
 
   // ── what we do ──
@@ -158,22 +146,19 @@ export class DialogSession implements DialogUser {
     const response = this.#response(transaction, 200, { headers, body });
     this.#phase = 'accepted';
     transaction.respond(response);
-    this.#awaitAck(transaction, response, (ackBody) => {
+    const acked = (ackBody: SipBody | null): void => {
       if (this.#phase !== 'accepted') return;
       this.#phase = 'confirmed';
       if (this.#byeWhenAcked) this.#sendBye(this.#byeWhenAcked.reason);
       else confirmed(ackBody);
-    });
+    };
+    this.#acks.add(transaction.core.cseq.number, { again: () => transaction.respond(response), acked });
   }
 
   /** The ACK of the calling side, first and for every 2xx that comes again (RFC 3261 §13.2.2.4). */
   sendAck(inviteCSeq: number, authorization: [string, string][]): void {
     if (this.#phase === 'early') this.#phase = 'confirmed';
-    const ack = requestWithin(this.dialog, 'ACK', inviteCSeq);
-    for (const [name, value] of authorization) ack.request.headers.add(name, value);
-    const destination = this.#destinationOf(ack);
-    if (!destination) return;
-    sendAlone(this.#core, ack.request, destination);
+    this.#requests.acknowledge(inviteCSeq, authorization);
   }
 
   /** RFC 3515 §2.4.2. NOTIFYs may come before the 202. A later REFER takes the place of one that is under way. */
@@ -182,23 +167,11 @@ export class DialogSession implements DialogUser {
     const referral = new Referral(watcher);
     if (this.#phase !== 'confirmed') return referral.answered(481);
     this.#referral = referral;
-    this.#sendRefer(headers, referral, null);
-  }
-
-  #sendRefer(headers: [string, string][], referral: Referral, attempt: { count: number; authorization: [string, string] } | null): void {
-    const refer = requestWithin(this.dialog, 'REFER');
-    const destination = this.#destinationOf(refer);
-    if (!destination) return referral.answered(503);
-    refer.request.headers.add('Contact', this.#core.identity.contact(wayTo(destination)));
-    for (const [name, value] of [...headers, ...(attempt ? [attempt.authorization] : [])]) refer.request.headers.add(name, value);
-    const answered = (response: SipResponse): void => {
-      if (response.statusCode < 200) return;
-      const count = attempt?.count ?? 0;
-      const authorization = this.#authorizer.answer(response, refer.request, count);
-      if (authorization && this.#phase === 'confirmed') this.#sendRefer(headers, referral, { count: count + 1, authorization });
-      else referral.answered(response.statusCode);
-    };
-    sendRequest(this.#core, refer.request, { destination, user: { response: answered, failed: (reason) => referral.answered(reason === 'timeout' ? 408 : 503) } });
+    this.#requests.send({
+      ...{ method: 'REFER', headers, contact: true, wanted: () => this.#phase === 'confirmed' },
+      answered: (response) => referral.answered(response.statusCode),
+      failed: (reason) => referral.answered(reason === 'timeout' ? 408 : 503),
+    });
   }
 
   /** Ends the dialog from our side. Before the ACK came the BYE waits for it (RFC 3261 §15). */
@@ -208,23 +181,12 @@ export class DialogSession implements DialogUser {
     else if (this.#phase === 'early') this.close();
   }
 
-  #sendBye(reason: string | undefined, attempt: { count: number; authorization: [string, string] } | null = null): void {
+  #sendBye(reason: string | undefined): void {
     this.#phase = 'closing';
     this.#dropWaiting();
-    const bye = requestWithin(this.dialog, 'BYE');
-    if (reason !== undefined) bye.request.headers.add('Reason', reason);
-    if (attempt) bye.request.headers.add(...attempt.authorization);
-    const destination = this.#destinationOf(bye);
-    if (!destination) return this.close();
-    const user = { response: (response: SipResponse) => this.#byeAnswered(response, bye.request, { reason, count: attempt?.count ?? 0 }), failed: () => this.close() };
-    sendRequest(this.#core, bye.request, { destination, user });
-  }
-
-  #byeAnswered(response: SipResponse, request: SipRequest, sent: { reason: string | undefined; count: number }): void {
-    if (response.statusCode < 200) return;
-    const authorization = this.#authorizer.answer(response, request, sent.count);
-    if (authorization && this.#phase === 'closing') this.#sendBye(sent.reason, { count: sent.count + 1, authorization });
-    else this.close();
+    const headers: [string, string][] = reason === undefined ? [] : [['Reason', reason]];
+    const over = (): void => this.close();
+    this.#requests.send({ method: 'BYE', headers, wanted: () => this.#phase === 'closing', answered: over, failed: over });
   }
 
   /** Forgets the dialog without a word to the other side. */
@@ -235,44 +197,17 @@ export class DialogSession implements DialogUser {
   }
 
   #dropWaiting(): void {
-    for (const awaited of [...this.#awaited.values()]) this.#forgetAwaited(awaited);
+    this.#acks.clear();
     const open = this.#openReoffer;
     this.#openReoffer = null;
     if (open) this.#reply(open, 487);
   }
 
-  // ── our 200 until its ACK ──
-
-  #awaitAck(transaction: ServerTransaction, response: SipResponse, acked: AwaitedAck['acked']): void {
-    const cseq = transaction.core.cseq.number;
-    const again = (): void => transaction.respond(response);
-    const awaited: AwaitedAck = { cseq, repeat: new AnswerRepeat(this.#core.clock.nowMs()), again, acked, timer: null };
-    this.#awaited.set(cseq, awaited);
-    this.#arm(awaited);
-  }
-
-  #arm(awaited: AwaitedAck): void {
-    awaited.timer = this.#core.clock.after(awaited.repeat.nextMs - this.#core.clock.nowMs(), () => this.#due(awaited));
-  }
-
-  #due(awaited: AwaitedAck): void {
-    const what = awaited.repeat.expire(this.#core.clock.nowMs());
-    if (what === 'give-up') return this.#ackMissed(awaited);
-    if (what === 'send') awaited.again();
-    if (this.#awaited.get(awaited.cseq) === awaited) this.#arm(awaited);
-  }
-
   /** RFC 3261 §13.3.1.4, §14.2. */
-  #ackMissed(awaited: AwaitedAck): void {
-    this.#forgetAwaited(awaited);
+  #ackMissed(): void {
     const ours = this.#byeWhenAcked;
     this.#sendBye(ours ? ours.reason : undefined);
     if (!ours) this.#owner.ackMissed();
-  }
-
-  #forgetAwaited(awaited: AwaitedAck): void {
-    awaited.timer?.cancel();
-    this.#awaited.delete(awaited.cseq);
   }
 
   // ── words and ways ──
@@ -289,15 +224,5 @@ export class DialogSession implements DialogUser {
   #contactFor(transaction: ServerTransaction): [string, string][] {
     const { transport, address } = transaction.source;
     return [['Contact', this.#core.identity.contact({ transport, peer: address })]];
-  }
-
-  /** The next hop's own words. But a phone behind NAT, or one that says so (`ob`, RFC 5626 §4.3), is reached on the connection it opened, or where its datagrams come from. */
-  #destinationOf(request: DialogRequest): Destination | null {
-    if (!request.nextHop) return null;
-    const destination = destinationOf(request.nextHop);
-    const source = this.#source;
-    if (this.dialog.routeSet.length > 0 || destination.transport !== source.transport) return destination;
-    const direct = isReliable(source.transport) ? this.#core.layer.hasConnection(source) : request.nextHop.params.has('ob') || behindNat(destination.host, source.address);
-    return direct ? { transport: source.transport, host: source.address, port: source.port, address: source.address } : destination;
   }
 }
