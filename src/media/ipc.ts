@@ -43,6 +43,7 @@ export interface WorkerRequests {
   connectPhone: { in: { phoneId: string; remote: PhoneRemote }; out: null };
   play: { in: { phoneId: string; playId: number; source: PromptSource; loops: number }; out: PlayOutcome };
   stopPlay: { in: { phoneId: string; playId: number }; out: null };
+  keySignaled: { in: { phoneId: string; digit: string; heldMs: number }; out: null };
   sendDigits: { in: { phoneId: string; digits: string }; out: null };
   joinRoom: { in: { phoneId: string; roomSid: RoomSid; trackSid: TrackSid; voice: RoomVoice }; out: null };
   /** Nothing happens when it is in no room. */

@@ -246,6 +246,8 @@ export interface PhoneMedia extends Emitter<PhoneMediaEvents> {
    * In a room the phone hears it instead of the room; its own voice goes on into the room.
    */
   play(source: PromptSource, options?: { loops?: number; signal?: AbortSignal }): Promise<PlayOutcome>;
+  /** A key of the phone that came in signaling (INFO): told by `digitReceived` and to media streams as any other, unless its media told it too. */
+  keySignaled(key: { digit: string; /** For how long it was held before it was told. */ heldMs: number }): Promise<void>;
   /** Sends keys as RFC 4733 events: 0-9 A-D * #, `w` pauses 0.5 s, `W` 1 s. Resolves when all went out. */
   sendDigits(digits: string): Promise<void>;
   /** Publishes the phone as `trackSid` in the room and lets it hear the room's mix-minus. Pipes between workers by itself. */

@@ -58,6 +58,11 @@ export class FakePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia {
     return new Promise((resolve) => options.signal?.addEventListener('abort', () => resolve('stopped')));
   }
 
+  keySignaled({ digit }: { digit: string }): Promise<void> {
+    this.emit('digitReceived', digit);
+    return Promise.resolve();
+  }
+
   sendDigits(digits: string): Promise<void> {
     this.digits.push(digits);
     return Promise.resolve();

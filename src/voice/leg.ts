@@ -5,6 +5,7 @@ import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
 import type { IncomingSipCall, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipUserAgent } from '../sip/contract.ts';
 import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
 import { parseSipUri, unbracket } from '../sip/message/uri.ts';
+import { keyOfInfo, type InfoKey } from './info-keys.ts';
 import { LegMedia } from './leg-media.ts';
 import { referCall, type Referable, type ReferResult } from './refer-call.ts';
 import { terminated, terminationOf, type Termination } from './termination.ts';
@@ -112,6 +113,11 @@ export abstract class Leg extends Emitter<LegEvents> {
     events.on('ended', (ending) => this.endedBy(terminationOf(ending, side)));
     events.on('reoffered', (body, respond) => respond(this.#reoffered(body)));
     events.on('reofferAnswered', (body) => this.#applyAnswer(body));
+    events.on('infoReceived', (body) => this.#keySignaled(keyOfInfo(body)));
+  }
+
+  #keySignaled(key: InfoKey | null): void {
+    if (key) this.phone?.keySignaled({ digit: key.digit, heldMs: key.durationMs }).catch((error: unknown) => this.log.debug({ error: messageOf(error) }, 'a key told by INFO came too late'));
   }
 
   /** Hold, resume, move of the phone's media; null asks for an offer of ours (RFC 3261 §14.2). */

@@ -92,6 +92,11 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
     }
   }
 
+  async keySignaled(key: { digit: string; heldMs: number }): Promise<void> {
+    this.#assertOpen();
+    await this.#client.request('keySignaled', { phoneId: this.id, ...key });
+  }
+
   async sendDigits(digits: string): Promise<void> {
     this.#assertOpen();
     await this.#client.request('sendDigits', { phoneId: this.id, digits });

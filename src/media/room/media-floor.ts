@@ -8,7 +8,7 @@ import { Ticker } from '../mix/ticker.ts';
 import { ClipSource, silenceSource, ToneSource, type PcmSource } from '../play/pcm-source.ts';
 import { ringbackClip } from '../play/ringback.ts';
 import { PromptStore } from '../play/prompt-store.ts';
-import { MediaError, type PlayOutcome, type PromptSource, type RoomVoice } from '../protocol.ts';
+import { MediaError, type PhoneRemote, type PlayOutcome, type PromptSource, type RoomVoice } from '../protocol.ts';
 import { Listenings } from '../record/listenings.ts';
 import { Recordings } from '../record/recordings.ts';
 import { TrackRecordings } from '../record-track/track-recordings.ts';
@@ -19,12 +19,15 @@ import { PipeTransport } from '../transport/pipe-transport.ts';
 import { PortPool } from '../transport/port-pool.ts';
 import { createBrowserTransport, type BrowserTransport } from './browser-port.ts';
 import { MediaRoom } from './media-room.ts';
+import { PhoneKeys } from './phone-keys.ts';
 
 /** What a recording begins with. */
 const BEEP = { frequencyHz: 1000, durationMs: 250, levelDbov: -15 };
 
 interface PhoneEntry {
   phone: PhoneTransport;
+  keys: PhoneKeys;
+  isPipeEnd: boolean;
   room: MediaRoom | null;
   pipe: PipeTransport | null;
   watch: VoiceWatch | null;
@@ -73,10 +76,11 @@ export class MediaFloor {
   readonly handlers: Omit<WorkerHandlers, 'configure' | 'cpuUsage'> = {
     createPhone: ({ phoneId }) => this.#createPhone(phoneId, false),
     createPipeEnd: ({ phoneId }) => this.#createPhone(phoneId, true),
-    connectPhone: ({ phoneId, remote }) => done(this.#phone(phoneId).phone.connect(remote)),
+    connectPhone: ({ phoneId, remote }) => done(this.#connectPhone(this.#phone(phoneId), remote)),
+    keySignaled: ({ phoneId, digit, heldMs }) => done(this.#phone(phoneId).keys.received(digit, 'signaling', heldMs)),
     play: (body) => this.#play(body),
     stopPlay: ({ phoneId, playId }) => done(this.#stopPlay(phoneId, playId)),
-    sendDigits: async ({ phoneId, digits }) => done(await this.#phone(phoneId).phone.sendDigits(digits)),
+    sendDigits: async ({ phoneId, digits }) => done(await this.#phone(phoneId).keys.send(digits)),
     joinRoom: (body) => done(this.#joinRoom(body)),
     setRoomVoice: ({ phoneId, voice }) => done(this.#setRoomVoice(this.#phone(phoneId), voice)),
     leaveRoom: ({ phoneId }) => done(this.#leaveRoom(this.#phone(phoneId))),
@@ -129,6 +133,13 @@ export class MediaFloor {
 
   async #createPhone(phoneId: string, isPipeEnd: boolean): Promise<RequestResult<'createPhone'>> {
     if (this.#phones.has(phoneId)) throw new MediaError('bad-request', `phone ${phoneId} exists already`);
+    const keys = new PhoneKeys({
+      clock: this.#clock,
+      told: (digit) => {
+        this.#streams.digitReceived(phoneId, digit);
+        this.#emit({ type: 'digitReceived', phoneId, digit });
+      },
+    });
     const phone = await PhoneTransport.open({
       id: phoneId,
       bindAddress: isPipeEnd ? '127.0.0.1' : this.#settings.bindAddress,
@@ -136,17 +147,21 @@ export class MediaFloor {
       mediaTimeoutMs: isPipeEnd ? 0 : this.#settings.mediaTimeoutMs,
       clock: this.#clock,
       events: {
-        digitReceived: (digit) => {
-          this.#streams.digitReceived(phoneId, digit);
-          this.#emit({ type: 'digitReceived', phoneId, digit });
-        },
+        digitReceived: (digit) => keys.received(digit, 'event'),
         firstPacketReceived: () => isPipeEnd || this.#emit({ type: 'firstPacketReceived', phoneId }),
         mediaTimedOut: () => this.#emit({ type: 'mediaTimedOut', phoneId }),
       },
     });
-    this.#phones.set(phoneId, { phone, room: null, pipe: null, watch: null, playId: 0 });
+    keys.opened(phone);
+    this.#phones.set(phoneId, { phone, keys, isPipeEnd, room: null, pipe: null, watch: null, playId: 0 });
     this.#ticker.add(phone.idle);
     return { localPort: phone.localPort };
+  }
+
+  #connectPhone({ phone, keys, isPipeEnd }: PhoneEntry, remote: PhoneRemote): void {
+    phone.connect(remote);
+    // At the end of a pipe the phone itself listens already.
+    if (!isPipeEnd) keys.negotiated(remote);
   }
 
   #phone(phoneId: string): PhoneEntry {

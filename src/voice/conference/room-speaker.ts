@@ -16,6 +16,10 @@ export class RoomSpeaker extends Emitter<PhoneMediaEvents> implements PhoneMedia
     return this.#room.play(source, options);
   }
 
+  keySignaled(): Promise<void> {
+    return Promise.resolve();
+  }
+
   sendDigits(): Promise<void> {
     return Promise.resolve();
   }
