@@ -147,7 +147,9 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     trunks,
     config: { publicAddress: own.sip(''), mediaAddressFor: own.media, phoneCodecs: config.phoneCodecs.filter((codec) => codec === 'PCMU' || codec === 'PCMA'), localHosts: localHostsOf(config), carrier: config.carrier, ...(config.callsPerSecond === null ? {} : { callsPerSecond: config.callsPerSecond }), dataDir: config.dataDir, speech: { command: 'espeak-ng', recognizer: config.speechRecognizer }, httpOrigin: () => config.publicUrl?.replace(/\/+$/, '') ?? listening.url, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: ownAddressesOf(config), ownUrls: () => demoUrls } },
   });
-  closers.set('calls', () => voice.calls.stop(DRAIN_MS));
+  closers.set('calls', async () => {
+    await Promise.all([voice.carriers.stop(), voice.calls.stop(DRAIN_MS)]);
+  });
   closers.set('voice', () => voice.stop(DRAIN_MS));
   voice.leftoversEnded(leftovers);
   await roomRecordings.closeLeftovers();
@@ -161,6 +163,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   });
   closers.set('transcriptions', () => Promise.resolve(transcriptions.stop()));
   await sip.start();
+  voice.carriers.start();
 
   let ready = false;
   const app = createApi({
@@ -196,7 +199,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
       makeToken: (identity, room) => makeAccessToken({ ...credentials, identity, ...(room ? { room } : {}) }),
     });
   }
-  const metrics = createMetrics({ calls: () => voice.calls.liveCount, rooms: () => rooms.all().length, participants: () => participantsOf(rooms), workers: () => media.cpuUsage() });
+  const metrics = createMetrics({ calls: () => voice.calls.liveCount, carriers: () => voice.carriers.counts(), rooms: () => rooms.all().length, participants: () => participantsOf(rooms), workers: () => media.cpuUsage() });
   if (config.metricsPort !== null) {
     const server = await serveMetrics(metrics, { address: config.bindAddress, port: config.metricsPort }, { log });
     closers.set('metrics', () => server.close());

@@ -3,6 +3,8 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 /** What the server is doing, asked for at each scrape. */
 export interface MetricSources {
   calls(): number;
+  /** Targets of trunks that are probed, and our registrations at carriers, by state. */
+  carriers(): { targets: Record<string, number>; registrations: Record<string, number> };
   rooms(): number;
   participants(): { browser: number; phone: number };
   /** What each living media worker has used since its start. */
@@ -57,8 +59,22 @@ function addGauges(register: Registry, sources: MetricSources): void {
       for (const [medium, count] of Object.entries(sources.participants())) this.set({ medium }, count);
     },
   });
+  addStateGauge(register, { name: 'partyline_trunk_targets', help: 'Targets of trunks that are probed', states: () => sources.carriers().targets });
+  addStateGauge(register, { name: 'partyline_sip_registrations', help: 'Registrations of this server at carriers', states: () => sources.carriers().registrations });
   addWorkerGauge(register, sources, { name: 'partyline_media_cpu_seconds', help: 'CPU that the living media workers have used since their start', value: ({ userMs, systemMs }) => (userMs + systemMs) / 1000 });
   addWorkerGauge(register, sources, { name: 'partyline_media_resident_memory_bytes', help: 'Memory of the media workers', value: ({ rssBytes }) => rssBytes });
+}
+
+function addStateGauge(register: Registry, { name, help, states }: { name: string; help: string; states: () => Record<string, number> }): void {
+  new Gauge({
+    name,
+    help,
+    labelNames: ['state'],
+    registers: [register],
+    collect() {
+      for (const [state, count] of Object.entries(states())) this.set({ state }, count);
+    },
+  });
 }
 
 type WorkerUsage = Awaited<ReturnType<MetricSources['workers']>>[number];

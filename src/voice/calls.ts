@@ -7,6 +7,7 @@ import { newCallRecord } from './call-record.ts';
 import { isFinal } from './call-state.ts';
 import { createDialler } from './dialling/child-calls.ts';
 import type { Dialler } from './dialling/dialler.ts';
+import type { Carriers } from './carrier/carriers.ts';
 import type { Calls, CreateCallOptions, UpdateCallOptions } from './contract.ts';
 import { checkCreate, checkUpdate, type CheckedCreate, type CheckedUpdate } from './create-checks.ts';
 import { DialPace } from './dial-pace.ts';
@@ -18,7 +19,7 @@ import { createStreamControl } from './streams/stream-control.ts';
 import { terminated } from './termination.ts';
 import { mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
 
-export type LiveCallsDeps = VoiceDeps & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings' | 'network'>;
+export type LiveCallsDeps = VoiceDeps & { carriers: Pick<Carriers, 'callerFor'> } & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings' | 'network'>;
 
 interface OwnCall {
   client: CallDeps['client'];
@@ -70,9 +71,9 @@ export class LiveCalls implements Calls {
   }
 
   async create(accountSid: AccountSid, options: CreateCallOptions): Promise<CallRecord> {
-    const { directory, config } = this.#deps;
+    const { directory, trunks } = this.#deps;
     const account = this.#ready(accountSid);
-    const checked = checkCreate(options, { accountSid, directory, carrier: config.carrier });
+    const checked = checkCreate(options, { accountSid, directory, trunks });
     const waitMs = this.#pace.wait(accountSid, this.#deps.clock.nowMs());
     const call = this.#outgoing(account, checked);
     if (checked.twimlIgnored) call.journal.problem({ errorCode: 32019, message: "'Url' and 'Twiml' were both given: 'Twiml' is ignored", log: 1 });
@@ -81,9 +82,9 @@ export class LiveCalls implements Calls {
 
   /** A call that this server makes for itself, from whatever caller id, at the account's pace; `client` answers its requests. */
   async place(accountSid: AccountSid, options: CreateCallOptions, own: OwnCall): Promise<CallRecord> {
-    const { directory, config } = this.#deps;
+    const { directory, trunks } = this.#deps;
     const account = this.#ready(accountSid);
-    const checked = checkCreate(options, { accountSid, directory, carrier: config.carrier, anyFrom: true });
+    const checked = checkCreate(options, { accountSid, directory, trunks, anyFrom: true });
     const waitMs = this.#pace.wait(accountSid, this.#deps.clock.nowMs());
     return this.#queue(this.#outgoing(account, checked, own), { checked, waitMs: Math.max(own.delayMs, waitMs) });
   }
@@ -141,9 +142,11 @@ export class LiveCalls implements Calls {
   }
 
   #outgoing(account: AccountRecord, checked: CheckedCreate, own?: OwnCall): Call {
-    const { sip, media, config, log, clock } = this.#deps;
+    const { sip, media, config, log, clock, carriers } = this.#deps;
     const record = newCallRecord({ accountSid: account.sid, to: checked.to, from: checked.from, phoneNumberSid: checked.phoneNumberSid, direction: 'outbound-api', nowMs: clock.wallMs() });
-    const leg = new OutboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), codecs: config.phoneCodecs, log: log.child({ callSid: record.sid }) });
+    const { trunk } = checked;
+    const caller = trunk ? carriers.callerFor({ trunk, number: record.to, caller: checked.fromUser, journal: (problem) => call.journal.problem(problem) }) : sip;
+    const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), codecs: config.phoneCodecs, log: log.child({ callSid: record.sid }) });
     const plan = {
       source: checked.source,
       fallback: checked.fallback,
@@ -155,13 +158,14 @@ export class LiveCalls implements Calls {
       ...(checked.recording === null ? {} : { recording: checked.recording }),
       ...(checked.sendDigits === null ? {} : { sendDigits: checked.sendDigits }),
     };
-    return this.add((deps, ended) => {
+    const call: Call = this.add((deps, ended) => {
       const gone = (call: Call): void => {
         ended(call);
         own?.ended({ ...call.record });
       };
       return new Call(own ? { ...deps, client: own.client } : deps, { record, leg, plan, ended: gone });
     });
+    return call;
   }
 
   async #dial(call: Call, checked: CheckedCreate): Promise<void> {

@@ -2,6 +2,8 @@ import { TwilioError } from '../base/errors.ts';
 import type { AccountSid, ApplicationSid } from '../base/sid.ts';
 import { planOfApplication } from './application-plan.ts';
 import type { CreateCallOptions, UpdateCallOptions } from './contract.ts';
+import type { Trunk, TrunkDirectory } from './carrier/model.ts';
+import { firstUri } from './carrier/trunk-uri.ts';
 import { e164Of } from './dial-plan/number.ts';
 import { checkMachineDetection, type MachineDetection } from './machine-detection.ts';
 import { checkInlineActions } from './inline-twiml.ts';
@@ -15,8 +17,10 @@ import { resolveUrl } from './webhook/client.ts';
 /** The parameters of a REST create, read and found good. */
 export interface CheckedCreate {
   to: string;
-  /** Request-URI of the INVITE. */
+  /** Request-URI of the INVITE; by a trunk, that of its first target. */
   toUri: string;
+  /** A number is called by it; null: the address says where the call goes. */
+  trunk: Trunk | null;
   from: string;
   fromUser: string;
   phoneNumberSid: PhoneNumberRecord['sid'] | null;
@@ -49,18 +53,18 @@ const EVENTS: readonly string[] = ['initiated', 'ringing', 'answered', 'complete
 const NOT_BUILT: Readonly<Record<string, number>> = { Trunk: 20001, CallToken: 20001, ClientNotificationUrl: 20001 };
 
 /** Checks a REST create (contract §5.1); refusals are TwilioError with the numbers given there. */
-export function checkCreate(options: CreateCallOptions, context: { accountSid: AccountSid; directory: DirectoryRepository; carrier: string | null; anyFrom?: boolean }): CheckedCreate {
+export function checkCreate(options: CreateCallOptions, context: { accountSid: AccountSid; directory: DirectoryRepository; trunks: TrunkDirectory; anyFrom?: boolean }): CheckedCreate {
   refuseNotBuilt(options.other);
   if (blank(options.to)) throw new TwilioError(21201, "A 'To' phone number or SIP address is required.");
   if (blank(options.from)) throw new TwilioError(21213, "A 'From' phone number is required.");
   const application = blank(options.applicationSid) ? null : planOfApplication(options.applicationSid, context);
   const { source, twimlIgnored } = application ? { source: application.source, twimlIgnored: false } : sourceOf(options);
-  const to = calledOf(options.to.trim(), context.carrier);
-  if (to.isNumber && !blank(options.byoc)) throw new TwilioError(21300, `'Byoc' ${options.byoc}: there is no such trunk, this server has none yet.`);
-  const from = senderOf((blank(options.callerId) ? options.from : options.callerId).trim(), { ...context, toIsNumber: to.isNumber });
+  const to = calledOf(options.to.trim(), { ...context, byoc: options.byoc });
+  const from = senderOf((blank(options.callerId) ? options.from : options.callerId).trim(), { ...context, toIsNumber: to.trunk !== null });
   return {
     to: to.to,
     toUri: to.uri,
+    trunk: to.trunk,
     ...from,
     source,
     applicationSid: application?.applicationSid ?? null,
@@ -225,14 +229,37 @@ function clientAddress(to: string): string {
 }
 
 /** Who is called, and the Request-URI for it; empty for a client. */
-function calledOf(to: string, carrier: string | null): { to: string; uri: string; isNumber: boolean } {
-  if (/^sips?:/i.test(to)) return { to, uri: sipUri(to), isNumber: false };
-  if (/^client:/i.test(to)) return { to: clientAddress(to), uri: '', isNumber: false };
+function calledOf(to: string, context: TrunkContext): { to: string; uri: string; trunk: Trunk | null } {
+  if (/^sips?:/i.test(to)) return { to, uri: sipUri(to), trunk: null };
+  if (/^client:/i.test(to)) return { to: clientAddress(to), uri: '', trunk: null };
   const number = /^\+?[\d\s().-]{1,30}$/.test(to) ? e164Of(to.startsWith('+') ? to : `+${to}`) : null;
   if (number === null || number.length < 4) throw new TwilioError(21211, `'To' ${to} is neither a phone number nor a SIP address.`);
-  if (carrier === null) throw new TwilioError(21214, `'To' ${to} cannot be reached: no carrier is configured (PARTYLINE_CARRIER), only SIP addresses can be called.`);
-  const [, address = ''] = carrier.split(/^sip:/);
-  return { to: number, uri: `sip:${number}@${address}`, isNumber: true };
+  const trunk = trunkOf(to, context);
+  return { to: number, uri: firstTargetUri(trunk, number), trunk };
+}
+
+interface TrunkContext {
+  accountSid: AccountSid;
+  trunks: TrunkDirectory;
+  byoc: string | undefined;
+}
+
+/** `Byoc` means numbers alone (contract §6). */
+function trunkOf(to: string, { accountSid, trunks, byoc }: TrunkContext): Trunk {
+  if (!blank(byoc)) {
+    const named = trunks.findTrunk(accountSid, byoc.trim());
+    if (!named) throw new TwilioError(21300, `'Byoc' ${byoc}: there is no such trunk.`);
+    return named;
+  }
+  const trunk = trunks.defaultTrunk(accountSid);
+  if (!trunk) throw new TwilioError(21214, `'To' ${to} cannot be reached: no carrier is configured (PARTYLINE_CARRIER or a trunk), only SIP addresses can be called.`);
+  return trunk;
+}
+
+function firstTargetUri(trunk: Trunk, number: string): string {
+  const uri = firstUri(trunk, number);
+  if (uri === null) throw new TwilioError(21214, `Trunk ${trunk.name} has no target that is enabled: numbers cannot be called by it.`);
+  return uri;
 }
 
 interface SenderContext {

@@ -213,12 +213,12 @@ export class InboundLeg extends Leg {
 
 /** The leg of a call we place. */
 export class OutboundLeg extends Leg {
-  readonly #userAgent: SipUserAgent;
+  readonly #userAgent: Pick<SipUserAgent, 'call'>;
   #sip: OutgoingSipCall | null = null;
   #earlyAnswer: SipBody | null = null;
   #peer = '';
 
-  constructor(userAgent: SipUserAgent, deps: LegDeps) {
+  constructor(userAgent: Pick<SipUserAgent, 'call'>, deps: LegDeps) {
     super(deps);
     this.#userAgent = userAgent;
   }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { CallCallbacks, endParameters, type StatusCallback } from './call-callbacks.ts';
 import { CallerIdValidations, type CallerIdValidator } from './caller-id-validation.ts';
 import { LiveCalls } from './calls.ts';
+import { Carriers } from './carrier/carriers.ts';
 import type { CallbackSender, Calls } from './contract.ts';
 import { IncomingCalls } from './incoming-calls.ts';
 import type { CallRecord } from './model.ts';
@@ -23,6 +24,8 @@ import { callParameters } from './webhook/parameters.ts';
 /** Phone calls as Twilio sees them. */
 export interface Voice {
   calls: Calls;
+  /** How calls leave; to be started when the user agent listens, and stopped before it stops. */
+  carriers: Pick<Carriers, 'start' | 'stop' | 'counts'>;
   callerIds: CallerIdValidator;
   /** Signed requests to customers in the background; for rooms too. */
   callbacks: CallbackSender;
@@ -52,10 +55,12 @@ export function createVoice(deps: VoiceDeps): Voice {
   const recordings = createRecordings({ folder: join(config.dataDir, 'recordings'), origin: config.httpOrigin ?? (() => 'http://localhost') }, { clock, log, repository: deps.recordingRepository, calls: deps.calls, callbacks });
   const gatherings = createGatherings({ ...deps, callbacks, recordings, liveCall: (sid) => calls.live(sid) });
   const { registrations, stop: stopRegistering } = createRegistrations(deps);
-  const calls: LiveCalls = new LiveCalls({ ...deps, client, callbacks, speech, recognizer, prompts, recordings, gatherings, registrations, network });
+  const carriers = new Carriers({ ...deps, publicAddress: config.publicAddress });
+  const calls: LiveCalls = new LiveCalls({ ...deps, carriers, client, callbacks, speech, recognizer, prompts, recordings, gatherings, registrations, network });
   const incoming = new IncomingCalls({ ...deps, live: calls });
   return {
     calls,
+    carriers,
     callerIds: new CallerIdValidations({ clock, directory, callbacks, live: calls }),
     callbacks,
     recordings,

@@ -1,4 +1,5 @@
 import { bracket } from '../../sip/message/uri.ts';
+import type { Carriers } from '../carrier/carriers.ts';
 import { Call, type CallDeps, type CallPlan } from '../call.ts';
 import { newCallRecord } from '../call-record.ts';
 import { OutboundLeg } from '../leg.ts';
@@ -8,7 +9,8 @@ import { terminated } from '../termination.ts';
 import { mediaAddressFor, type VoiceDeps } from '../voice-deps.ts';
 import type { ChildOptions, Dialler } from './dialler.ts';
 
-export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' | 'log' | 'clock' | 'directory'> {
+export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' | 'log' | 'clock' | 'directory' | 'trunks'> {
+  carriers: Pick<Carriers, 'callerFor'>;
   registrations: Registrations;
   /** Keeps a new call among the live ones. */
   add(make: (deps: CallDeps, ended: (call: Call) => void) => Call): Call;
@@ -18,13 +20,15 @@ export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' 
 const MAX_CALL_MS = 86_400_000;
 
 export function createDialler(deps: DiallerDeps): Dialler {
-  const { directory, registrations, config } = deps;
-  return { directory, registrations, carrier: config.carrier, place: (options) => place(options, deps) };
+  const { directory, registrations, trunks } = deps;
+  return { directory, registrations, trunks, place: (options) => place(options, deps) };
 }
 
-function place(options: ChildOptions, { sip, media, config, log, clock, add }: DiallerDeps): Call {
+function place(options: ChildOptions, { sip, media, config, log, clock, add, carriers }: DiallerDeps): Call {
   const record = childRecord(options, clock.wallMs());
-  const leg = new OutboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), codecs: config.phoneCodecs, log: log.child({ callSid: record.sid }) });
+  const { trunk } = options.target;
+  const caller = trunk ? carriers.callerFor({ trunk, number: record.to, caller: options.callerId.user, journal: (problem) => call.journal.problem(problem) }) : sip;
+  const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), codecs: config.phoneCodecs, log: log.child({ callSid: record.sid }) });
   const { target, authToken, statusCallback, machineDetection, attend, soundedEarly, overtaken } = options;
   const plan: CallPlan = {
     source: null,
@@ -38,7 +42,7 @@ function place(options: ChildOptions, { sip, media, config, log, clock, add }: D
     ...(machineDetection === null ? {} : { machineDetection }),
     ...(target.sendDigits === null ? {} : { sendDigits: target.sendDigits }),
   };
-  const call = add((callDeps, gone) => {
+  const call: Call = add((callDeps, gone) => {
     const ended = (child: Call): void => {
       gone(child);
       options.ended();

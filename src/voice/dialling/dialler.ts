@@ -1,6 +1,7 @@
 import type { MachineDetection } from '../machine-detection.ts';
 import type { PhoneMedia } from '../../media/protocol.ts';
 import type { StatusCallback } from '../call-callbacks.ts';
+import type { TrunkDirectory } from '../carrier/model.ts';
 import type { CallRecord, DirectoryRepository } from '../model.ts';
 import type { Registrations } from '../registrations.ts';
 import type { Termination } from '../termination.ts';
@@ -54,8 +55,8 @@ export interface ChildOptions {
 export interface Dialler {
   readonly directory: DirectoryRepository;
   readonly registrations: Registrations;
-  /** `sip:host:port`, where numbers go; null: nowhere. */
-  readonly carrier: string | null;
+  /** Where numbers go. */
+  readonly trunks: TrunkDirectory;
   /** Starts dialling; failures arrive as `ended`. */
   place(options: ChildOptions): ChildCall;
 }

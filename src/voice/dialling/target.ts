@@ -1,4 +1,6 @@
 import type { AccountSid } from '../../base/sid.ts';
+import type { Trunk, TrunkDirectory } from '../carrier/model.ts';
+import { firstUri } from '../carrier/trunk-uri.ts';
 import { e164Of } from '../dial-plan/number.ts';
 import type { Registrations } from '../registrations.ts';
 import { textOf, type TwimlElement } from '../twiml/document.ts';
@@ -16,6 +18,8 @@ export interface Target {
   headers: [name: string, value: string][];
   credentials: { username: string; password: string } | null;
   sendDigits: string | null;
+  /** A number is called by it. */
+  trunk: Trunk | null;
 }
 
 /** Why a noun cannot be called, for the debugger; `status` is what comes of it. */
@@ -27,7 +31,7 @@ export interface Unreachable {
 
 export interface TargetContext {
   accountSid: AccountSid;
-  dialler: { carrier: string | null; registrations: Registrations };
+  dialler: { trunks: TrunkDirectory; registrations: Registrations };
   /** A piece that is left out. */
   warn: (problem: { errorCode: number; message: string }) => void;
 }
@@ -38,13 +42,16 @@ export function targetsOf(noun: TwimlElement, context: TargetContext): Target[] 
   return noun.name === 'Client' ? ofClient(noun, context) : ofNumber(noun, context);
 }
 
-function ofNumber(noun: TwimlElement, { dialler: { carrier } }: TargetContext): Target[] | Unreachable {
+function ofNumber(noun: TwimlElement, { accountSid, dialler: { trunks } }: TargetContext): Target[] | Unreachable {
   const text = textOf(noun).trim();
   const number = dialledNumber(text);
   if (number === null) return failed(13223, `<Dial>: '${text.slice(0, 60)}' is no phone number in E.164 format`);
-  if (carrier === null) return failed(13224, `<Dial>: ${number} cannot be called: no carrier is configured (PARTYLINE_CARRIER)`);
-  const [, address = ''] = carrier.split(/^sip:/);
-  return [{ ...plain(noun), to: number, toUri: `sip:${number}@${address}`, sendDigits: noun.attributes['sendDigits'] ?? null }];
+  const byoc = noun.attributes['byoc']?.trim() ?? '';
+  const trunk = byoc === '' ? trunks.defaultTrunk(accountSid) : trunks.findTrunk(accountSid, byoc);
+  if (!trunk) return failed(13224, byoc === '' ? `<Dial>: ${number} cannot be called: no carrier is configured (PARTYLINE_CARRIER or a trunk)` : `<Dial>: there is no trunk '${byoc.slice(0, 60)}' (byoc)`);
+  const toUri = firstUri(trunk, number);
+  if (toUri === null) return failed(13224, `<Dial>: trunk ${trunk.name} has no target that is enabled`);
+  return [{ ...plain(noun), to: number, toUri, trunk, sendDigits: noun.attributes['sendDigits'] ?? null }];
 }
 
 /** E.164; ten digits are a number of the North American plan, as Twilio takes them. */
@@ -117,7 +124,7 @@ function credentialsOf(noun: TwimlElement, warn: TargetContext['warn']): Target[
 }
 
 function plain(noun: TwimlElement): Target {
-  return { noun, to: '', toUri: '', outboundProxy: null, headers: [], credentials: null, sendDigits: null };
+  return { noun, to: '', toUri: '', outboundProxy: null, headers: [], credentials: null, sendDigits: null, trunk: null };
 }
 
 function failed(errorCode: number, message: string): Unreachable {

@@ -148,6 +148,12 @@ export class FakeOutgoingCall extends Emitter<OutgoingSipCallEvents> implements 
     this.state = 'ended';
     this.emit('ended', { cause: 'rejected', statusCode });
   }
+
+  /** Nobody is there, or takes the call. */
+  fails(cause: 'unreachable' | 'ring-timeout'): void {
+    this.state = 'ended';
+    this.emit('ended', { cause });
+  }
 }
 
 export class FakeRegistration extends Emitter<SipRegistrationEvents> implements SipRegistration {

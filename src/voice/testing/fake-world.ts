@@ -19,6 +19,7 @@ import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/cl
 import type { RegisteredContact } from '../registrations.ts';
 import { FakeSipDirectory } from './fake-sip-directory.ts';
 import { FakeTrunkRepository } from './fake-trunks.ts';
+import { Carriers } from '../carrier/carriers.ts';
 import { createTrunks } from '../carrier/trunks.ts';
 import { FakeIncomingCall, FakeUserAgent } from './fake-sip.ts';
 import { FakeMediaPlane, fakeRoomMedia } from '../../testing/fake-media.ts';
@@ -175,14 +176,15 @@ export function fakeWorld(options: { carrier?: string | null; callsPerSecond?: n
   const queueRepository = { queues: () => [], saveQueue: () => undefined, deleteQueue: () => undefined };
   const liveCall = (sid: CallSid): CallRecord | null => live.live(sid);
   const gatherings = createGatherings({ ...deps, callbacks, recordings, conferenceRepository, queueRepository, liveCall, music: { file: () => Promise.resolve({ path: '/hold-music.wav', contentType: 'audio/wav' }) } });
-  const live: LiveCalls = new LiveCalls({ ...deps, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, recognizer: options.recognizer ?? null, prompts, recordings, registrations, network: options.network ?? ALLOW_ALL });
+  const carriers = new Carriers({ ...deps, publicAddress: '192.0.2.1' });
+  const live: LiveCalls = new LiveCalls({ ...deps, carriers, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, recognizer: options.recognizer ?? null, prompts, recordings, registrations, network: options.network ?? ALLOW_ALL });
   const incoming = new IncomingCalls({ ...deps, conferenceRepository, queueRepository, live });
   const arrive = (call = new FakeIncomingCall()): FakeIncomingCall => {
     sip.emit('incomingCall', call);
     return call;
   };
   const record = (): CallRecord => [...calls.calls.values()].at(-1) as CallRecord;
-  return { accountSid, account, directory, callbacks, number, applications, callerIds, clock, sip, media, rooms, calls, recordings, recordingRepository, app, told, spoken, registered, sipDirectory, trunks, live, incoming, gatherings, conferenceRepository, arrive, record };
+  return { accountSid, account, directory, callbacks, number, applications, callerIds, clock, sip, media, rooms, calls, recordings, recordingRepository, app, told, spoken, registered, sipDirectory, trunks, carriers, live, incoming, gatherings, conferenceRepository, arrive, record };
 }
 
 export type FakeWorld = ReturnType<typeof fakeWorld>;

@@ -163,8 +163,7 @@ const machineDetection = {
 const namedValue = element('works', { attributes: { name: works(anyText), value: works(anyText) } });
 
 const PARTIES = {
-  // Trunks of a customer's own carrier are no part of this server.
-  Number: party(13221, { attributes: { sendDigits: works(digits, 13222), byoc: { support: 'refused', check: anyText, code: 12200 }, ...machineDetection } }),
+  Number: party(13221, { attributes: { sendDigits: works(digits, 13222), byoc: works(anyText, 12200), ...machineDetection } }),
   Client: party(12200, { children: { Identity: element('works', { text: true }), Parameter: namedValue } }),
   Sip: party(13241, {
     attributes: { username: works(anyText, 13249), password: works(anyText, 13249), ...machineDetection },

@@ -1,0 +1,150 @@
+import { randomInt } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { OutgoingSipCall, OutgoingSipCallOptions, SipEnding, SipUserAgent } from '../../sip/contract.ts';
+import { identityLines, type IdentityLines } from '../../sip/message/identity-headers.ts';
+import { parseNumber } from '../../sip/message/grammar.ts';
+import type { Problem } from '../call-journal.ts';
+import { CarrierCall, type CarrierTry } from './carrier-call.ts';
+import type { Trunk, TrunkDirectory, TrunkTarget } from './model.ts';
+import { fromE164 } from './number-format.ts';
+import { orderTargets } from './order-targets.ts';
+import { TargetHealth, wayOf } from './target-health.ts';
+import { TargetProbes } from './target-probes.ts';
+import { TrunkRegistrations } from './trunk-registrations.ts';
+import { fromHost, trunkUri } from './trunk-uri.ts';
+
+/** How long the last target may say nothing: nobody else would be asked meanwhile. */
+const LAST_SILENCE_MS = 10_000;
+/** Twilio's number for a carrier that cannot be reached or refuses to work. */
+const CARRIER_ERROR = 32011;
+
+export interface CarriersDeps {
+  sip: SipUserAgent;
+  trunks: TrunkDirectory;
+  clock: Clock;
+  log: Log;
+  /** Host of From where the trunk names none. */
+  publicAddress: string;
+}
+
+/** A call to a number, and the trunk it leaves by. */
+export interface CarrierRoute {
+  trunk: Trunk;
+  /** E.164. */
+  number: string;
+  /** Who calls: a number, a name, or `anonymous`. */
+  caller: string;
+  /** What the debugger is told of each target that did not take the call. */
+  journal: (problem: Problem) => void;
+}
+
+export interface CarrierCounts {
+  targets: { healthy: number; unhealthy: number };
+  registrations: Record<'registering' | 'registered' | 'failed', number>;
+}
+
+/** How calls leave by trunks: which target is tried, who is healthy, where we are registered. */
+export class Carriers {
+  readonly #deps: CarriersDeps;
+  readonly #health = new TargetHealth();
+  readonly #probes: TargetProbes;
+  readonly #registrations: TrunkRegistrations;
+
+  constructor(deps: CarriersDeps) {
+    this.#deps = deps;
+    this.#registrations = new TrunkRegistrations(deps);
+    this.#probes = new TargetProbes({ ...deps, health: this.#health, cameBack: (trunk) => this.#registrations.refresh(trunk) });
+  }
+
+  /** Begins to probe and to register; the user agent listens by then. */
+  start(): void {
+    this.#probes.start();
+    this.#registrations.start();
+  }
+
+  /** Takes registrations away. Calls are not touched. */
+  async stop(): Promise<void> {
+    this.#probes.stop();
+    await this.#registrations.stop();
+  }
+
+  counts(): CarrierCounts {
+    return { targets: this.#probes.counts(), registrations: this.#registrations.counts() };
+  }
+
+  /** What a leg calls instead of the user agent: its call goes from target to target until one takes it. */
+  callerFor(route: CarrierRoute): Pick<SipUserAgent, 'call'> {
+    return { call: (options) => new CarrierCall(this.#triesOf(route, options)) };
+  }
+
+  #triesOf(route: CarrierRoute, options: OutgoingSipCallOptions): CarrierTry[] {
+    const { trunk } = route;
+    const ordered = orderTargets(trunk.targets, (max) => randomInt(max));
+    const lines = callerLines(route, this.#deps.publicAddress);
+    const startedAtMs = this.#deps.clock.nowMs();
+    return this.#health.order(ordered, (target) => wayOf(trunk, target), startedAtMs).flatMap((target) => {
+      const to = trunkUri(trunk, target, route.number);
+      return to === null ? [] : [this.#tryOf(route, target, ({ last }) => this.#place(options, { to, last, trunk, lines, startedAtMs }))];
+    });
+  }
+
+  #place(options: OutgoingSipCallOptions, { to, last, trunk, lines, startedAtMs }: { to: string; last: boolean; trunk: Trunk; lines: IdentityLines; startedAtMs: number }): OutgoingSipCall {
+    const { sip, clock } = this.#deps;
+    const { credentials, proxy, answerTimeoutMs } = trunk.settings.outbound;
+    return sip.call({
+      ...options,
+      to,
+      from: lines.from,
+      fromDisplayName: lines.fromDisplayName,
+      headers: [...(options.headers ?? []), ...lines.headers],
+      silenceTimeoutMs: last ? Math.max(answerTimeoutMs, LAST_SILENCE_MS) : answerTimeoutMs,
+      ...(options.ringTimeoutMs !== undefined && { ringTimeoutMs: Math.max(1, options.ringTimeoutMs - (clock.nowMs() - startedAtMs)) }),
+      ...(proxy !== null && { outboundProxy: proxy }),
+      ...(credentials && { credentials }),
+    });
+  }
+
+  #tryOf({ trunk, journal }: CarrierRoute, target: TrunkTarget, place: CarrierTry['place']): CarrierTry {
+    const { log } = this.#deps;
+    const way = wayOf(trunk, target);
+    return {
+      target: target.target,
+      place,
+      reached: () => this.#health.answered(way),
+      ended: ({ ending, answerHeaders, next }) => {
+        this.#note(way, ending, answerHeaders);
+        if (!isFault(ending)) return;
+        log.warn({ trunk: trunk.name, target: target.target, cause: ending.cause, statusCode: ending.statusCode, next }, 'a target of a trunk did not take a call');
+        journal({ errorCode: CARRIER_ERROR, message: `${target.target} of trunk ${trunk.name} did not take the call (${textOf(ending)})${next ? ': the next target is tried' : ''}`, log: next ? 1 : 0 });
+      },
+    };
+  }
+
+  #note(way: string, ending: SipEnding, answerHeaders: OutgoingSipCall['answerHeaders']): void {
+    const nowMs = this.#deps.clock.nowMs();
+    if (ending.cause === 'unreachable') return this.#health.failed(way, nowMs);
+    if (ending.cause === 'rejected') this.#health.answered(way);
+    if (ending.statusCode !== 503) return;
+    const retryAfter = answerHeaders.find(([name]) => name.toLowerCase() === 'retry-after')?.[1];
+    const seconds = parseNumber(/^\s*(\d{1,9})/.exec(retryAfter ?? '')?.[1] ?? '', 2 ** 31);
+    if (seconds !== null) this.#health.askedToRest(way, seconds * 1000, nowMs);
+  }
+}
+
+/** A fault of the carrier, not an answer of the called phone. */
+function isFault({ cause, statusCode = 0 }: SipEnding): boolean {
+  return cause === 'unreachable' || (cause === 'rejected' && statusCode >= 500 && statusCode < 600);
+}
+
+function textOf({ cause, statusCode, reasonPhrase }: SipEnding): string {
+  return statusCode === undefined ? (reasonPhrase ?? cause) : `${statusCode} ${reasonPhrase ?? ''}`.trim();
+}
+
+/** Numbers of callers are written as called ones are, without the trunk's own prefix. A caller who is nobody is asserted as nobody. */
+function callerLines({ trunk, caller }: CarrierRoute, publicAddress: string): IdentityLines {
+  const { outbound, numbers } = trunk.settings;
+  const isAnonymous = caller === 'anonymous';
+  const user = /^\+\d+$/.test(caller) ? fromE164(caller, { ...numbers, addOut: '' }) : caller;
+  return identityLines({ user, host: fromHost(trunk, publicAddress), style: isAnonymous ? 'from' : outbound.identity, withheld: isAnonymous || outbound.withheld });
+}

@@ -1,0 +1,70 @@
+import { isDeepStrictEqual } from 'node:util';
+import { messageOf } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { SipRegistration, SipRegistrationOptions, SipUserAgent } from '../../sip/contract.ts';
+import type { Trunk, TrunkDirectory } from './model.ts';
+
+export interface TrunkRegistrationsDeps {
+  sip: Pick<SipUserAgent, 'register'>;
+  trunks: TrunkDirectory;
+  log: Log;
+}
+
+/** Keeps this server registered at the carriers whose trunks want it. */
+export class TrunkRegistrations {
+  readonly #deps: TrunkRegistrationsDeps;
+  /** By SID of the trunk. */
+  readonly #kept = new Map<string, { options: SipRegistrationOptions; registration: SipRegistration }>();
+  #stopWatching: (() => void) | null = null;
+
+  constructor(deps: TrunkRegistrationsDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#stopWatching ??= this.#deps.trunks.onChanged(() => this.#follow());
+    this.#follow();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopWatching?.();
+    this.#stopWatching = null;
+    const leaving = [...this.#kept.values()].map(({ registration }) => registration.stop());
+    this.#kept.clear();
+    await Promise.all(leaving);
+  }
+
+  /** The carrier was away, and may have forgotten us. */
+  refresh(trunk: Trunk): void {
+    this.#kept.get(trunk.sid)?.registration.refresh();
+  }
+
+  counts(): Record<'registering' | 'registered' | 'failed', number> {
+    const counts = { registering: 0, registered: 0, failed: 0 };
+    for (const { registration } of this.#kept.values()) if (registration.state !== 'stopped') counts[registration.state]++;
+    return counts;
+  }
+
+  #follow(): void {
+    const wanted = new Map(this.#deps.trunks.all().flatMap((trunk) => (trunk.settings.register ? [[trunk.sid, optionsOf(trunk, trunk.settings.register)] as const] : [])));
+    for (const [sid, { options, registration }] of [...this.#kept]) {
+      if (isDeepStrictEqual(wanted.get(sid as Trunk['sid']), options)) continue;
+      this.#kept.delete(sid);
+      void registration.stop();
+    }
+    for (const [sid, options] of wanted) if (!this.#kept.has(sid)) this.#begin(sid, options);
+  }
+
+  #begin(sid: string, options: SipRegistrationOptions): void {
+    try {
+      this.#kept.set(sid, { options, registration: this.#deps.sip.register(options) });
+    } catch (error) {
+      this.#deps.log.error({ trunk: sid, registrar: options.registrar, reason: messageOf(error) }, 'a trunk cannot be registered');
+    }
+  }
+}
+
+function optionsOf({ settings }: Trunk, { registrar, username, password, expiresS }: NonNullable<Trunk['settings']['register']>): SipRegistrationOptions {
+  const { proxy } = settings.outbound;
+  return { registrar, credentials: { username, password }, expiresS, ...(proxy !== null && { outboundProxy: proxy }) };
+}
