@@ -145,7 +145,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     queueRepository: store.queues,
     sipDirectory: store.sip,
     trunks,
-    config: { publicAddress: own.sip(''), mediaAddressFor: own.media, phoneCodecs: config.phoneCodecs.filter((codec) => codec === 'PCMU' || codec === 'PCMA'), localHosts: localHostsOf(config), carrier: config.carrier, ...(config.callsPerSecond === null ? {} : { callsPerSecond: config.callsPerSecond }), dataDir: config.dataDir, speech: { command: 'espeak-ng', recognizer: config.speechRecognizer }, httpOrigin: () => config.publicUrl?.replace(/\/+$/, '') ?? listening.url, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: ownAddressesOf(config), ownUrls: () => demoUrls } },
+    config: { publicAddress: own.sip(''), mediaAddressFor: own.media, phoneCodecs: config.phoneCodecs, localHosts: localHostsOf(config), carrier: config.carrier, ...(config.callsPerSecond === null ? {} : { callsPerSecond: config.callsPerSecond }), dataDir: config.dataDir, speech: { command: 'espeak-ng', recognizer: config.speechRecognizer }, httpOrigin: () => config.publicUrl?.replace(/\/+$/, '') ?? listening.url, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: ownAddressesOf(config), ownUrls: () => demoUrls } },
   });
   closers.set('calls', async () => {
     await Promise.all([voice.carriers.stop(), voice.calls.stop(DRAIN_MS)]);

@@ -349,7 +349,7 @@ export type TrackKind = 'audio' | 'video';
 
 /** One codec as the SDP of one browser numbers it. */
 export interface RtpCodec {
-  /** In lower case: opus, pcmu, pcma, vp8, h264, vp9. */
+  /** In lower case: opus, pcmu, pcma, g722, vp8, h264, vp9. */
   name: string;
   payloadType: number;
   clockRateHz: number;

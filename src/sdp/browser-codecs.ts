@@ -1,6 +1,6 @@
 /** One codec as the SDP of one browser numbers it. */
 export interface BrowserCodec {
-  /** In lower case: opus, pcmu, pcma, telephone-event, vp8, h264, vp9. */
+  /** In lower case: opus, g722, pcmu, pcma, telephone-event, vp8, h264, vp9. */
   name: string;
   payloadType: number;
   clockRateHz: number;
@@ -23,11 +23,12 @@ export interface RtpMap {
 const STATIC = new Map([
   [0, { name: 'pcmu', clockRateHz: 8000 }],
   [8, { name: 'pcma', clockRateHz: 8000 }],
+  [9, { name: 'g722', clockRateHz: 8000 }],
 ]);
 
 /** Name/clock rate of what we speak, in the order we write it. */
 const SPOKEN = {
-  audio: ['opus/48000', 'pcmu/8000', 'pcma/8000', 'telephone-event/8000'],
+  audio: ['opus/48000', 'pcmu/8000', 'pcma/8000', 'g722/8000', 'telephone-event/8000'],
   video: ['vp8/90000', 'h264/90000', 'vp9/90000'],
 } as const;
 
@@ -72,6 +73,7 @@ const DEFAULTS: Record<'audio' | 'video', BrowserCodec[]> = {
     { name: 'opus', payloadType: 111, clockRateHz: 48000, channels: 2, parameters: 'minptime=10;useinbandfec=1' },
     { name: 'pcmu', payloadType: 0, clockRateHz: 8000 },
     { name: 'pcma', payloadType: 8, clockRateHz: 8000 },
+    { name: 'g722', payloadType: 9, clockRateHz: 8000 },
   ],
   video: [
     { name: 'vp8', payloadType: 96, clockRateHz: 90000, rtxPayloadType: 97 },

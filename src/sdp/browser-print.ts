@@ -89,7 +89,7 @@ function codecLines(codec: BrowserCodec): string[] {
   ];
 }
 
-const NAMES: Record<string, string> = { pcmu: 'PCMU', pcma: 'PCMA', vp8: 'VP8', vp9: 'VP9', h264: 'H264' };
+const NAMES: Record<string, string> = { pcmu: 'PCMU', pcma: 'PCMA', g722: 'G722', vp8: 'VP8', vp9: 'VP9', h264: 'H264' };
 const VIDEO_FEEDBACK = ['transport-cc', 'ccm fir', 'nack', 'nack pli'];
 const FEEDBACK: Record<string, string[]> = { opus: ['transport-cc'], vp8: VIDEO_FEEDBACK, vp9: VIDEO_FEEDBACK, h264: VIDEO_FEEDBACK };
 

@@ -25,7 +25,7 @@ const placed = (lines: Line[]): (string | null)[] => lines.map((line) => line.se
 describe('the offer of Chromium', () => {
   it('is read: codecs in our order with their retransmissions, the streams, the track ids', () => {
     const [audio, video, data] = offer.sections;
-    expect(audio?.codecs.map((codec) => [codec.name, codec.payloadType])).toEqual([['opus', 111], ['pcmu', 0], ['pcma', 8], ['telephone-event', 126]]);
+    expect(audio?.codecs.map((codec) => [codec.name, codec.payloadType])).toEqual([['opus', 111], ['pcmu', 0], ['pcma', 8], ['g722', 9], ['telephone-event', 126]]);
     expect(video?.codecs[0]).toMatchObject({ name: 'vp8', payloadType: 96, rtxPayloadType: 97 });
     expect(video?.encodings).toEqual([{ ssrc: 1854781617, rtxSsrc: 2679466446 }]);
     expect(audio?.trackId).toBe('2c0f1249-92c6-4a02-b9dc-599c30c54dad');
@@ -86,9 +86,9 @@ describe('lines', () => {
   it('name G.711 first for a phone where the browser only listens', () => {
     const phone = track('audio', true);
     const answer = answerLines([], offer, placing(track('audio'), phone));
-    expect(print(answer)).toContain('m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 126');
+    expect(print(answer)).toContain('m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 9 126');
     const added = print(offerLines(answer, { ...placing(), wanted: new Map([...answer.flatMap((line) => (line.sending ? [[line.sending.trackSid, line.sending] as const] : [])), [phone.trackSid, phone]]) }) ?? []);
-    expect(added).toContain('m=audio 9 UDP/TLS/RTP/SAVPF 0 8 111 126');
+    expect(added).toContain('m=audio 9 UDP/TLS/RTP/SAVPF 0 8 9 111 126');
   });
 
   it('go elsewhere when the browser does not take them', () => {

@@ -200,9 +200,9 @@ export function printedSection(line: Line): PrintedSection {
   };
 }
 
-/** A phone's G.711 comes first where the browser only listens; where it sends too, the first codec is the one it sends. */
+/** What phones speak besides Opus comes first where the browser only listens; where it sends too, the first codec is the one it sends. */
 function codecOrder({ codecs, sending, browserSends }: Line): BrowserCodec[] {
   if (!sending?.phone || browserSends) return codecs;
-  const g711 = codecs.filter((codec) => codec.name === 'pcmu' || codec.name === 'pcma');
-  return [...g711, ...codecs.filter((codec) => !g711.includes(codec))];
+  const ofPhones = codecs.filter((codec) => codec.name === 'pcmu' || codec.name === 'pcma' || codec.name === 'g722');
+  return [...ofPhones, ...codecs.filter((codec) => !ofPhones.includes(codec))];
 }

@@ -107,7 +107,7 @@ describe('first verbs', () => {
     world.arrive(phone);
     await settle();
     await world.clock.advanceAsync(31_000, 500);
-    expect(Buffer.from(phone.answer?.bytes ?? []).toString()).toContain('m=audio 20000 RTP/AVP 0 8 101');
+    expect(Buffer.from(phone.answer?.bytes ?? []).toString()).toContain('m=audio 20000 RTP/AVP 107 9 0 8 101 100');
     phone.acknowledge(sdpBody());
     await settle();
     expect(world.media.phones[0]?.remotes[0]).toMatchObject({ address: '198.51.100.7', port: 4000, codec: 'PCMU', dtmfPayloadType: 101 });

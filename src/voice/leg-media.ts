@@ -1,14 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { answerPhoneOffer, readPhoneAnswer } from '../sdp/phone-answer.ts';
-import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
+import { PHONE_CODECS, type PhoneCodecName } from '../sdp/phone-codecs.ts';
 import { writePhoneOffer, type LocalDescription } from '../sdp/phone-offer.ts';
 import type { PhoneStream } from '../sdp/phone-stream.ts';
 import { SdpError } from '../sdp/sdp-error.ts';
 import { InternalError } from '../base/errors.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
 import type { SipBody } from '../sip/contract.ts';
-
-const DEFAULT_CODECS: readonly PhoneCodecName[] = ['PCMU', 'PCMA'];
 
 /** The media half of a leg: one PhoneMedia and the offers and answers that describe it. */
 export class LegMedia {
@@ -24,7 +22,7 @@ export class LegMedia {
   #lastStream: PhoneStream | null = null;
 
   /** `addressOf`: the one that the other side is told. */
-  constructor(plane: MediaPlane, addressOf: () => string, codecs: readonly PhoneCodecName[] = DEFAULT_CODECS) {
+  constructor(plane: MediaPlane, addressOf: () => string, codecs: readonly PhoneCodecName[] = PHONE_CODECS) {
     this.#plane = plane;
     this.#addressOf = addressOf;
     this.#codecs = codecs;
@@ -88,7 +86,7 @@ export class LegMedia {
 }
 
 /** Throws SdpError unless the phone's offer holds something of `codecs`. Needs no socket: asked before a webhook is. */
-export function checkOffer(offer: SipBody, codecs: readonly PhoneCodecName[] = DEFAULT_CODECS): void {
+export function checkOffer(offer: SipBody, codecs: readonly PhoneCodecName[] = PHONE_CODECS): void {
   answerPhoneOffer(sdpOf(offer), { address: '127.0.0.1', port: 9, sessionId: '1', version: 1, codecs });
 }
 

@@ -255,3 +255,52 @@ describe('leaving', () => {
     }
   });
 });
+
+describe('phones of different codecs in one room', () => {
+  const WIDE_ROOM = 'WideBand';
+  const PAGE_HZ = 4700;
+  const G722_HZ = 5300;
+  const OPUS_HZ = 6000;
+  /** What tones above 4 kHz would become where half the rate is taken without a filter. */
+  const ALIASES_HZ = [PAGE_HZ, G722_HZ, OPUS_HZ].map((hz) => 8000 - hz);
+  let wide: Party;
+  let g722: Phone;
+  let opus: Phone;
+
+  beforeAll(async () => {
+    g722 = await cast.add('G.722 phone', startPhone({ user: '+15557022', toneHz: G722_HZ, codecs: 'G722/16000/1', rateHz: 16_000 }));
+    opus = await cast.add('Opus phone', startPhone({ user: '+15557023', toneHz: OPUS_HZ, codecs: 'opus/48000/1', rateHz: 16_000 }));
+    stage.app.on('/wide', (request) => {
+      const response = new VoiceResponse();
+      response.connect().room({ participantIdentity: request.params['From'] ?? '' }, WIDE_ROOM);
+      return response;
+    });
+    await stage.number('+15550103', '/wide');
+    await stage.room(WIDE_ROOM);
+    wide = await browser.party('carla');
+    await wide.join({ token: stage.server.token('carla'), wsServer: stage.server.wsUrl, roomName: WIDE_ROOM, toneHz: PAGE_HZ });
+    for (const phone of [g722, opus, desk]) await phone.dial(stage.server.sipUri('+15550103'));
+    await g722.waitEstablished();
+    await opus.waitEstablished();
+    await desk.waitEstablished({ nth: 4 });
+    await Promise.all([wide.waitHears('+15557022', G722_HZ), wide.waitHears('+15557023', OPUS_HZ), wide.waitHears('+15557001', DESK_HZ)]);
+  }, 30_000);
+
+  it('each is heard by the browser as it came, above 4 kHz where its codec has that', async () => {
+    const report = await wide.listen(2000, [DESK_HZ, PAGE_HZ, G722_HZ, OPUS_HZ]);
+    const told = JSON.stringify(report);
+    expect(report['+15557022']?.[G722_HZ]?.share, told).toBeGreaterThan(0.85);
+    expect(report['+15557023']?.[OPUS_HZ]?.share, told).toBeGreaterThan(0.85);
+    expect(report['+15557001']?.[DESK_HZ]?.share, told).toBeGreaterThan(0.85);
+    const codecs = (await wide.rtp()).filter((row) => row.kind === 'audio').map((row) => row.codec?.toLowerCase());
+    for (const name of ['g722', 'opus', 'pcmu']) expect(codecs.some((codec) => codec?.includes(name)), JSON.stringify(codecs)).toBe(true);
+  });
+
+  it('wide-band phones hear all of it, a G.711 phone what it can, and nobody itself', async () => {
+    const all = [DESK_HZ, PAGE_HZ, G722_HZ, OPUS_HZ];
+    const [atG722, atOpus, atDesk] = await Promise.all([g722.listen(2200, all), opus.listen(2200, all), desk.listen(2200, [DESK_HZ, ...ALIASES_HZ])]);
+    expectPhoneHears(atG722, [DESK_HZ, PAGE_HZ, OPUS_HZ], G722_HZ);
+    expectPhoneHears(atOpus, [DESK_HZ, PAGE_HZ, G722_HZ], OPUS_HZ);
+    for (const hz of [DESK_HZ, ...ALIASES_HZ]) expect(atDesk[hz]!.amplitude, JSON.stringify(atDesk)).toBeLessThan(0.01);
+  });
+});

@@ -19,6 +19,8 @@ export interface PhoneOptions {
   caFile?: string;
   /** Default PCMU. */
   codecs?: string;
+  /** Of what it says and keeps: 8000 (default), or 16000 to say and hear what is above 4 kHz. */
+  rateHz?: number;
   /** `auto` answers at once (default), `manual` rings. */
   answerMode?: 'auto' | 'manual' | 'early';
   /** IPv4 address of its SIP and RTP. Default 127.0.0.1. */
@@ -57,7 +59,7 @@ export interface Phone {
   stop(): Promise<void>;
 }
 
-const configText = (o: { address: string; sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string; caFile: string | undefined }): string => `poll_method epoll
+const configText = (o: { address: string; sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string; rateHz: number; caFile: string | undefined }): string => `poll_method epoll
 sip_listen ${o.address}:${o.sipPort}
 ${o.caFile === undefined ? '' : `sip_cafile ${o.caFile}
 `}call_local_timeout 120
@@ -65,8 +67,8 @@ call_max_calls 4
 audio_player aubridge,sink
 audio_source aufile,${o.wav}
 audio_alert aubridge,alert
-ausrc_srate 8000
-auplay_srate 8000
+ausrc_srate ${o.rateHz}
+auplay_srate ${o.rateHz}
 ausrc_channels 1
 auplay_channels 1
 ausrc_format s16
@@ -104,8 +106,8 @@ export async function startPhone(options: PhoneOptions): Promise<Phone> {
   const sipPort = await freePorts(2);
   const controlPort = await freePort();
   const rtpFirst = await freePorts(20);
-  const { address: host = '127.0.0.1', transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto' } = options;
-  writeFileSync(`${folder}/config`, configText({ address: host, sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz), recordings, caFile: options.caFile }));
+  const { address: host = '127.0.0.1', transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto', rateHz = 8000 } = options;
+  writeFileSync(`${folder}/config`, configText({ address: host, sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz, { rateHz }), recordings, rateHz, caFile: options.caFile }));
   const { registration } = options;
   const address = registration === undefined ? `${options.user}@${host}:${sipPort}` : `${options.user}@${registration.domain}`;
   const registering = registration === undefined ? 'regint=0' : `auth_pass=${registration.password};outbound="sip:${registration.server};transport=${transport}";regint=60`;

@@ -90,19 +90,19 @@ function meanPower(sound: Sound, from: number, count: number): number {
   return sum / count;
 }
 
-function sine(frequencyHz: number, seconds: number, amplitude: number): Int16Array {
-  return Int16Array.from({ length: 8000 * seconds }, (_, i) => Math.round(32767 * amplitude * Math.sin((2 * Math.PI * frequencyHz * i) / 8000)));
+function sine(frequencyHz: number, seconds: number, amplitude: number, rateHz = 8000): Int16Array {
+  return Int16Array.from({ length: rateHz * seconds }, (_, i) => Math.round(32767 * amplitude * Math.sin((2 * Math.PI * frequencyHz * i) / rateHz)));
 }
 
-/** Writes `tone-<hz>.wav` (8 kHz, mono, 16 bit) into the folder, once; returns its path. */
-export function writeToneWav(folder: string, frequencyHz: number, seconds = 120, amplitude = 0.4): string {
+/** Writes `tone-<hz>.wav` (mono, 16 bit) into the folder, once; returns its path. */
+export function writeToneWav(folder: string, frequencyHz: number, { seconds = 120, amplitude = 0.4, rateHz = 8000 } = {}): string {
   const path = `${folder}/tone-${frequencyHz}.wav`;
-  if (!existsSync(path)) writeFileSync(path, wavBytes(sine(frequencyHz, seconds, amplitude)));
+  if (!existsSync(path)) writeFileSync(path, wavBytes(sine(frequencyHz, seconds, amplitude, rateHz), rateHz));
   return path;
 }
 
-/** A WAV file of 8 kHz, mono, 16 bit. */
-export function wavBytes(samples: Int16Array): Buffer {
+/** A WAV file, mono, 16 bit. */
+export function wavBytes(samples: Int16Array, rateHz = 8000): Buffer {
   const header = Buffer.alloc(44);
   header.write('RIFF', 0, 'latin1');
   header.writeUInt32LE(36 + samples.length * 2, 4);
@@ -110,8 +110,8 @@ export function wavBytes(samples: Int16Array): Buffer {
   header.writeUInt32LE(16, 16);
   header.writeUInt16LE(1, 20);
   header.writeUInt16LE(1, 22);
-  header.writeUInt32LE(8000, 24);
-  header.writeUInt32LE(16000, 28);
+  header.writeUInt32LE(rateHz, 24);
+  header.writeUInt32LE(rateHz * 2, 28);
   header.writeUInt16LE(2, 32);
   header.writeUInt16LE(16, 34);
   header.write('data', 36, 'latin1');
