@@ -41,7 +41,7 @@ beforeAll(async () => {
 }, 60_000);
 
 function toneFile(frequencyHz: number, seconds = 2): { status: number; contentType: string; body: Buffer } {
-  return { status: 200, contentType: 'audio/wav', body: readFileSync(writeToneWav(temporaryFolder('tone'), frequencyHz, seconds)) };
+  return { status: 200, contentType: 'audio/wav', body: readFileSync(writeToneWav(temporaryFolder('tone'), frequencyHz, { seconds })) };
 }
 
 function writeApplication(): void {
