@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StartupError } from './base/errors.ts';
-import { flagOf, privateNetworksOf, readConfig, settings, turnAccessOf } from './config.ts';
+import { flagOf, privateNetworksOf, readConfig, strangersOf, settings, turnAccessOf } from './config.ts';
 
 const refusal = (argv: string[], env: Record<string, string>): string => {
   try {
@@ -73,6 +73,15 @@ describe('configuration', () => {
     [{ PARTYLINE_WEBHOOK_PRIVATE_NETWORKS: '10.0.0.0/8, fd00::/8' }, ['10.0.0.0/8', 'fd00::/8']],
   ])('lets webhooks with %j into private networks: %j', (env, networks) => {
     expect(privateNetworksOf(readConfig([], env))).toEqual(networks);
+  });
+
+  it.each([
+    [{}, 'allow'],
+    [{ PARTYLINE_BIND_ADDRESS: '0.0.0.0' }, 'unless-trunks'],
+    [{ PARTYLINE_BIND_ADDRESS: '0.0.0.0', PARTYLINE_SIP_STRANGERS: 'allow' }, 'allow'],
+    [{ PARTYLINE_SIP_STRANGERS: 'refuse' }, 'refuse'],
+  ])('takes calls of strangers with %j: %s', (env, strangers) => {
+    expect(strangersOf(readConfig([], env))).toBe(strangers);
   });
 
   it('signs browsers in to TURN by the secret, or by one name for all', () => {

@@ -7,6 +7,7 @@ import { StartupError, messageOf } from './base/errors.ts';
 import { isSid } from './base/sid.ts';
 import { PHONE_CODECS, readPhoneCodecs } from './sdp/phone-codecs.ts';
 import { needsCredential, readIceUrls, type TurnAccess } from './signaling/ice-servers.ts';
+import type { Strangers } from './voice/dial-plan/dial-plan.ts';
 import { isNetwork, type PrivateNetworks } from './voice/webhook/network-policy.ts';
 
 /**
@@ -239,6 +240,13 @@ export const settings = {
     defaultText: 'none: only SIP URIs can be called',
     schema: text((value) => /^sip:(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(;transport=(udp|tcp|tls))?$/.test(value), 'must look like sip:host:port'),
   }),
+  trunksFile: setting({ env: 'PARTYLINE_TRUNKS_FILE', about: 'JSON file that describes carriers (docs/guides/connect-a-carrier.md); read again on SIGHUP', defaultText: 'none: trunks are made over REST', schema: text((value) => !value.includes('\0'), 'must be a file') }),
+  sipStrangers: setting({
+    env: 'PARTYLINE_SIP_STRANGERS',
+    about: 'Whether calls to numbers are taken from sources that are no trunk: allow or refuse',
+    defaultText: 'allow when the bind address is a loopback address, else refused for accounts whose trunks say where calls come from',
+    schema: z.enum(['allow', 'refuse'], 'must be allow or refuse').optional().transform((value) => value ?? null),
+  }),
   callsPerSecond: setting({
     env: 'PARTYLINE_CALLS_PER_SECOND',
     about: 'How many REST calls an account may start in a second (0.1-1000); more wait in its queue, at most 24 hours',
@@ -317,6 +325,11 @@ export type Config = { [K in keyof Settings]: z.output<Settings[K]['schema']> };
 /** What `PARTYLINE_WEBHOOK_PRIVATE_NETWORKS` says or, unset, what suits the bind address: a laptop asks applications of its own, a server does not. */
 export function privateNetworksOf({ webhookPrivateNetworks, bindAddress }: Pick<Config, 'webhookPrivateNetworks' | 'bindAddress'>): PrivateNetworks {
   return webhookPrivateNetworks ?? (/^127\.|^::1$/.test(bindAddress) ? 'allow' : 'deny');
+}
+
+/** What `PARTYLINE_SIP_STRANGERS` says or, unset, what suits the bind address. */
+export function strangersOf({ sipStrangers, bindAddress }: Pick<Config, 'sipStrangers' | 'bindAddress'>): Strangers {
+  return sipStrangers ?? (/^127\.|^::1$/.test(bindAddress) ? 'allow' : 'unless-trunks');
 }
 
 /** `--http-port` for PARTYLINE_HTTP_PORT. */

@@ -11,7 +11,7 @@ import { bracket } from './sip/message/uri.ts';
 import type { Log } from './base/log.ts';
 import { newSid, type AccountSid } from './base/sid.ts';
 import { createRoomConnector } from './bridge/phone-participant.ts';
-import { describeSettings, privateNetworksOf, readConfig, turnAccessOf, type Config } from './config.ts';
+import { describeSettings, privateNetworksOf, readConfig, strangersOf, turnAccessOf, type Config } from './config.ts';
 import { loadCredentials, type Credentials } from './credentials.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
 import { choicesOf, localHostsOf, mediaBinding, ownAddressesOf, shownSipAddress, sipAddressesOf } from './own-addresses.ts';
@@ -34,7 +34,8 @@ import { createSipUserAgent } from './sip/user-agent.ts';
 import { openStore, type Store } from './store/store.ts';
 import type { PhoneNumberRecord } from './voice/model.ts';
 import { createCommandRecognizer } from './voice/speech-recognition.ts';
-import { createTrunks } from './voice/carrier/trunks.ts';
+import { readTrunks } from './voice/carrier/trunks-file.ts';
+import { createTrunks, type DescribedTrunk } from './voice/carrier/trunks.ts';
 import { createVoice } from './voice/voice.ts';
 
 const DEMO_ROOM = 'DailyStandup';
@@ -49,6 +50,8 @@ export interface RunningServer {
   sipTlsPort: number | null;
   credentials: Credentials;
   media: MediaPlaneHandle;
+  /** Reads the trunks file again; throws StartupError and leaves all as it is when something is wrong with it. */
+  reload(): void;
   /** Refuses new work, ends calls and rooms, saves, closes. Idempotent. */
   stop(): Promise<void>;
 }
@@ -127,6 +130,8 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   closers.set('compositions', () => compositions.stop());
 
   const trunks = createTrunks({ repository: store.trunks, sipDirectory: store.sip, carrier: config.carrier });
+  const describeTrunks = (): void => trunks.describe(trunksOfFile(config, { accountSid: credentials.accountSid, nowMs: clock.wallMs() }));
+  describeTrunks();
   const demoUrls: string[] = [];
   const listening = { url: 'http://localhost' };
   const sip = createSipUserAgent({ bindAddress: sipAddressesOf(config).bind, port: config.sipPort, addressFor: own.sip, product: `Partyline/${version()}`, digestAlgorithms: config.sipDigest, natKeepAliveMs: config.sipNatKeepAliveS * 1000, ...sipTlsOf(config) }, { clock, log: log.child({ part: 'sip' }) });
@@ -145,7 +150,19 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     queueRepository: store.queues,
     sipDirectory: store.sip,
     trunks,
-    config: { publicAddress: own.sip(''), mediaAddressFor: own.media, phoneCodecs: config.phoneCodecs, localHosts: localHostsOf(config), carrier: config.carrier, ...(config.callsPerSecond === null ? {} : { callsPerSecond: config.callsPerSecond }), dataDir: config.dataDir, speech: { command: 'espeak-ng', recognizer: config.speechRecognizer }, httpOrigin: () => config.publicUrl?.replace(/\/+$/, '') ?? listening.url, webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: ownAddressesOf(config), ownUrls: () => demoUrls } },
+    config: {
+      publicAddress: own.sip(''),
+      mediaAddressFor: own.media,
+      phoneCodecs: config.phoneCodecs,
+      localHosts: localHostsOf(config),
+      strangers: strangersOf(config),
+      carrier: config.carrier,
+      ...(config.callsPerSecond === null ? {} : { callsPerSecond: config.callsPerSecond }),
+      dataDir: config.dataDir,
+      speech: { command: 'espeak-ng', recognizer: config.speechRecognizer },
+      httpOrigin: () => config.publicUrl?.replace(/\/+$/, '') ?? listening.url,
+      webhooks: { privateNetworks: privateNetworksOf(config), ownAddresses: ownAddressesOf(config), ownUrls: () => demoUrls },
+    },
   });
   closers.set('calls', async () => {
     await Promise.all([voice.carriers.stop(), voice.calls.stop(DRAIN_MS)]);
@@ -227,7 +244,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     ready = false;
     await stop();
   };
-  return { httpUrl, sipPort: sip.ports.udp, sipTlsPort: sip.ports.tls, credentials, media, stop: leave };
+  return { httpUrl, sipPort: sip.ports.udp, sipTlsPort: sip.ports.tls, credentials, media, reload: describeTrunks, stop: leave };
 }
 
 function wantedPorts(config: Config): Parameters<typeof checkPorts>[0] {
@@ -329,6 +346,17 @@ async function listen(app: ReturnType<typeof createApi>, config: Config): Promis
   return `http://${bracket(reachable)}:${port}`;
 }
 
+function trunksOfFile({ trunksFile }: Config, about: { accountSid: AccountSid; nowMs: number }): DescribedTrunk[] {
+  if (trunksFile === null) return [];
+  let content: string;
+  try {
+    content = readFileSync(trunksFile, 'utf8');
+  } catch (error) {
+    throw new StartupError(`PARTYLINE_TRUNKS_FILE cannot be read: ${messageOf(error)}`);
+  }
+  return readTrunks(content, about);
+}
+
 function version(): string {
   const file = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   return file.version;
@@ -373,9 +401,10 @@ export async function serve(argv: string[]): Promise<void> {
   if (argv.includes('--help')) return void process.stdout.write(`partyline serve [options]\n\n${describeSettings()}\n`);
   let config: Config;
   let server: RunningServer;
+  let log: Log;
   try {
     config = readConfig(argv, process.env);
-    const log = createLog(config.logLevel);
+    log = createLog(config.logLevel);
     setListenerErrorSink((event, error) => log.error({ event, error: error instanceof Error ? error.stack : String(error) }, 'a listener threw'));
     process.on('unhandledRejection', (error) => log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a promise was left rejected'));
     server = await startServer(config, log);
@@ -388,6 +417,15 @@ export async function serve(argv: string[]): Promise<void> {
     clock.after(10_000, () => process.exit(1));
     void server.stop().then(() => process.exit(0));
   };
+  // Without a file to read again it ends the server, as a terminal that closes wants it.
+  if (config.trunksFile !== null) process.on('SIGHUP', () => {
+    try {
+      server.reload();
+      log.info({}, 'the trunks file was read again');
+    } catch (error) {
+      log.error({ error: messageOf(error) }, 'the trunks file was read again and is not good: the trunks stay as they were');
+    }
+  });
   process.once('SIGINT', leave);
   process.once('SIGTERM', leave);
 }

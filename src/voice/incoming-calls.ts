@@ -1,27 +1,15 @@
 import type { IncomingSipCall } from '../sip/contract.ts';
+import { readIdentity } from '../sip/message/identity-headers.ts';
 import { SdpError } from '../sdp/sdp-error.ts';
 import { newCallRecord } from './call-record.ts';
 import { Call } from './call.ts';
 import type { CallPlan } from './call.ts';
 import type { LiveCalls } from './calls.ts';
-import { urlsOfNumber } from './dial-plan/application.ts';
-import { callerOf, routeCall, type Route } from './dial-plan/dial-plan.ts';
-import { admitToDomain, sipCallerOf } from './dial-plan/sip-domain.ts';
+import { decideCall, type Ask, type CallTarget, type Decision, type Refusal } from './dial-plan/dial-plan.ts';
 import { InboundLeg } from './leg.ts';
 import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
 import { checkOffer } from './leg-media.ts';
-import type { AccountRecord, PhoneNumberRecord, SipDomainRecord, VoiceUrls } from './model.ts';
 import { mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
-
-/** Who is called, and who answers. */
-interface Target {
-  account: AccountRecord;
-  to: string;
-  from: string;
-  phoneNumberSid: PhoneNumberRecord['sid'] | null;
-  urls: VoiceUrls;
-  webhookOptions: NonNullable<CallPlan['webhookOptions']>;
-}
 
 type IncomingDeps = VoiceDeps & { live: LiveCalls };
 
@@ -41,67 +29,71 @@ export class IncomingCalls {
   }
 
   #arrived(sip: IncomingSipCall): void {
-    const { live, directory, sipDirectory, config, log } = this.#deps;
+    const { live, log } = this.#deps;
     if (live.stopping) return sip.reject(503, 'Server is stopping', [['Retry-After', '10']]);
-    const route = routeCall(sip, { directory, sipDirectory, localHosts: config.localHosts });
-    if (route.kind === 'refused') {
-      log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, statusCode: route.statusCode, reason: route.reason }, 'call refused');
-      return sip.reject(route.statusCode, route.reasonPhrase, [['Reason', route.reason]]);
-    }
+    const outcome = this.#decide(sip, null);
+    if (outcome.kind === 'refused') return this.#refuse(sip, outcome);
     const unacceptable = offerProblem(sip, this.#deps.config.phoneCodecs);
     if (unacceptable !== null) {
       log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, reason: unacceptable }, 'call refused: no media in common');
       return sip.reject(488, 'Not Acceptable Here', [['Reason', `SIP;cause=488;text="${unacceptable.replace(/[^\w .,/:()=-]/g, '?')}"`]]);
     }
-    const target = route.kind === 'number' ? this.#ofNumber(sip, route) : this.#ofDomain(sip, route);
-    if (target) this.#take(sip, target);
+    if (outcome.kind === 'ask') this.#ask(sip, outcome);
+    else this.#take(sip, outcome);
   }
 
-  #ofNumber(sip: IncomingSipCall, { number, account }: Extract<Route, { kind: 'number' }>): Target {
-    const { urls, applicationSid } = urlsOfNumber(number, this.#deps.directory);
-    return { account, to: number.phoneNumber, from: callerOf(sip.from), phoneNumberSid: number.sid, urls, webhookOptions: { applicationSid, sip: sipOf(sip) } };
+  #decide(sip: IncomingSipCall, provenUser: string | null): Decision['outcome'] {
+    const { directory, sipDirectory, trunks, config } = this.#deps;
+    const plan = { directory, sipDirectory, trunks: trunks.all(), localHosts: config.localHosts, strangers: config.strangers ?? 'allow' };
+    return decideCall({ requestUriUser: sip.requestUriUser, requestUriHost: sip.requestUriHost, toUser: sip.to.user, from: sip.from, identity: readIdentity((name) => sip.header(name)), sourceAddress: sip.source.address, provenUser }, plan).outcome;
   }
 
-  /** Null: refused, and answered. */
-  #ofDomain(sip: IncomingSipCall, { domain, account }: Extract<Route, { kind: 'domain' }>): Target | null {
-    const { sipDirectory, log } = this.#deps;
-    const admission = admitToDomain(sip, domain, sipDirectory);
-    if (!admission.admitted) {
-      log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, errorCode: admission.errorCode, reason: admission.reason }, 'call to a SIP domain refused');
-      if (!admission.answered) sip.reject(403, 'Forbidden');
-      return null;
+  #refuse(sip: IncomingSipCall, { statusCode, reasonPhrase, reason, why, errorCode }: Refusal): void {
+    this.#deps.log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, statusCode, errorCode, reason: why }, 'call refused');
+    sip.reject(statusCode, reasonPhrase, reason === null ? [] : [['Reason', reason]]);
+  }
+
+  /** The user agent asks, or refuses what was answered; who has proven to be somebody is looked at again. */
+  #ask(sip: IncomingSipCall, { secretsOf, errorCode }: Ask): void {
+    const proof = sip.authenticate(secretsOf);
+    if (!proof.verified) {
+      const reason = { asked: 'credentials asked for', wrong: 'wrong credentials', limited: 'too many wrong credentials' }[proof.reason];
+      return this.#deps.log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, errorCode, reason }, 'call refused: credentials');
     }
-    const { username } = admission;
-    return { account, to: calledAddress(sip, domain), from: sipCallerOf(sip.from), phoneNumberSid: null, urls: domain, webhookOptions: { sip: { ...sipOf(sip), domain: domain.domainName, domainSid: domain.sid, ...(username === null ? {} : { username }) } } };
+    const outcome = this.#decide(sip, proof.username);
+    if (outcome.kind === 'call') return this.#take(sip, outcome);
+    // Who has proven to be somebody is not asked again.
+    this.#refuse(sip, outcome.kind === 'refused' ? outcome : { kind: 'refused', statusCode: 403, reasonPhrase: 'Forbidden', why: 'the credentials are of nobody who may call', errorCode: null, reason: null });
   }
 
-  #take(sip: IncomingSipCall, target: Target): void {
+  #take(sip: IncomingSipCall, target: CallTarget): void {
     const { live, config, media, log, clock } = this.#deps;
     const nowMs = clock.wallMs();
     const record = newCallRecord({
       accountSid: target.account.sid,
       to: target.to,
-      from: target.from,
-      phoneNumberSid: target.phoneNumberSid,
+      from: target.caller.from,
+      phoneNumberSid: target.number?.sid ?? null,
       direction: 'inbound',
       nowMs,
       startedAtMs: nowMs,
       forwardedFrom: forwardedFrom(sip),
+      callerName: callerName(target),
     });
     const leg = new InboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), codecs: config.phoneCodecs, log: log.child({ callSid: record.sid }) });
-    const plan = this.#plan(target);
+    const plan = this.#plan(target, sip);
     const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan, ended }));
     call.startInbound();
   }
 
-  #plan({ urls, account, webhookOptions }: Target): CallPlan {
+  #plan({ urls, account, applicationSid, domain, username }: CallTarget, sip: IncomingSipCall): CallPlan {
     const { ringTimeoutMs } = this.#deps.config;
     return {
       source: urls.voiceUrl === null ? null : { kind: 'url', url: urls.voiceUrl, method: urls.voiceMethod },
       fallback: urls.voiceFallbackUrl === null ? null : { url: urls.voiceFallbackUrl, method: urls.voiceFallbackMethod },
       statusCallback: urls.statusCallback === null ? null : { url: urls.statusCallback, method: urls.statusCallbackMethod, events: ['completed'] },
       authToken: account.authToken,
-      webhookOptions,
+      webhookOptions: { applicationSid, sip: { ...sipOf(sip), ...(domain && { domain: domain.domainName, domainSid: domain.sid, ...(username === null ? {} : { username }) }) } },
       ...(ringTimeoutMs === undefined ? {} : { ringTimeoutMs }),
     };
   }
@@ -111,9 +103,9 @@ function sipOf(sip: IncomingSipCall): { callId: string; sourceIp: string; header
   return { callId: sip.callId, sourceIp: sip.source.address, headers: sip.headers };
 }
 
-/** `sip:user@domain`, as it was asked for but for port and parameters. */
-function calledAddress({ requestUriUser }: IncomingSipCall, { domainName }: SipDomainRecord): string {
-  return requestUriUser === '' ? `sip:${domainName}` : `sip:${requestUriUser}@${domainName}`;
+/** As a carrier tells it, where its trunk wants names (CnamLookupEnabled). */
+function callerName({ trunk, caller }: CallTarget): string | null {
+  return trunk?.cnamLookupEnabled && caller.name !== '' && caller.from !== 'anonymous' ? caller.name : null;
 }
 
 function offerProblem(sip: IncomingSipCall, codecs?: readonly PhoneCodecName[]): string | null {

@@ -9,6 +9,7 @@ import type { QueueRepository } from './queue/model.ts';
 import type { CallRepository, DirectoryRepository, SipDirectory } from './model.ts';
 import type { RecordingRepository } from './recording/model.ts';
 import type { TrunkDirectory } from './carrier/model.ts';
+import type { Strangers } from './dial-plan/dial-plan.ts';
 import type { PrivateNetworks } from './webhook/network-policy.ts';
 
 export interface VoiceConfig {
@@ -20,6 +21,8 @@ export interface VoiceConfig {
   phoneCodecs?: readonly PhoneCodecName[];
   /** Host names a Request-URI may carry, in lower case; any other is refused with 403. */
   localHosts: string[];
+  /** Whether strangers may call numbers. Default: allow. */
+  strangers?: Strangers;
   /** `sip:host:port`: where numbers are called out; null: only SIP URIs can be called. */
   carrier: string | null;
   /** REST calls that leave an account in a second. Default: as many as come. */

@@ -1,4 +1,4 @@
-import type { IncomingSipCall, SipParty, SipSecretLookup } from '../../sip/contract.ts';
+import type { SipSecretLookup } from '../../sip/contract.ts';
 import { makeDigestSecret } from '../../sip/digest/secret.ts';
 import type { SipCredentialListRecord, SipDirectory, SipDomainRecord, SipMapping } from '../model.ts';
 import { inRange } from './ip-range.ts';
@@ -14,22 +14,22 @@ export function registrationAddress(domain: Pick<SipDomainRecord, 'sid'>, userna
 }
 
 export type Admission =
-  | { admitted: true; username: string | null }
-  /** `answered`: the challenge or its refusal went out already. */
-  | { admitted: false; answered: boolean; errorCode: 32201 | 32202 | null; reason: string };
+  | { kind: 'admitted' }
+  /** It must prove to be one of these users. */
+  | { kind: 'ask'; secretsOf: SipSecretLookup }
+  | { kind: 'refused'; errorCode: 32201 | null; reason: string };
 
 /**
  * Whether a call may come in to a domain (contract §6): its source must stand in an access list when there is one, its
  * sender must prove to be in a credential list when there is one, both when there are both. Without any nobody may.
+ * `provenUser`: what the sender has proven already, null: nothing.
  */
-export function admitToDomain(call: IncomingSipCall, domain: SipDomainRecord, sip: SipDirectory): Admission {
+export function admitToDomain({ source, provenUser }: { source: string; provenUser: string | null }, domain: SipDomainRecord, sip: SipDirectory): Admission {
   const { callIpAcls, callCredentialLists } = domain;
-  if (callIpAcls.length + callCredentialLists.length === 0) return { admitted: false, answered: false, errorCode: null, reason: 'nothing is mapped to this domain that would let a call in' };
-  if (callIpAcls.length > 0 && !addressAllowed(call.source.address, domain, sip)) return { admitted: false, answered: false, errorCode: 32201, reason: 'the source address is in no access list of this domain' };
-  if (callCredentialLists.length === 0) return { admitted: true, username: null };
-  const proof = call.authenticate(secretsIn(callCredentialLists, { accountSid: domain.accountSid, sip }));
-  if (proof.verified) return { admitted: true, username: proof.username };
-  return { admitted: false, answered: true, errorCode: 32202, reason: { asked: 'credentials asked for', wrong: 'wrong credentials', limited: 'too many wrong credentials' }[proof.reason] };
+  if (callIpAcls.length + callCredentialLists.length === 0) return { kind: 'refused', errorCode: null, reason: 'nothing is mapped to this domain that would let a call in' };
+  if (callIpAcls.length > 0 && !addressAllowed(source, domain, sip)) return { kind: 'refused', errorCode: 32201, reason: 'the source address is in no access list of this domain' };
+  if (callCredentialLists.length === 0 || provenUser !== null) return { kind: 'admitted' };
+  return { kind: 'ask', secretsOf: secretsIn(callCredentialLists, { accountSid: domain.accountSid, sip }) };
 }
 
 /** The users of some mapped credential lists. */
@@ -41,10 +41,4 @@ export function secretsIn(mappings: readonly SipMapping<SipCredentialListRecord[
 function addressAllowed(address: string, { accountSid, callIpAcls }: SipDomainRecord, sip: SipDirectory): boolean {
   const addresses = callIpAcls.flatMap(({ sid }) => sip.ipAcl(accountSid, sid)?.addresses ?? []);
   return addresses.some(({ ipAddress, cidrPrefixLength }) => inRange(address, { network: ipAddress, prefixLength: cidrPrefixLength }));
-}
-
-/** The caller of a SIP domain as webhooks name it: by the URI of From, a registered phone too (contract §6). */
-export function sipCallerOf(from: SipParty): string {
-  if (from.user.toLowerCase() === 'anonymous' || from.host.toLowerCase() === 'anonymous.invalid') return 'anonymous';
-  return from.user === '' ? `sip:${from.host}` : `sip:${from.user}@${from.host}`;
 }
