@@ -30,6 +30,7 @@ import { refuseUpgrade } from './signaling/refuse-upgrade.ts';
 import { createSignaling, iceServers, type TokenKeys } from './signaling/signaling.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { serveMetrics } from './observe/metrics-server.ts';
+import { runSelfTest, selfTestLines } from './self-test.ts';
 import { createSipUserAgent } from './sip/user-agent.ts';
 import { openStore, type Store } from './store/store.ts';
 import type { PhoneNumberRecord } from './voice/model.ts';
@@ -368,7 +369,7 @@ function once(fn: () => Promise<void>): () => Promise<void> {
 }
 
 /** What people see on their terminal once everything listens. */
-export function banner(config: Config, server: RunningServer): string {
+export function banner(config: Config, server: RunningServer, selfTest: readonly string[]): string {
   const { credentials } = server;
   const host = bracket(shownSipAddress(config));
   const lines = [
@@ -380,6 +381,7 @@ export function banner(config: Config, server: RunningServer): string {
     `  SIP          ${host}:${server.sipPort}  UDP and TCP${server.sipTlsPort === null ? '' : `, TLS on ${server.sipTlsPort}`}; ${server.httpUrl.replace(/^http/, 'ws')}/sip for browsers`,
     `  Media        UDP ${config.rtpPorts.min}-${config.rtpPorts.max} (phones), ${config.webrtcPort}${config.mediaWorkers > 1 ? `-${config.webrtcPort + config.mediaWorkers - 1}` : ''} (browsers), ${config.mediaWorkers} worker(s)`,
     `  Webhooks     ${privateNetworksText(privateNetworksOf(config))}`,
+    ...selfTest,
     '',
     `  Account SID  ${credentials.accountSid}`,
     `  Auth token   ${credentials.authToken}`,
@@ -412,7 +414,8 @@ export async function serve(argv: string[]): Promise<void> {
     process.stderr.write(`partyline: ${error instanceof StartupError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     process.exit(1);
   }
-  process.stdout.write(banner(config, server));
+  const selfTest = await runSelfTest(config, { ports: { udp: server.sipPort, tcp: server.sipPort, tls: server.sipTlsPort }, clock });
+  process.stdout.write(banner(config, server, selfTestLines(selfTest)));
   const leave = (): void => {
     clock.after(10_000, () => process.exit(1));
     void server.stop().then(() => process.exit(0));

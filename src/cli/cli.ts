@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 const HELP = `partyline <command> [options]
 
   serve   Run the server. Settings: partyline serve --help
+  doctor  Ask a running server whether it is reached by the addresses it tells others. Settings as for serve
   call    Be a phone: call a number or a SIP URI. Options: partyline call --help
 
   --help, --version
@@ -17,6 +18,8 @@ export async function run(argv: string[]): Promise<void> {
   switch (command) {
     case 'serve':
       return (await import('../main.ts')).serve(rest);
+    case 'doctor':
+      return (await import('./doctor.ts')).doctor(rest);
     case 'call':
       return (await import('./call.ts')).runCall(rest);
     case '--version':
