@@ -153,12 +153,14 @@ export interface SipEnding {
     | 'local'
     /** Our CANCEL because nobody answered in ringTimeoutMs. */
     | 'ring-timeout'
-    /** No ACK within 32 s of our 200 (RFC 3261 §13.3.1.4). */
+    /** No ACK within 32 s of our 200 (RFC 3261 §13.3.1.4), or no PRACK for a provisional answer (RFC 3262 §3). */
     | 'ack-timeout'
     /** Timer B/F or a transport error: the other side is unreachable. */
     | 'unreachable'
-    /** A re-INVITE or BYE of ours got 481/408: the other side lost the dialog. */
+    /** A re-INVITE or UPDATE of ours got 481/408, or nothing: the other side lost the dialog. */
     | 'dialog-lost'
+    /** Nobody refreshed the session in time (RFC 4028 §10). */
+    | 'session-expired'
     | 'server-stopped';
   statusCode?: number;
   reasonPhrase?: string;
@@ -177,7 +179,7 @@ export interface SipCallEvents {
   /** The dialog is confirmed on both sides: ACK received (incoming) or sent (outgoing). `body` is an answer carried by ACK, if any. */
   confirmed: [body: SipBody | null];
   /**
-   * Re-INVITE (or UPDATE with a body) inside the dialog. Answer by `respond` exactly once. `body` null: an offer-less
+   * Re-INVITE (UPDATE or PRACK with a body) inside the dialog, in early dialogs too once their first offer has its answer. Answer by `respond` exactly once. `body` null: an offer-less
    * re-INVITE, respond with an offer; its answer arrives by `reofferAnswered`.
    */
   reoffered: [body: SipBody | null, respond: (answer: ReofferAnswer) => void];
@@ -203,6 +205,12 @@ export interface SipCallBase<E extends SipCallEvents & { [K in keyof E]: unknown
   readonly state: 'early' | 'accepted' | 'confirmed' | 'ended';
   /** BYE (or CANCEL / 487-603 before the answer). `reason` becomes a Reason header. Idempotent. */
   hangup(options?: { reason?: string }): void;
+  /**
+   * Offers the session anew (re-INVITE; in an early dialog UPDATE). `answered` comes once, unless the call ends first: a 2xx
+   * and the answer, or why there is none. 481: not now. Offers of both sides at once are sent again after a while (491). No
+   * answer, or 481 from the other side, ends the call as `dialog-lost`.
+   */
+  reoffer(offer: SipBody, answered: (statusCode: number, answer: SipBody | null) => void): void;
   /**
    * Asks the other side to call somebody else (REFER, RFC 3515). `referTo` is a SIP URI, its headers become those of the new
    * call. Throws SipError for any other text. A dialog that is not confirmed answers 481. The watcher hears nothing after
@@ -233,7 +241,10 @@ export interface IncomingSipCall extends SipCallBase<SipCallEvents> {
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
   /** Asks for proof by Digest (407). Unless it is verified the call is refused thereby, with or without a new challenge. */
   authenticate(secretsOf: SipSecretLookup): SipAuthentication;
-  /** 180 (default) or 183 with early media. May be repeated. */
+  /**
+   * 180 (default) or 183 with early media. May be repeated. Goes reliably (RFC 3262) where the caller insists, or where it
+   * knows that and there is a body: then the first body is the answer, also of `accept`. An INVITE without an offer gets none.
+   */
   ring(options?: { statusCode?: 180 | 183; body?: SipBody }): void;
   /** 200 with the answer, or with an offer when `body` was null. Retransmitted until ACK. */
   accept(options: { body: SipBody }): void;
@@ -288,6 +299,8 @@ export interface SipUserAgentOptions {
   digestAlgorithms?: readonly ('MD5' | 'SHA-256')[];
   /** How often registered phones behind NAT get an OPTIONS over UDP, so that their NAT stays open. 0: never. Default 30000. */
   natKeepAliveMs?: number;
+  /** Session interval that calls ask for, s (RFC 4028): each side finds out in that time when the other is gone. Default 1800; 0 asks for none, and still keeps to what others ask. */
+  sessionIntervalS?: number;
   /** Called for an INVITE before `incomingCall`, to refuse cheaply: overload (503) or unknown domain. */
   admit?: (request: { requestUri: string; source: SipSource }) => { statusCode: number; reasonPhrase?: string; headers?: [string, string][] } | null;
 }

@@ -21,6 +21,8 @@ export interface SipCore {
   readonly dialogs: DialogTable;
   readonly guard: DigestGuard;
   readonly routes: Routes;
+  /** Session interval that calls ask for, s (RFC 4028); 0: none. */
+  readonly sessionIntervalS: number;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { ALLOW, METHODS } from './identity.ts';
 import { splitValues } from './message/grammar.ts';
+import { isTooBrief, MIN_SE_HEADER } from './dialog/session-timer.ts';
 import type { SipRequest } from './message/message.ts';
+import { SUPPORTED } from './message/option-tags.ts';
 import { unsupportedOf, type MessageCore } from './message/request-core.ts';
 import { parseVia, type Via } from './message/via.ts';
 
@@ -22,9 +24,10 @@ export function refusalOutsideDialog(request: SipRequest, core: MessageCore, sta
   if (state.merged) return { statusCode: 482, reasonPhrase: 'Merged Request' };
   const unsupported = unsupportedOf(request);
   if (unsupported.length > 0) return { statusCode: 420, headers: [['Unsupported', unsupported.join(', ')]] };
-  if (method === 'OPTIONS') return { statusCode: 200, headers: [['Allow', ALLOW], ACCEPT, ['Supported', '']] };
+  if (method === 'OPTIONS') return { statusCode: 200, headers: [['Allow', ALLOW], ACCEPT, SUPPORTED] };
   if (method === 'REGISTER') return null;
   if (method !== 'INVITE') return { statusCode: 481 };
+  if (isTooBrief(request)) return { statusCode: 422, headers: [MIN_SE_HEADER] };
   const media = refusalOfMedia(request);
   if (media) return media;
   // RFC 7332: we call on in our own name, so a call that has come round too often ends here. Other methods end at us anyway.

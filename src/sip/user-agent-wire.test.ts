@@ -346,8 +346,8 @@ describe('inside a call', () => {
     expect(header(await peer.next('200'), 'Contact')).toContain(String(ua.ports.udp));
     peer.send(request('REFER', { toTag, cseq: 5 }));
     expect(header(await peer.next('405'), 'Allow')).not.toContain('REFER');
-    peer.send(request('INVITE', { toTag, cseq: 6, extra: ['Require: timer, 100rel'] }));
-    expect(header(await peer.next('420'), 'Unsupported')).toBe('timer, 100rel');
+    peer.send(request('INVITE', { toTag, cseq: 6, extra: ['Require: timer, 100rel, gruu, pref'] }));
+    expect(header(await peer.next('420'), 'Unsupported')).toBe('gruu, pref');
   });
 
   it('a CSeq behind the last one is 500', async () => {
@@ -387,14 +387,16 @@ describe('inside a call', () => {
 
 describe('outside a call', () => {
   it.each([
-    ['OPTIONS', {}, '200', /^Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER, NOTIFY$/m],
+    ['OPTIONS', {}, '200', /^Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REGISTER, NOTIFY$/m],
     ['SUBSCRIBE', {}, '405', /^Allow: INVITE/m],
     ['REFER', {}, '405', /^Allow: INVITE/m],
     ['BYE', { toTag: 'x' }, '481', /./],
     ['BYE', {}, '481', /./],
     ['INVITE', { toTag: 'x' }, '481', /./],
     ['CANCEL', { branch: 'z9hG4bKnobody' }, '481', /./],
-    ['INVITE', { extra: ['Require: 100rel'] }, '420', /^Unsupported: 100rel\r$/m],
+    ['INVITE', { extra: ['Require: gruu'] }, '420', /^Unsupported: gruu\r$/m],
+    ['INVITE', { extra: ['Supported: timer', 'Session-Expires: 89'] }, '422', /^Min-SE: 90\r$/m],
+    ['PRACK', { toTag: 'x' }, '481', /./],
     ['INVITE', { uri: 'tel:+1555' }, '416', /./],
   ] as [string, RequestParts, string, RegExp][])('%s %o gets %s', async (method, parts, status, shape) => {
     ua.on('incomingCall', () => {});

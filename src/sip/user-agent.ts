@@ -10,6 +10,7 @@ import { probe } from './call/probe.ts';
 import type { OutgoingSipCall, OutgoingSipCallOptions, SipContact, SipPorts, SipProbeOptions, SipProbeResult, SipRegistration, SipRegistrationOptions, SipServer, SipSource, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
 import type { SipCore } from './core.ts';
 import { DialogTable } from './dialog/dialog-table.ts';
+import { DEFAULT_SESSION_S } from './dialog/session-timer.ts';
 import { DigestGuard } from './digest/guard.ts';
 import { Identity, newTag } from './identity.ts';
 import { buildResponse } from './message/build.ts';
@@ -101,7 +102,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     const addressFor = options.addressFor ?? chooseOwnAddress({ bind: addressesOf(options) });
     const identity = new Identity({ product: options.product, addressFor, ports: () => this.#transports.ports });
     const routes = new Routes({ clock, dns: deps.dns ?? null, family: () => this.#transports.family ?? 0 });
-    this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable(), guard: new DigestGuard(options.digestAlgorithms), routes };
+    this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable(), guard: new DigestGuard(options.digestAlgorithms), routes, sessionIntervalS: options.sessionIntervalS ?? DEFAULT_SESSION_S };
     this.#natKeepAlive = new NatKeepAlive(this.#core, { registrar: this.#registrar, intervalMs: options.natKeepAliveMs ?? DEFAULT_NAT_KEEP_ALIVE_MS });
   }
 

@@ -258,5 +258,6 @@ const ENDINGS: Record<Exclude<SipEnding['cause'], 'rejected'>, string> = {
   'ack-timeout': 'no ACK came',
   unreachable: 'no answer from the other side at all',
   'dialog-lost': 'the other side no longer knew the call',
+  'session-expired': 'the other side no longer said that it is there',
   'server-stopped': 'the phone was switched off',
 };

@@ -34,6 +34,8 @@ export type TerminationReason =
   /** No ACK for our 200 within 32 s. */
   | 'ack-timeout'
   | 'dialog-lost'
+  /** The phone no longer said that it is there (RFC 4028). */
+  | 'session-expired'
   /** The answer to our offer holds nothing we speak. */
   | 'no-common-codec'
   /** The media worker died. */
@@ -75,6 +77,7 @@ const ENDINGS: Record<TerminationReason, { fault: Fault; unanswered: FinalStatus
   unreachable: { fault: 'network', unanswered: 'failed' },
   'ack-timeout': { fault: 'network', unanswered: 'failed' },
   'dialog-lost': { fault: 'network', unanswered: 'failed' },
+  'session-expired': { fault: 'network', unanswered: 'failed' },
   'no-common-codec': { fault: 'callee', unanswered: 'failed' },
   'media-lost': { fault: 'server', unanswered: 'failed' },
   'media-unavailable': { fault: 'server', unanswered: 'failed' },
@@ -117,6 +120,7 @@ export function terminationOf(ending: SipEnding, side: 'inbound' | 'outbound'): 
       return terminated('no-answer', { sipStatusCode: 487, ...more });
     case 'ack-timeout':
     case 'dialog-lost':
+    case 'session-expired':
     case 'unreachable':
     case 'server-stopped':
       return terminated(ending.cause, more);

@@ -3,6 +3,7 @@ import { Emitter } from '../../base/emitter.ts';
 import type { IncomingSipCall, SipAuthentication, SipBody, SipCallEvents, SipEnding, SipParty, SipReferWatcher, SipSecretLookup, SipSource } from '../contract.ts';
 import type { SipCore } from '../core.ts';
 import { dialogOfServer } from '../dialog/dialog.ts';
+import { ReliableProvisionals } from '../dialog/reliable-provisionals.ts';
 import { DialogSession, type SessionOwner } from '../dialog/session.ts';
 import { authenticate } from '../digest/authenticate.ts';
 import { ALLOW, newTag } from '../identity.ts';
@@ -10,6 +11,7 @@ import { bodyOf } from '../message/body.ts';
 import { buildResponse, type ResponseOptions } from '../message/build.ts';
 import { headerKey } from '../message/header-names.ts';
 import { percentDecode } from '../message/grammar.ts';
+import { requires, SUPPORTED, supports } from '../message/option-tags.ts';
 import { checkHeader, oneLine } from '../message/serialize.ts';
 import { parseSipUri } from '../message/uri.ts';
 import type { ServerTransaction } from '../transaction/layer.ts';
@@ -36,6 +38,11 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
   readonly #forget: () => void;
   #state: IncomingSipCall['state'] = 'early';
   #provisionalTimer: Timer | null = null;
+  readonly #provisionals: ReliableProvisionals;
+  /** Our answer went ahead in a provisional one. */
+  #described = false;
+  /** A 200 that waits for the PRACK of such an answer. */
+  #held: (() => void) | null = null;
 
   constructor(core: SipCore, transaction: ServerTransaction, forget: () => void) {
     super();
@@ -53,7 +60,13 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
     this.to = partyOf(parsed.to);
     this.body = bodyOf(request);
     this.headers = request.headers.entries();
-    this.#session = new DialogSession(core, { dialog: dialogOfServer(request, parsed, newTag()), owner: this, role: 'called', source });
+    this.#session = new DialogSession(core, { dialog: dialogOfServer(request, parsed, newTag()), owner: this, role: 'called', source, invite: request });
+    this.#provisionals = new ReliableProvisionals({
+      ...{ clock: core.clock, inviteCSeq: parsed.cseq.number },
+      failed: () => this.#refuse(504, { cause: 'ack-timeout' }, { reasonPhrase: 'No PRACK' }),
+      cleared: () => this.#acceptHeld(),
+    });
+    this.#session.watch(this.#provisionals);
     transaction.onFailed = () => this.#end({ cause: 'unreachable' });
   }
 
@@ -77,19 +90,52 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
   }
 
   ring(options: { statusCode?: 180 | 183; body?: SipBody } = {}): void {
-    if (this.#state !== 'early') return;
+    if (this.#state !== 'early' || this.#held) return;
     this.#provisionalTimer?.cancel();
-    const contact: [string, string] = ['Contact', this.#core.identity.contact({ transport: this.source.transport, peer: this.source.address })];
-    this.#respond(options.statusCode ?? 180, { headers: [contact, ['Allow', ALLOW]], ...(options.body && { body: options.body }) });
+    const statusCode = options.statusCode ?? 180;
+    // What answers an offer-less INVITE offers, and is not a provisional one of ours.
+    const body = this.body && !this.#described ? options.body : undefined;
+    const { headers } = this.#transaction.request;
+    if (requires(headers, '100rel') || (body && supports(headers, '100rel'))) this.#provideReliably(statusCode, body);
+    else this.#provide(statusCode, body, []);
     this.#provisionalTimer = this.#core.clock.after(PROVISIONAL_REPEAT_MS, () => this.ring(options));
   }
 
+  /** RFC 3262 §3. */
+  #provideReliably(statusCode: number, body: SipBody | undefined): void {
+    // The first that arrives surely would have to hold an offer of ours (§5).
+    if (!this.body) return;
+    if (body) {
+      this.#described = true;
+      this.#session.answered(body);
+    }
+    this.#provisionals.send({ described: body !== undefined, send: (rseq) => this.#provide(statusCode, body, [['Require', '100rel'], ['RSeq', String(rseq)]]) });
+  }
+
+  #provide(statusCode: number, body: SipBody | undefined, more: [string, string][]): void {
+    const contact: [string, string] = ['Contact', this.#core.identity.contact({ transport: this.source.transport, peer: this.source.address })];
+    this.#respond(statusCode, { headers: [contact, ['Allow', ALLOW], SUPPORTED, ...more], ...(body && { body }) });
+  }
+
   accept(options: { body: SipBody }): void {
-    if (this.#state !== 'early') return;
+    if (this.#state !== 'early' || this.#held) return;
     checkHeader('Content-Type', options.body.contentType);
     this.#provisionalTimer?.cancel();
+    const accept = (): void => this.#accept(this.#described ? null : options.body);
+    if (this.#provisionals.holdsAnswer) this.#held = accept;
+    else accept();
+  }
+
+  #acceptHeld(): void {
+    const held = this.#held;
+    this.#held = null;
+    if (this.#state === 'early') held?.();
+  }
+
+  #accept(answer: SipBody | null): void {
     this.#state = 'accepted';
-    this.#session.accept(this.#transaction, options.body, (body) => {
+    this.#provisionals.close();
+    this.#session.accept(this.#transaction, answer, (body) => {
       if (this.#state !== 'accepted') return;
       this.#state = 'confirmed';
       this.emit('confirmed', body);
@@ -109,6 +155,11 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
     if (this.#state === 'ended') return;
     this.#session.bye(reason);
     this.#end({ cause: 'local' });
+  }
+
+  reoffer(offer: SipBody, answered: (statusCode: number, answer: SipBody | null) => void): void {
+    checkHeader('Content-Type', offer.contentType);
+    this.#session.reoffer(offer, answered);
   }
 
   refer(referTo: string, watcher: SipReferWatcher): void {
@@ -156,7 +207,7 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
   }
 
   reoffered(...args: SipCallEvents['reoffered']): boolean {
-    if (this.#state !== 'confirmed' || this.listenerCount('reoffered') === 0) return false;
+    if (this.#state === 'ended' || this.listenerCount('reoffered') === 0) return false;
     this.emit('reoffered', ...args);
     return true;
   }
@@ -169,7 +220,7 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
     if (this.#state !== 'ended') this.emit('infoReceived', body);
   }
 
-  ackMissed(): void {
-    this.#end({ cause: 'ack-timeout' });
+  dialogOver(ending: SipEnding): void {
+    this.#end(ending);
   }
 }

@@ -1,11 +1,13 @@
 import type { OutgoingSipCallOptions } from '../contract.ts';
 import { wayTo, type SipCore } from '../core.ts';
+import { MIN_SESSION_S } from '../dialog/session-timer.ts';
 import { SipError } from '../errors.ts';
 import { ALLOW, newCallId, newTag } from '../identity.ts';
 import { splitValues } from '../message/grammar.ts';
 import { headerKey } from '../message/header-names.ts';
 import { Headers } from '../message/headers.ts';
 import type { SipRequest } from '../message/message.ts';
+import { OPTION_TAGS } from '../message/option-tags.ts';
 import { parseNameAddr, printNameAddr } from '../message/name-addr.ts';
 import { checkHeader } from '../message/serialize.ts';
 import { parseSipUri, requestUriOf, type SipUri } from '../message/uri.ts';
@@ -14,7 +16,7 @@ import { destinationOf, type Destination } from '../transport/destination.ts';
 /** Headers that make the message work: neither a URI (RFC 3261 §19.1.5) nor an option may set them. */
 const OURS = new Set([
   ...['via', 'from', 'to', 'call-id', 'cseq', 'contact', 'route', 'record-route', 'max-forwards', 'content-length', 'content-type', 'content-encoding'],
-  ...['require', 'proxy-require', 'allow', 'supported', 'authorization', 'proxy-authorization', 'body'],
+  ...['require', 'proxy-require', 'allow', 'supported', 'authorization', 'session-expires', 'min-se', 'rseq', 'rack', 'proxy-authorization', 'body'],
 ]);
 
 export interface PreparedInvite {
@@ -38,6 +40,9 @@ export function prepareInvite(core: SipCore, options: OutgoingSipCallOptions): P
   headers.add('Contact', core.identity.contact(wayTo(destination))).add('Allow', ALLOW).add('User-Agent', core.identity.product);
   for (const [name, value] of target.headers) if (!OURS.has(headerKey(name))) headers.add(name, value);
   for (const [name, value] of options.headers ?? []) headers.add(allowed(name), value);
+  // A provisional answer that surely arrives could bring an offer, which we would have to answer at once (RFC 3262 §5).
+  headers.add('Supported', options.body.length > 0 ? OPTION_TAGS.join(', ') : 'timer');
+  if (core.sessionIntervalS > 0) headers.add('Session-Expires', String(Math.max(core.sessionIntervalS, MIN_SESSION_S)));
   if (options.body.length > 0) headers.add('Content-Type', options.contentType);
   headers.each(checkHeader);
   return { request: { kind: 'request', method: 'INVITE', uri: requestUriOf(options.to), headers, body: options.body }, destination };

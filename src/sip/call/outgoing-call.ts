@@ -3,21 +3,24 @@ import { Emitter } from '../../base/emitter.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipEnding, SipReferWatcher, SipSource } from '../contract.ts';
 import type { SipCore } from '../core.ts';
-import { dialogOfClient, refreshTarget } from '../dialog/dialog.ts';
+import { dialogOfClient } from '../dialog/dialog.ts';
 import { DialogSession, type SessionOwner } from '../dialog/session.ts';
+import { readMinSe, readSessionExpires } from '../dialog/session-timer.ts';
 import { Authorizer } from '../digest/authorizer.ts';
 import { newCallId } from '../identity.ts';
 import { bodyOf } from '../message/body.ts';
 import { cancelOf } from '../message/build.ts';
 import type { SipRequest, SipResponse } from '../message/message.ts';
 import { readCore, type MessageCore } from '../message/request-core.ts';
-import { oneLine } from '../message/serialize.ts';
+import { checkHeader, oneLine } from '../message/serialize.ts';
 import { RoutedRequest } from '../resolve/routed-request.ts';
 import type { ClientTransaction } from '../transaction/layer.ts';
 import { GIVE_UP_MS } from '../transaction/timers.ts';
 import { prepareInvite, type PreparedInvite } from './invite.ts';
 
 const DEFAULT_RING_TIMEOUT_MS = 180_000;
+/** How often a longer session is asked for. */
+const MAX_INTERVALS = 3;
 /** Branches of a fork we keep a dialog for. */
 const MAX_FORKS = 16;
 
@@ -86,6 +89,13 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     this.#leave({ cause: 'local' }, options.reason === undefined ? undefined : oneLine(options.reason));
   }
 
+  reoffer(offer: SipBody, answered: (statusCode: number, answer: SipBody | null) => void): void {
+    checkHeader('Content-Type', offer.contentType);
+    const session = this.#chosen ?? [...this.#sessions.values()].at(-1);
+    if (session) session.reoffer(offer, answered);
+    else answered(481, null);
+  }
+
   refer(referTo: string, watcher: SipReferWatcher): void {
     if (this.#chosen) this.#chosen.refer(referTo, watcher);
     else watcher.answered(481);
@@ -134,7 +144,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     const session = this.#sessionOf(response, transaction.request, core);
     if (!session) return;
     const repeated = session.phase !== 'early';
-    if (!repeated) this.#confirmRoute(session, response);
+    if (!repeated) session.established(response);
     session.sendAck(core.cseq.number, this.#authorization);
     if (!repeated) session.bye(undefined);
   }
@@ -154,7 +164,8 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     this.#provisional = true;
     if (this.#cancel) return this.#sendCancel();
     if (response.statusCode === 100) return;
-    this.#sessionOf(response, request, core);
+    // Read once and in order, where the other side makes sure that it arrives.
+    if (this.#sessionOf(response, request, core)?.progressed(response, core.cseq.number) === false) return;
     this.emit('progressed', response.statusCode, bodyOf(response));
   }
 
@@ -163,7 +174,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     if (known || this.#sessions.size >= MAX_FORKS) return known ?? null;
     const dialog = dialogOfClient(request, response, core);
     if (!dialog) return null;
-    const session = new DialogSession(this.#core, { dialog, owner: this, role: 'calling', source: this.source, authorizer: this.#authorizer });
+    const session = new DialogSession(this.#core, { dialog, owner: this, role: 'calling', source: this.source, invite: request, authorizer: this.#authorizer });
     this.#sessions.set(core.toTag, session);
     return session;
   }
@@ -173,7 +184,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     const session = this.#sessionOf(response, request, core);
     if (!session) return this.#over({ cause: 'rejected', statusCode: 500, reasonPhrase: 'Answer Without Tag' });
     const repeated = session.phase !== 'early';
-    if (!repeated) this.#confirmRoute(session, response);
+    if (!repeated) session.established(response);
     session.sendAck(core.cseq.number, this.#authorization);
     if (repeated) return;
     if (this.#chosen || this.#state === 'ended') return this.#hangUpBranch(session);
@@ -182,16 +193,10 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     this.#closeSessions(session);
     this.#stopTimers();
     this.#state = 'accepted';
-    this.emit('accepted', bodyOf(response));
+    this.emit('accepted', session.remoteDescription);
     if (this.#state !== 'accepted') return;
     this.#state = 'confirmed';
     this.emit('confirmed', null);
-  }
-
-  /** The route set is that of the 2xx, whatever a provisional answer said (§13.2.2.4). */
-  #confirmRoute(session: DialogSession, response: SipResponse): void {
-    session.dialog.routeSet = response.headers.list('record-route').reverse();
-    refreshTarget(session.dialog, response);
   }
 
   #hangUpBranch(session: DialogSession): void {
@@ -203,16 +208,26 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     const attempt = this.#attempts[response.statusCode] ?? 0;
     const authorization = this.#cancel ? null : this.#authorizer.answer(response, request, attempt);
     if (authorization && this.#invite && this.#state === 'early') return this.#sendAgain(authorization, response.statusCode);
+    if (response.statusCode === 422 && attempt < MAX_INTERVALS && !this.#cancel && this.#lengthen(response)) return this.#sendAgain(null, 422);
     const reason = response.headers.get('reason');
     this.#answerHeaders = response.headers.entries();
     this.#over({ cause: 'rejected', statusCode: response.statusCode, reasonPhrase: response.reasonPhrase, ...(reason !== undefined && { reason }) });
   }
 
+  /** The session interval that a 422 wants (RFC 4028 §7.3). False when that is not longer than what was asked. */
+  #lengthen(refusal: SipResponse): boolean {
+    const headers = this.#invite?.request.headers;
+    const wantedS = readMinSe(refusal.headers);
+    if (!headers || wantedS <= (readSessionExpires(headers)?.intervalS ?? Infinity)) return false;
+    headers.set('Session-Expires', String(wantedS)).set('Min-SE', String(wantedS));
+    return true;
+  }
+
   /** RFC 3261 §22.2: same Call-ID and From, next CSeq. */
-  #sendAgain(authorization: [name: string, value: string], statusCode: number): void {
+  #sendAgain(authorization: [name: string, value: string] | null, statusCode: number): void {
     if (!this.#invite) return;
     this.#attempts[statusCode] = (this.#attempts[statusCode] ?? 0) + 1;
-    this.#authorization = [...this.#authorization.filter(([name]) => name !== authorization[0]), authorization];
+    if (authorization) this.#authorization = [...this.#authorization.filter(([name]) => name !== authorization[0]), authorization];
     const headers = this.#invite.request.headers;
     headers.set('CSeq', `${Number.parseInt(headers.get('cseq') ?? '1', 10) + 1} INVITE`);
     this.#closeSessions(null);
@@ -294,7 +309,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
   }
 
   reoffered(...args: OutgoingSipCallEvents['reoffered']): boolean {
-    if (this.#state !== 'confirmed' || this.listenerCount('reoffered') === 0) return false;
+    if (this.#state === 'ended' || this.listenerCount('reoffered') === 0) return false;
     this.emit('reoffered', ...args);
     return true;
   }
@@ -307,7 +322,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     if (this.#state !== 'ended') this.emit('infoReceived', body);
   }
 
-  ackMissed(): void {
-    this.#end({ cause: 'ack-timeout' });
+  dialogOver(ending: SipEnding): void {
+    this.#end(ending);
   }
 }

@@ -1,6 +1,7 @@
 import { parseCSeq, type CSeq } from './cseq.ts';
 import { parseNumber, splitValues } from './grammar.ts';
 import type { SipMessage, SipRequest } from './message.ts';
+import { OPTION_TAGS } from './option-tags.ts';
 import { parseNameAddr, type NameAddr } from './name-addr.ts';
 import type { Defect } from './parse.ts';
 import { parseSipUri, uriScheme } from './uri.ts';
@@ -73,9 +74,13 @@ function reachable(request: SipRequest, core: MessageCore): boolean {
   return parseSipUri(parseNameAddr(first)?.uri ?? '') !== null;
 }
 
-const OF_REGISTER = ['path', 'outbound'];
+const OF_REGISTER: readonly string[] = ['path', 'outbound'];
+
+function known(method: string): readonly string[] {
+  return method === 'REGISTER' ? OF_REGISTER : OPTION_TAGS;
+}
 
 /** Option tags of Require that we do not speak (RFC 3261 §8.2.2.3). */
 export function unsupportedOf(request: SipRequest): string[] {
-  return request.headers.list('require').filter((tag) => request.method !== 'REGISTER' || !OF_REGISTER.includes(tag.toLowerCase()));
+  return request.headers.list('require').filter((tag) => !known(request.method).includes(tag.toLowerCase()));
 }

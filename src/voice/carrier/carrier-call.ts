@@ -60,6 +60,11 @@ export class CarrierCall extends Emitter<OutgoingSipCallEvents> implements Outgo
     else this.#end({ cause: 'local' });
   }
 
+  reoffer(...offer: Parameters<OutgoingSipCall['reoffer']>): void {
+    if (this.#current) this.#current.reoffer(...offer);
+    else offer[1](481, null);
+  }
+
   refer(referTo: string, watcher: SipReferWatcher): void {
     if (this.#current) this.#current.refer(referTo, watcher);
     else watcher.answered(481);

@@ -65,6 +65,10 @@ export class FakeIncomingCall extends Emitter<SipCallEvents> implements Incoming
   /** What came of the latest REFER is told here. */
   referred: { to: string; watcher: SipReferWatcher } | null = null;
 
+  reoffer(): void {
+    this.said.push('re-INVITE');
+  }
+
   refer(to: string, watcher: SipReferWatcher): void {
     if (!/^sips?:\S+$/.test(to)) throw new SipError('not a SIP URI');
     this.said.push('REFER');
@@ -122,6 +126,10 @@ export class FakeOutgoingCall extends Emitter<OutgoingSipCallEvents> implements 
 
   /** What came of the latest REFER is told here. */
   referred: { to: string; watcher: SipReferWatcher } | null = null;
+
+  reoffer(): void {
+    this.said.push('re-INVITE');
+  }
 
   refer(to: string, watcher: SipReferWatcher): void {
     if (!/^sips?:\S+$/.test(to)) throw new SipError('not a SIP URI');
