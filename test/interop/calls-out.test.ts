@@ -2,7 +2,9 @@ import twilio from 'twilio';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { startPhone, type Phone } from '../peers/baresip.ts';
 import { Cast } from '../peers/cast.ts';
-import { Stage } from '../peers/stage.ts';
+import { freePort } from '../peers/ports.ts';
+import { startSipp } from '../peers/sipp.ts';
+import { notificationCodes, Stage } from '../peers/stage.ts';
 import { waitUntil } from '../peers/wait.ts';
 
 // Calls placed through REST to a phone that answers, is busy, does not answer, or is called off.
@@ -42,6 +44,14 @@ function pause(length: number): string {
 }
 
 const calls = (): typeof stage.server.client.calls => stage.server.client.calls;
+
+/** A trunk whose calls try these targets in this order; returns its SID. */
+async function byTargets(friendlyName: string, targets: string[]): Promise<string> {
+  const { connectionPolicies, byocTrunks } = stage.server.client.voice.v1;
+  const policy = await connectionPolicies.create({ friendlyName });
+  for (const [priority, target] of targets.entries()) await connectionPolicies(policy.sid).targets.create({ target, priority });
+  return (await byocTrunks.create({ friendlyName, connectionPolicySid: policy.sid })).sid;
+}
 
 /** The status callbacks of a call in the order of their SequenceNumber, once the last has come. */
 async function callbacks(sid: string): Promise<Record<string, string>[]> {
@@ -115,6 +125,31 @@ it('a number is called through the carrier', async () => {
   await stage.waitCallStatus(call.sid, 'completed');
 });
 
+it('a trunk whose first target is dead answers by the second in less than five seconds, and the next call at once', async () => {
+  const trunk = await byTargets('dead', [`sip:127.0.0.1:${await freePort()}`, `sip:${behindCarrier.uri.split('@')[1]}`]);
+  const took: number[] = [];
+  for (const length of [1, 2]) {
+    const [sentAtMs, established] = [Date.now(), behindCarrier.count('CALL_ESTABLISHED')];
+    const call = await calls().create({ to: CALLED_NUMBER, from: FROM, byoc: trunk, twiml: pause(length), statusCallback: `${stage.app.url}/status`, statusCallbackEvent: EVENTS });
+    await behindCarrier.waitEstablished({ nth: established + 1 });
+    took.push(Date.now() - sentAtMs);
+    expect((await callbacks(call.sid)).map((params) => params['CallStatus'])).toEqual(['initiated', 'ringing', 'in-progress', 'completed']);
+    expect(await notificationCodes(stage, call.sid)).toEqual(length === 1 ? ['32011'] : []);
+  }
+  expect(took[0]).toBeLessThan(5000);
+  expect(took[1]).toBeLessThan(1500);
+});
+
+it('a target that takes no calls for a minute is passed over for the next', async () => {
+  const full = await cast.add('carrier that is full', startSipp({ scenario: 'carrier-overloaded', calls: 100, timeoutMs: 60_000 }));
+  const trunk = await byTargets('full', [`sip:127.0.0.1:${full.sipPort}`, `sip:${behindCarrier.uri.split('@')[1]}`]);
+  for (const _ of [1, 2]) {
+    const call = await calls().create({ to: CALLED_NUMBER, from: FROM, byoc: trunk, twiml: pause(1) });
+    await stage.waitCallStatus(call.sid, 'completed');
+  }
+  expect(full.log().match(/^INVITE /gm)).toHaveLength(1);
+});
+
 it('a phone that declines makes the call busy', async () => {
   const incoming = ringing.count('CALL_INCOMING');
   const call = await calls().create({ to: ringing.uri, from: FROM, twiml: pause(1), statusCallback: `${stage.app.url}/status`, statusCallbackEvent: EVENTS });
@@ -149,7 +184,6 @@ it('a ringing call can be canceled', async () => {
 });
 
 it('a call to nobody fails', async () => {
-  const { freePort } = await import('../peers/ports.ts');
   const call = await calls().create({ to: `sip:nobody@127.0.0.1:${await freePort()};transport=tcp`, from: FROM, twiml: pause(1), statusCallback: `${stage.app.url}/status` });
   expect((await callbacks(call.sid)).map((params) => params['CallStatus'])).toEqual(['failed']);
   await stage.waitCallStatus(call.sid, 'failed');

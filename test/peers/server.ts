@@ -158,6 +158,7 @@ export function clientFor(httpUrl: string, login: { username: string; password: 
   const client = twilio(login.username, login.password, { accountSid: login.accountSid });
   client.api.baseUrl = httpUrl;
   client.video.baseUrl = httpUrl;
+  client.voice.baseUrl = httpUrl;
   return client;
 }
 
