@@ -128,13 +128,13 @@ it('a number is called through the carrier', async () => {
 it('a trunk whose first target is dead answers by the second in less than five seconds, and the next call at once', async () => {
   const trunk = await byTargets('dead', [`sip:127.0.0.1:${await freePort()}`, `sip:${behindCarrier.uri.split('@')[1]}`]);
   const took: number[] = [];
-  for (const length of [1, 2]) {
+  for (const n of [0, 1]) {
     const [sentAtMs, established] = [Date.now(), behindCarrier.count('CALL_ESTABLISHED')];
-    const call = await calls().create({ to: CALLED_NUMBER, from: FROM, byoc: trunk, twiml: pause(length), statusCallback: `${stage.app.url}/status`, statusCallbackEvent: EVENTS });
+    const call = await calls().create({ to: CALLED_NUMBER, from: FROM, byoc: trunk, twiml: pause(1), statusCallback: `${stage.app.url}/status`, statusCallbackEvent: EVENTS });
     await behindCarrier.waitEstablished({ nth: established + 1 });
     took.push(Date.now() - sentAtMs);
     expect((await callbacks(call.sid)).map((params) => params['CallStatus'])).toEqual(['initiated', 'ringing', 'in-progress', 'completed']);
-    expect(await notificationCodes(stage, call.sid)).toEqual(length === 1 ? ['32011'] : []);
+    expect(await notificationCodes(stage, call.sid)).toEqual(n === 0 ? ['32011'] : []);
   }
   expect(took[0]).toBeLessThan(5000);
   expect(took[1]).toBeLessThan(1500);

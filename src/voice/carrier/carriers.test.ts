@@ -223,7 +223,7 @@ describe('a trunk that wants it', () => {
   it('is registered, anew when it changes, and not when it is gone', async () => {
     trunks = [trunk(['sip:a.test'], { register }), trunk(['sip:b.test'])];
     carriers.start();
-    expect(sip.registrations.map(({ options: wanted }) => wanted)).toEqual([{ registrar: 'sip:a.test', credentials: { username: 'u', password: 'p' }, expiresS: 300 }]);
+    expect(sip.registrations.map(({ options: wanted }) => wanted)).toEqual([{ registrar: 'sip:a.test', credentials: { username: 'u', password: 'p' }, expiresS: 300, contactUser: expect.stringMatching(/^pl[0-9a-f]{24}$/) as string }]);
     sip.registrations[0]!.becomes('registered');
     expect(carriers.counts().registrations).toEqual({ registering: 0, registered: 1, failed: 0 });
     changed();

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { SipRegistration, SipRegistrationOptions, SipUserAgent } from '../../sip/contract.ts';
+import { contactUserOf } from './inbound.ts';
 import type { Trunk, TrunkDirectory } from './model.ts';
 
 export interface TrunkRegistrationsDeps {
@@ -64,7 +65,8 @@ export class TrunkRegistrations {
   }
 }
 
-function optionsOf({ settings }: Trunk, { registrar, username, password, expiresS }: NonNullable<Trunk['settings']['register']>): SipRegistrationOptions {
-  const { proxy } = settings.outbound;
-  return { registrar, credentials: { username, password }, expiresS, ...(proxy !== null && { outboundProxy: proxy }) };
+function optionsOf(trunk: Trunk, { registrar, username, password, expiresS }: NonNullable<Trunk['settings']['register']>): SipRegistrationOptions {
+  const { proxy } = trunk.settings.outbound;
+  const contactUser = contactUserOf(trunk);
+  return { registrar, credentials: { username, password }, expiresS, ...(contactUser !== null && { contactUser }), ...(proxy !== null && { outboundProxy: proxy }) };
 }
