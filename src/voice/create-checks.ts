@@ -3,6 +3,7 @@ import type { AccountSid, ApplicationSid } from '../base/sid.ts';
 import { planOfApplication } from './application-plan.ts';
 import type { CreateCallOptions, UpdateCallOptions } from './contract.ts';
 import type { Trunk, TrunkDirectory } from './carrier/model.ts';
+import { mayCallNumber } from './carrier/trunk-limits.ts';
 import { firstUri } from './carrier/trunk-uri.ts';
 import { e164Of } from './dial-plan/number.ts';
 import { checkMachineDetection, type MachineDetection } from './machine-detection.ts';
@@ -235,6 +236,7 @@ function calledOf(to: string, context: TrunkContext): { to: string; uri: string;
   const number = /^\+?[\d\s().-]{1,30}$/.test(to) ? e164Of(to.startsWith('+') ? to : `+${to}`) : null;
   if (number === null || number.length < 4) throw new TwilioError(21211, `'To' ${to} is neither a phone number nor a SIP address.`);
   const trunk = trunkOf(to, context);
+  if (!mayCallNumber(trunk, number)) throw new TwilioError(21215, `'To' ${number} may not be called: trunk ${trunk.name} allows other numbers (outbound.allowedPrefixes).`);
   return { to: number, uri: firstTargetUri(trunk, number), trunk };
 }
 

@@ -32,10 +32,11 @@ export class CarrierCall extends Emitter<OutgoingSipCallEvents> implements Outgo
   /** What was listened for; it goes along from try to try. */
   readonly #listeners = new Set<(call: OutgoingSipCall) => void>();
 
-  constructor(tries: readonly CarrierTry[]) {
+  /** `withoutTries`: how it ends when there are none. */
+  constructor(tries: readonly CarrierTry[], withoutTries: SipEnding = { cause: 'unreachable', reasonPhrase: 'No Target' }) {
     super();
     this.#tries = [...tries];
-    queueMicrotask(() => this.#next({ cause: 'unreachable', reasonPhrase: 'No Target' }));
+    queueMicrotask(() => this.#next(withoutTries));
   }
 
   get callId(): string {

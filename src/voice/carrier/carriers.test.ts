@@ -250,3 +250,20 @@ describe('a trunk that wants it', () => {
     expect(sip.registrations[0]!.state).toBe('stopped');
   });
 });
+
+describe('a trunk with limits', () => {
+  const outbound = { ...DEFAULT_TRUNK_SETTINGS.outbound, maxCalls: 1 };
+
+  it('takes no more calls than it may have at once; the debugger is told why', async () => {
+    const by = trunk(['sip:a.test'], { outbound });
+    trunks = [by];
+    const first = await dial(by);
+    const second = await dial(by);
+    expect(second.endings).toEqual([{ cause: 'rejected', statusCode: 503, reasonPhrase: 'Trunk Limit Reached' }]);
+    expect(problems).toEqual([expect.stringContaining('outbound.maxCalls')]);
+    expect(sip.placed).toHaveLength(1);
+    expect(carriers.preview({ trunk: by, number: '+15557000', caller: '+15550100' }).refusal).toMatch(/its 1 calls already/);
+    first.call.hangup();
+    expect(carriers.preview({ trunk: by, number: '+15557000', caller: '+15550100' })).toMatchObject({ refusal: null, targets: [{ target: 'sip:a.test', healthy: true, to: 'sip:+15557000@a.test' }], from: 'sip:+15550100@192.0.2.1' });
+  });
+});

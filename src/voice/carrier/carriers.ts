@@ -11,6 +11,7 @@ import { fromE164 } from './number-format.ts';
 import { orderTargets } from './order-targets.ts';
 import { TargetHealth, wayOf } from './target-health.ts';
 import { TargetProbes } from './target-probes.ts';
+import { TrunkLimits } from './trunk-limits.ts';
 import { TrunkRegistrations } from './trunk-registrations.ts';
 import { fromHost, trunkUri } from './trunk-uri.ts';
 
@@ -44,10 +45,19 @@ export interface CarrierCounts {
   registrations: Record<'registering' | 'registered' | 'failed', number>;
 }
 
+/** How a call would leave. */
+export interface CarrierPreview extends IdentityLines {
+  /** `to`: the Request-URI there; null: none can be made. */
+  targets: { target: string; priority: number; weight: number; healthy: boolean; to: string | null }[];
+  /** Why the trunk's limits would not let it begin now. */
+  refusal: string | null;
+}
+
 /** How calls leave by trunks: which target is tried, who is healthy, where we are registered. */
 export class Carriers {
   readonly #deps: CarriersDeps;
   readonly #health = new TargetHealth();
+  readonly #limits = new TrunkLimits();
   readonly #probes: TargetProbes;
   readonly #registrations: TrunkRegistrations;
 
@@ -75,15 +85,41 @@ export class Carriers {
 
   /** What a leg calls instead of the user agent: its call goes from target to target until one takes it. */
   callerFor(route: CarrierRoute): Pick<SipUserAgent, 'call'> {
-    return { call: (options) => new CarrierCall(this.#triesOf(route, options)) };
+    return { call: (options) => this.#call(route, options) };
+  }
+
+  /** How a call would leave now: its targets in the order in which they are tried, and what they are told. */
+  preview(route: Omit<CarrierRoute, 'journal'>): CarrierPreview {
+    const { trunk } = route;
+    const nowMs = this.#deps.clock.nowMs();
+    const targets = this.#ordered(trunk, nowMs).map(({ target, priority, weight }) => ({ target, priority, weight, healthy: this.#health.isHealthy(wayOf(trunk, { target })), to: trunkUri(trunk, { target }, route.number) }));
+    return { targets, ...callerLines(route, this.#deps.publicAddress), refusal: this.#limits.refusal(trunk, nowMs) };
+  }
+
+  #call(route: CarrierRoute, options: OutgoingSipCallOptions): OutgoingSipCall {
+    const { trunk, journal } = route;
+    const nowMs = this.#deps.clock.nowMs();
+    const refusal = this.#limits.refusal(trunk, nowMs);
+    if (refusal !== null) {
+      journal({ errorCode: CARRIER_ERROR, message: `The call was not placed: ${refusal}`, log: 0 });
+      return new CarrierCall([], { cause: 'rejected', statusCode: 503, reasonPhrase: 'Trunk Limit Reached' });
+    }
+    this.#limits.begun(trunk, nowMs);
+    const call = new CarrierCall(this.#triesOf(route, options));
+    call.on('ended', () => this.#limits.ended(trunk));
+    return call;
+  }
+
+  /** By priority and weight; who is dead or overloaded comes last. */
+  #ordered(trunk: Trunk, nowMs: number): TrunkTarget[] {
+    return this.#health.order(orderTargets(trunk.targets, (max) => randomInt(max)), (target) => wayOf(trunk, target), nowMs);
   }
 
   #triesOf(route: CarrierRoute, options: OutgoingSipCallOptions): CarrierTry[] {
     const { trunk } = route;
-    const ordered = orderTargets(trunk.targets, (max) => randomInt(max));
     const lines = callerLines(route, this.#deps.publicAddress);
     const startedAtMs = this.#deps.clock.nowMs();
-    return this.#health.order(ordered, (target) => wayOf(trunk, target), startedAtMs).flatMap((target) => {
+    return this.#ordered(trunk, startedAtMs).flatMap((target) => {
       const to = trunkUri(trunk, target, route.number);
       return to === null ? [] : [this.#tryOf(route, target, ({ last }) => this.#place(options, { to, last, trunk, lines, startedAtMs }))];
     });
@@ -142,7 +178,7 @@ function textOf({ cause, statusCode, reasonPhrase }: SipEnding): string {
 }
 
 /** Numbers of callers are written as called ones are, without the trunk's own prefix. A caller who is nobody is asserted as nobody. */
-function callerLines({ trunk, caller }: CarrierRoute, publicAddress: string): IdentityLines {
+function callerLines({ trunk, caller }: Pick<CarrierRoute, 'trunk' | 'caller'>, publicAddress: string): IdentityLines {
   const { outbound, numbers } = trunk.settings;
   const isAnonymous = caller === 'anonymous';
   const user = /^\+\d+$/.test(caller) ? fromE164(caller, { ...numbers, addOut: '' }) : caller;

@@ -13,9 +13,3 @@ export function isTarget(text: string): boolean {
   const port = Number(match[4]?.slice(1) ?? 5060);
   return port >= 1 && port <= 65_535 && (transport === undefined || ['udp', 'tcp', 'tls'].includes(transport));
 }
-
-/** Where a called number goes at a target: `sip:number@host:port;transport=tcp`, whatever user the target names. */
-export function uriAtTarget(target: string, user: string): string {
-  const address = target.replace(/^sip:/i, '');
-  return `sip:${user}@${address.slice(address.indexOf('@') + 1)}`;
-}

@@ -1,5 +1,6 @@
 import type { AccountSid } from '../../base/sid.ts';
 import type { Trunk, TrunkDirectory } from '../carrier/model.ts';
+import { mayCallNumber } from '../carrier/trunk-limits.ts';
 import { firstUri } from '../carrier/trunk-uri.ts';
 import { e164Of } from '../dial-plan/number.ts';
 import type { Registrations } from '../registrations.ts';
@@ -49,6 +50,7 @@ function ofNumber(noun: TwimlElement, { accountSid, dialler: { trunks } }: Targe
   const byoc = noun.attributes['byoc']?.trim() ?? '';
   const trunk = byoc === '' ? trunks.defaultTrunk(accountSid) : trunks.findTrunk(accountSid, byoc);
   if (!trunk) return failed(13224, byoc === '' ? `<Dial>: ${number} cannot be called: no carrier is configured (PARTYLINE_CARRIER or a trunk)` : `<Dial>: there is no trunk '${byoc.slice(0, 60)}' (byoc)`);
+  if (!mayCallNumber(trunk, number)) return failed(13227, `<Dial>: ${number} may not be called: trunk ${trunk.name} allows other numbers (outbound.allowedPrefixes)`);
   const toUri = firstUri(trunk, number);
   if (toUri === null) return failed(13224, `<Dial>: trunk ${trunk.name} has no target that is enabled`);
   return [{ ...plain(noun), to: number, toUri, trunk, sendDigits: noun.attributes['sendDigits'] ?? null }];
