@@ -3,6 +3,8 @@ import http from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser as ChromiumBrowser, type Page } from 'playwright-core';
+import { build } from 'vite';
+import { BrowserPhone } from './browser-phone.ts';
 import type { ToneReport } from './tones.ts';
 import { waitUntil, within } from './wait.ts';
 
@@ -97,6 +99,18 @@ export interface JoinOptions {
 }
 
 const require = createRequire(import.meta.url);
+let jsSip: Promise<string> | null = null;
+
+/** The unmodified `jssip` package as one script. */
+function bundleJsSip(): Promise<string> {
+  return (jsSip ??= build({ configFile: false, logLevel: 'silent', build: { write: false, minify: false, lib: { entry: require.resolve('jssip'), formats: ['iife'], name: 'JsSIP' } } }).then((result) => {
+    const [first] = Array.isArray(result) ? result : [result];
+    const chunk = first !== undefined && 'output' in first ? first.output[0] : undefined;
+    if (!chunk) throw new Error('jssip was not bundled');
+    return chunk.code;
+  }));
+}
+
 const FLAGS = [
   '--no-sandbox',
   '--autoplay-policy=no-user-gesture-required',
@@ -116,6 +130,7 @@ export class Browser {
   readonly #server: http.Server;
   readonly #origin: string;
   readonly parties: Party[] = [];
+  readonly phones: BrowserPhone[] = [];
 
   private constructor(browser: ChromiumBrowser, server: http.Server) {
     this.#browser = browser;
@@ -147,6 +162,18 @@ export class Browser {
     return party;
   }
 
+  /** A page with JsSIP: a phone over SIP-over-WebSocket. */
+  async phone(name: string): Promise<BrowserPhone> {
+    const context = await this.#browser.newContext();
+    const page = await context.newPage();
+    const phone = new BrowserPhone(name, page, () => context.close());
+    page.on('console', (message) => phone.note(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => phone.note(`page error: ${error.message}`));
+    this.phones.push(phone);
+    await page.goto(`${this.pageUrl}phone.html`);
+    return phone;
+  }
+
   /** A page of the server under test. */
   async open(url: string): Promise<Page> {
     const context = await this.#browser.newContext({ permissions: ['camera', 'microphone'] });
@@ -156,7 +183,7 @@ export class Browser {
   }
 
   log(): string {
-    return this.parties.map((party) => `--- page ${party.name}\n${party.log()}`).join('\n');
+    return [...this.parties, ...this.phones].map((party) => `--- page ${party.name}\n${party.log()}`).join('\n');
   }
 
   async stop(): Promise<void> {
@@ -168,11 +195,17 @@ export class Browser {
 
 const files: Record<string, [path: string, contentType: string]> = {
   '/': [new URL('./page/index.html', import.meta.url).pathname, 'text/html'],
+  '/phone.html': [new URL('./page/phone.html', import.meta.url).pathname, 'text/html'],
+  '/phone.js': [new URL('./page/phone.js', import.meta.url).pathname, 'text/javascript'],
   '/party.js': [new URL('./page/party.js', import.meta.url).pathname, 'text/javascript'],
   '/twilio-video.min.js': [require.resolve('twilio-video/dist/twilio-video.min.js'), 'text/javascript'],
 };
 
 function servePage(request: http.IncomingMessage, response: http.ServerResponse): void {
+  if (request.url === '/jssip.js') {
+    void bundleJsSip().then((code) => response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8' }).end(code));
+    return;
+  }
   const file = files[request.url ?? ''];
   if (file === undefined) {
     response.writeHead(404).end();
