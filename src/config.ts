@@ -167,6 +167,12 @@ export const settings = {
       .optional()
       .transform((value) => readPhoneCodecs(value ?? '') ?? PHONE_CODECS),
   }),
+  phoneSrtp: setting({
+    env: 'PARTYLINE_PHONE_SRTP',
+    about: 'SRTP with phones: off, allow (who offers it gets it; we offer it where signaling is TLS) or require',
+    defaultText: 'allow',
+    schema: z.enum(['off', 'allow', 'require'], 'must be off, allow or require').optional().transform((value) => value ?? 'allow'),
+  }),
   webrtcPort: setting({
     env: 'PARTYLINE_WEBRTC_PORT',
     about: 'UDP port for browsers; media worker n uses this port + n',

@@ -155,6 +155,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
       publicAddress: own.sip(''),
       mediaAddressFor: own.media,
       phoneCodecs: config.phoneCodecs,
+      phoneSrtp: config.phoneSrtp,
       localHosts: localHostsOf(config),
       strangers: strangersOf(config),
       carrier: config.carrier,

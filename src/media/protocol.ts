@@ -1,3 +1,4 @@
+import type { SrtpKeying } from './rtp/srtp.ts';
 import type { Emitter } from '../base/emitter.ts';
 import type { RoomSid, TrackSid } from '../base/sid.ts';
 
@@ -43,6 +44,12 @@ export interface PhoneOpusWishes {
   maxBitrateBps: number | null;
 }
 
+/** Keys of a phone's SRTP (RFC 4568), one of each direction. Secrets: never in a log. */
+export interface PhoneSrtp {
+  send: SrtpKeying;
+  receive: SrtpKeying;
+}
+
 /** What offer/answer settled. Given again after each re-INVITE; sequence numbers and SSRC of ours go on over it. */
 export interface PhoneRemote {
   /** Where the phone wants its RTP. Media from elsewhere latches (symmetric RTP) on the first valid packet. */
@@ -67,6 +74,8 @@ export interface PhoneRemote {
   send: boolean;
   /** False when we expect no media from the phone: the media time-out pauses. */
   receive: boolean;
+  /** Absent: plain RTP. */
+  srtp?: PhoneSrtp;
 }
 
 export interface PhoneMediaEvents {

@@ -1,6 +1,7 @@
-import { answeredCodec, type PhoneCodecName } from './phone-codecs.ts';
+import { answeredCodec } from './phone-codecs.ts';
 import { readPhoneDescription, type Direction, type PhoneLine } from './phone-description.ts';
 import { audioLines, sessionLines, type LocalDescription } from './phone-offer.ts';
+import { answerAttributes, answeredSecurity, NO_SECURITY, offeredSecurity, ourOfferSecurity } from './phone-security.ts';
 import { acceptableStream, type PhoneStream } from './phone-stream.ts';
 
 export interface PhoneAnswer {
@@ -9,19 +10,21 @@ export interface PhoneAnswer {
 }
 
 /**
- * Answers a phone's offer (RFC 3264 §6): the first audio line that offers a codec of ours over plain RTP is taken with the
+ * Answers a phone's offer (RFC 3264 §6): the first audio line that offers a codec of ours, and as much encryption as it must have, is taken with the
  * phone's first choice of those, every other line is refused with port 0. rtcp-mux is not answered and so refused. Throws SdpError.
  */
 export function answerPhoneOffer(offer: Uint8Array, local: LocalDescription): PhoneAnswer {
   const description = readPhoneDescription(offer);
-  const { line, stream } = acceptableStream(description, local.codecs);
+  const { line, stream } = acceptableStream(description, { codecs: local.codecs, securityOf: (line) => offeredSecurity(line, local.security ?? NO_SECURITY) });
   const media = description.lines.flatMap((other) => (other === line ? takenLines(line, stream, local) : [refusedLine(other)]));
   return { text: [...sessionLines(local), ...media, ''].join('\r\n'), stream };
 }
 
-/** Reads the answer to an offer of `codecs` (default all). Throws SdpError. */
-export function readPhoneAnswer(answer: Uint8Array, codecs?: readonly PhoneCodecName[]): PhoneStream {
-  return acceptableStream(readPhoneDescription(answer), codecs).stream;
+/** Reads the answer to an offer that `local` was written into. Throws SdpError. */
+export function readPhoneAnswer(answer: Uint8Array, local: Pick<LocalDescription, 'codecs' | 'security' | 'inUse'> = {}): PhoneStream {
+  const security = local.security ?? NO_SECURITY;
+  const offered = ourOfferSecurity(security, local.inUse?.srtp ?? null);
+  return acceptableStream(readPhoneDescription(answer), { codecs: local.codecs, securityOf: (line) => answeredSecurity(line, security, offered) }).stream;
 }
 
 function takenLines(line: PhoneLine, stream: PhoneStream, local: LocalDescription): string[] {
@@ -31,6 +34,7 @@ function takenLines(line: PhoneLine, stream: PhoneStream, local: LocalDescriptio
     codecs: answeredCodec(stream),
     ptimeMs: stream.ptimeMs,
     direction: mirrored(line.direction),
+    crypto: answerAttributes(stream.srtp ?? null),
   });
 }
 

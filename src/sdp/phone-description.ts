@@ -1,4 +1,5 @@
 import { parse, type MediaDescription, type SessionDescription } from 'sdp-transform';
+import type { CryptoLine } from './phone-security.ts';
 import { SdpError } from './sdp-error.ts';
 
 /** What of a phone's SDP matters to us. Numbers are checked; nothing else of the text survives. */
@@ -22,6 +23,8 @@ export interface PhoneLine {
   codecs: PhoneCodecLine[];
   ptimeMs: number | null;
   maxptimeMs: number | null;
+  /** a=crypto lines, as they came. */
+  crypto: CryptoLine[];
 }
 
 export interface PhoneCodecLine {
@@ -40,6 +43,7 @@ const MAX_LINES = 500;
 const MAX_LINE_LENGTH = 1024;
 const MAX_MEDIA = 16;
 const MAX_FORMATS = 64;
+const MAX_CRYPTO = 16;
 
 /** RFC 3551 §6: payload types that need no rtpmap. */
 const STATIC_CODECS: ReadonlyMap<number, { name: string; clockRateHz: number }> = new Map([
@@ -83,6 +87,7 @@ function lineOf(media: MediaOf, session: SessionDescription): PhoneLine {
     codecs: codecsOf(formats, media),
     ptimeMs: positive(media.ptime),
     maxptimeMs: positive(media.maxptime),
+    crypto: (media.crypto ?? []).slice(0, MAX_CRYPTO).map(({ id, suite, config, sessionConfig }) => ({ tag: Number(id), suite: String(suite), key: String(config), parameters: String(sessionConfig ?? '') })),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Direction } from './phone-description.ts';
+import { NO_SECURITY, ourOfferSecurity, type LocalSecurity, type SrtpStream } from './phone-security.ts';
 import { offeredCodecs, PHONE_CODECS, type CodecLines, type PhoneCodecName, type PhoneNumbering } from './phone-codecs.ts';
 
 /** Who we are in o=, c= and m=. */
@@ -13,14 +14,17 @@ export interface LocalDescription {
   version: number;
   /** What may be spoken, most wanted first. Default all. */
   codecs?: readonly PhoneCodecName[];
-  /** What an offer inside a session must number as before. */
-  inUse?: PhoneNumbering | null;
+  /** Default: SRTP is off. */
+  security?: LocalSecurity;
+  /** What an offer inside a session must number, and encrypt, as before. */
+  inUse?: (PhoneNumbering & { srtp?: SrtpStream }) | null;
 }
 
 /** Our offer: all codecs, keys, 20 ms. */
 export function writePhoneOffer(local: LocalDescription, direction: Direction = 'sendrecv'): string {
   const codecs = offeredCodecs(local.codecs ?? PHONE_CODECS, local.inUse ?? null);
-  return [...sessionLines(local), ...audioLines({ port: local.port, protocol: 'RTP/AVP', codecs, ptimeMs: 20, direction }), ''].join('\r\n');
+  const { protocol, attributes } = ourOfferSecurity(local.security ?? NO_SECURITY, local.inUse?.srtp ?? null);
+  return [...sessionLines(local), ...audioLines({ port: local.port, protocol, codecs, ptimeMs: 20, direction, crypto: attributes }), ''].join('\r\n');
 }
 
 /** v=, o=, s=, c=, t= of a description of ours. */
@@ -30,10 +34,11 @@ export function sessionLines(local: LocalDescription): string[] {
 }
 
 /** One m= line with its attributes. */
-export function audioLines(audio: { port: number; protocol: string; codecs: CodecLines; ptimeMs: number; direction: Direction }): string[] {
+export function audioLines(audio: { port: number; protocol: string; codecs: CodecLines; ptimeMs: number; direction: Direction; crypto: string[] }): string[] {
   return [
     `m=audio ${audio.port} ${audio.protocol} ${audio.codecs.payloadTypes.join(' ')}`,
     ...audio.codecs.attributes,
+    ...audio.crypto,
     `a=ptime:${audio.ptimeMs}`,
     `a=${audio.direction}`,
   ];

@@ -139,7 +139,7 @@ describe('our offer', () => {
   });
 
   it('takes no answer that it did not offer', () => {
-    expect(() => readPhoneAnswer(bytes(...head, 'm=audio 4000 RTP/AVP 9'), ['PCMU'])).toThrow(SdpError);
+    expect(() => readPhoneAnswer(bytes(...head, 'm=audio 4000 RTP/AVP 9'), { codecs: ['PCMU'] })).toThrow(SdpError);
   });
 
   it('is understood by our own reader, in IPv6 too', () => {

@@ -1,5 +1,6 @@
 import { chooseCodec, PHONE_CODECS, type ChosenCodec, type PhoneCodecName } from './phone-codecs.ts';
 import type { PhoneDescription, PhoneLine } from './phone-description.ts';
+import type { SrtpStream } from './phone-security.ts';
 import { SdpError } from './sdp-error.ts';
 
 /** What offer and answer settled about one phone's audio, seen from us. */
@@ -12,19 +13,28 @@ export interface PhoneStream extends ChosenCodec {
   send: boolean;
   /** False while the phone sends none. */
   receive: boolean;
+  /** Absent: plain RTP. */
+  srtp?: SrtpStream;
+}
+
+/** What may be taken. */
+export interface Acceptable {
+  /** Default all. */
+  codecs?: readonly PhoneCodecName[] | undefined;
+  /** SRTP of a line, null for plain RTP, or why the line cannot be taken. */
+  securityOf: (line: PhoneLine) => SrtpStream | null | string;
 }
 
 const PTIMES_MS = [20, 10, 30, 40];
 const DEFAULT_PTIME_MS = 20;
-const PLAIN_RTP = ['RTP/AVP', 'RTP/AVPF'];
 
-/** The first m= line we can take, and what it settles; of `codecs` (default all) the other side's first. Throws SdpError `unacceptable` (answered with 488). */
-export function acceptableStream(description: PhoneDescription, codecs: readonly PhoneCodecName[] = PHONE_CODECS): { line: PhoneLine; stream: PhoneStream } {
+/** The first m= line we can take, and what it settles; of codecs the other side's first. Throws SdpError `unacceptable` (answered with 488). */
+export function acceptableStream(description: PhoneDescription, acceptable: Acceptable): { line: PhoneLine; stream: PhoneStream } {
   const audio = description.lines.filter((line) => line.kind === 'audio');
   if (audio.length === 0) throw new SdpError('unacceptable', 'no audio is described');
   let refusal = 'no audio';
   for (const line of audio) {
-    const taken = streamOf(line, codecs);
+    const taken = streamOf(line, acceptable);
     if (typeof taken !== 'string') return { line, stream: taken };
     refusal = taken;
   }
@@ -32,9 +42,10 @@ export function acceptableStream(description: PhoneDescription, codecs: readonly
 }
 
 /** The stream of one line, or why it cannot be taken. */
-function streamOf(line: PhoneLine, codecs: readonly PhoneCodecName[]): PhoneStream | string {
+function streamOf(line: PhoneLine, { codecs = PHONE_CODECS, securityOf }: Acceptable): PhoneStream | string {
   if (line.port === 0) return 'audio is refused (port 0)';
-  if (!PLAIN_RTP.includes(line.protocol)) return `transport ${line.protocol} is not spoken here, only RTP/AVP`;
+  const srtp = securityOf(line);
+  if (typeof srtp === 'string') return srtp;
   if (!line.connection) return 'no connection address (c=)';
   const { family, address } = line.connection;
   if (!(family === 4 ? isUnicast4(address) : isAddress6(address))) return 'the connection address is not a unicast IP address';
@@ -48,6 +59,7 @@ function streamOf(line: PhoneLine, codecs: readonly PhoneCodecName[]): PhoneStre
     ...chosen,
     ptimeMs: chosen.codec === 'OPUS' ? DEFAULT_PTIME_MS : ptimeOf(line),
     ...towards,
+    ...(srtp && { srtp }),
   };
 }
 

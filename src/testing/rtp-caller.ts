@@ -51,6 +51,10 @@ export interface HeardPacket {
 export class RtpCaller {
   readonly heard: HeardPacket[] = [];
   readonly rtcp: Buffer[] = [];
+  /** What it does to each packet before it goes (SRTP). */
+  seal: (packet: Buffer) => Buffer = (packet) => packet;
+  /** Sees each packet as it came. */
+  packetReceived: (packet: Buffer) => void = () => {};
   readonly #socket: Socket;
   readonly #frequencyHz: number;
   readonly #startedMs = performance.now();
@@ -102,7 +106,7 @@ export class RtpCaller {
     packet.writeUInt32BE((options.timestamp ?? this.timestamp) >>> 0, 4);
     packet.writeUInt32BE(this.ssrc >>> 0, 8);
     payload.copy(packet, 12);
-    this.#socket.send(packet, options.target ?? this.#target, '127.0.0.1');
+    this.#socket.send(this.seal(packet), options.target ?? this.#target, '127.0.0.1');
   }
 
   /** Samples heard since `fromMs` before now, of packets with payload type 0. */
@@ -136,6 +140,7 @@ export class RtpCaller {
 
   #received(packet: Buffer): void {
     const type = packet[1] as number;
+    this.packetReceived(packet);
     if (type >= 192 && type <= 223) {
       this.rtcp.push(packet);
       return;

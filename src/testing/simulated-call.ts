@@ -218,7 +218,7 @@ export class SimulatedCall extends Emitter<SimulatedCallEvents> {
 
   #answerReceived(body: SipBody): boolean {
     try {
-      this.#audio.connect(readPhoneAnswer(body.bytes, CODECS));
+      this.#audio.connect(readPhoneAnswer(body.bytes, { codecs: CODECS }));
       return true;
     } catch {
       return false;

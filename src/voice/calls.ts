@@ -17,7 +17,7 @@ import { routeToRegistered } from './registrations.ts';
 import type { AnsweredCall } from './recording/call-recordings.ts';
 import { createStreamControl } from './streams/stream-control.ts';
 import { terminated } from './termination.ts';
-import { mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
+import { legAudio, mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
 
 export type LiveCallsDeps = VoiceDeps & { carriers: Pick<Carriers, 'callerFor'> } & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings' | 'network'>;
 
@@ -146,7 +146,7 @@ export class LiveCalls implements Calls {
     const record = newCallRecord({ accountSid: account.sid, to: checked.to, from: checked.from, phoneNumberSid: checked.phoneNumberSid, direction: 'outbound-api', nowMs: clock.wallMs() });
     const { trunk } = checked;
     const caller = trunk ? carriers.callerFor({ trunk, number: record.to, caller: checked.fromUser, journal: (problem) => call.journal.problem(problem) }) : sip;
-    const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), codecs: config.phoneCodecs, log: log.child({ callSid: record.sid }) });
+    const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), log: log.child({ callSid: record.sid }) });
     const plan = {
       source: checked.source,
       fallback: checked.fallback,

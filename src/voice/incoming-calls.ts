@@ -7,9 +7,8 @@ import type { CallPlan } from './call.ts';
 import type { LiveCalls } from './calls.ts';
 import { decideCall, type Ask, type CallTarget, type Decision, type Refusal } from './dial-plan/dial-plan.ts';
 import { InboundLeg } from './leg.ts';
-import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
-import { checkOffer } from './leg-media.ts';
-import { mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
+import { checkOffer, type LegAudio } from './leg-media.ts';
+import { legAudio, mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
 
 type IncomingDeps = VoiceDeps & { live: LiveCalls };
 
@@ -33,11 +32,6 @@ export class IncomingCalls {
     if (live.stopping) return sip.reject(503, 'Server is stopping', [['Retry-After', '10']]);
     const outcome = this.#decide(sip, null);
     if (outcome.kind === 'refused') return this.#refuse(sip, outcome);
-    const unacceptable = offerProblem(sip, this.#deps.config.phoneCodecs);
-    if (unacceptable !== null) {
-      log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, reason: unacceptable }, 'call refused: no media in common');
-      return sip.reject(488, 'Not Acceptable Here', [['Reason', `SIP;cause=488;text="${unacceptable.replace(/[^\w .,/:()=-]/g, '?')}"`]]);
-    }
     if (outcome.kind === 'ask') this.#ask(sip, outcome);
     else this.#take(sip, outcome);
   }
@@ -68,6 +62,11 @@ export class IncomingCalls {
 
   #take(sip: IncomingSipCall, target: CallTarget): void {
     const { live, config, media, log, clock } = this.#deps;
+    const unacceptable = offerProblem(sip, legAudio(config, target.trunk));
+    if (unacceptable !== null) {
+      log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, reason: unacceptable }, 'call refused: no media in common');
+      return sip.reject(488, 'Not Acceptable Here', [['Reason', `SIP;cause=488;text="${unacceptable.replace(/[^\w .,/:()=-]/g, '?')}"`]]);
+    }
     const nowMs = clock.wallMs();
     const record = newCallRecord({
       accountSid: target.account.sid,
@@ -80,7 +79,7 @@ export class IncomingCalls {
       forwardedFrom: forwardedFrom(sip),
       callerName: callerName(target),
     });
-    const leg = new InboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), codecs: config.phoneCodecs, log: log.child({ callSid: record.sid }) });
+    const leg = new InboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, target.trunk), log: log.child({ callSid: record.sid }) });
     const plan = this.#plan(target, sip);
     const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan, ended }));
     call.startInbound();
@@ -108,10 +107,10 @@ function callerName({ trunk, caller }: CallTarget): string | null {
   return trunk?.cnamLookupEnabled && caller.name !== '' && caller.from !== 'anonymous' ? caller.name : null;
 }
 
-function offerProblem(sip: IncomingSipCall, codecs?: readonly PhoneCodecName[]): string | null {
+function offerProblem(sip: IncomingSipCall, audio: LegAudio): string | null {
   if (!sip.body) return null;
   try {
-    checkOffer(sip.body, codecs);
+    checkOffer(sip.body, audio);
     return null;
   } catch (error) {
     if (error instanceof SdpError) return error.message;

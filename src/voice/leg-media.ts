@@ -1,18 +1,37 @@
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { answerPhoneOffer, readPhoneAnswer } from '../sdp/phone-answer.ts';
 import { PHONE_CODECS, type PhoneCodecName } from '../sdp/phone-codecs.ts';
 import { writePhoneOffer, type LocalDescription } from '../sdp/phone-offer.ts';
+import type { LocalSecurity, PhoneSrtpPolicy } from '../sdp/phone-security.ts';
 import type { PhoneStream } from '../sdp/phone-stream.ts';
 import { SdpError } from '../sdp/sdp-error.ts';
 import { InternalError } from '../base/errors.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
 import type { SipBody } from '../sip/contract.ts';
 
+/** What a leg may speak. */
+export interface LegAudio {
+  /** Most wanted first. Default: all that is spoken here. */
+  codecs?: readonly PhoneCodecName[] | undefined;
+  /** Default `allow`. */
+  srtp?: PhoneSrtpPolicy | undefined;
+}
+
+/** Bytes of an SRTP master key and salt. */
+const SRTP_KEY_BYTES = 30;
+
+function newSecurity(policy: PhoneSrtpPolicy): LocalSecurity {
+  const key = (): string => randomBytes(SRTP_KEY_BYTES).toString('base64');
+  return { policy, keys: { AES_CM_128_HMAC_SHA1_80: key(), AES_CM_128_HMAC_SHA1_32: key() } };
+}
+
 /** The media half of a leg: one PhoneMedia and the offers and answers that describe it. */
 export class LegMedia {
   readonly #plane: MediaPlane;
   readonly #addressOf: () => string;
   readonly #codecs: readonly PhoneCodecName[];
+  readonly #security: LocalSecurity;
+  #opportunistic = false;
   readonly #sessionId = String(randomInt(1, 2 ** 47));
   #phone: PhoneMedia | null = null;
   #closed = false;
@@ -22,10 +41,11 @@ export class LegMedia {
   #lastStream: PhoneStream | null = null;
 
   /** `addressOf`: the one that the other side is told. */
-  constructor(plane: MediaPlane, addressOf: () => string, codecs: readonly PhoneCodecName[] = PHONE_CODECS) {
+  constructor(plane: MediaPlane, addressOf: () => string, audio: LegAudio = {}) {
     this.#plane = plane;
     this.#addressOf = addressOf;
-    this.#codecs = codecs;
+    this.#codecs = audio.codecs ?? PHONE_CODECS;
+    this.#security = newSecurity(audio.srtp ?? 'allow');
   }
 
   get phone(): PhoneMedia | null {
@@ -38,6 +58,11 @@ export class LegMedia {
     if (this.#closed) await phone.close();
     this.#phone = phone;
     return phone;
+  }
+
+  /** Signaling is encrypted: offers may carry keys beside plain sound (RFC 8643). */
+  signalingIsEncrypted(): void {
+    this.#opportunistic = true;
   }
 
   offer(): SipBody {
@@ -54,7 +79,7 @@ export class LegMedia {
   /** Throws SdpError. */
   readAnswer(answer: SipBody | null): PhoneStream {
     if (!answer) throw new SdpError('unacceptable', 'no answer to our offer');
-    return readPhoneAnswer(sdpOf(answer), this.#codecs);
+    return readPhoneAnswer(sdpOf(answer), this.#speaks());
   }
 
   /** Sends and receives as settled; over a hold by 0.0.0.0 the address stays the one we knew. */
@@ -73,7 +98,11 @@ export class LegMedia {
 
   #local(version: number): LocalDescription {
     if (!this.#phone) throw new InternalError('media described before it was opened');
-    return { address: this.#addressOf(), port: this.#phone.localPort, sessionId: this.#sessionId, version, codecs: this.#codecs, inUse: this.#lastStream };
+    return { address: this.#addressOf(), port: this.#phone.localPort, sessionId: this.#sessionId, version, ...this.#speaks() };
+  }
+
+  #speaks(): Pick<LocalDescription, 'codecs' | 'security' | 'inUse'> {
+    return { codecs: this.#codecs, security: { ...this.#security, opportunistic: this.#opportunistic }, inUse: this.#lastStream };
   }
 
   /** RFC 3264 §8: the version goes up by one exactly when the description changes. */
@@ -85,9 +114,9 @@ export class LegMedia {
   }
 }
 
-/** Throws SdpError unless the phone's offer holds something of `codecs`. Needs no socket: asked before a webhook is. */
-export function checkOffer(offer: SipBody, codecs: readonly PhoneCodecName[] = PHONE_CODECS): void {
-  answerPhoneOffer(sdpOf(offer), { address: '127.0.0.1', port: 9, sessionId: '1', version: 1, codecs });
+/** Throws SdpError unless the phone's offer holds something that may be spoken. Needs no socket: asked before a webhook is. */
+export function checkOffer(offer: SipBody, { codecs = PHONE_CODECS, srtp = 'allow' }: LegAudio = {}): void {
+  answerPhoneOffer(sdpOf(offer), { address: '127.0.0.1', port: 9, sessionId: '1', version: 1, codecs, security: newSecurity(srtp) });
 }
 
 function sdpOf(body: SipBody): Uint8Array {

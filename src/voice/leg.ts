@@ -3,10 +3,9 @@ import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
 import type { IncomingSipCall, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipUserAgent } from '../sip/contract.ts';
-import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
 import { parseSipUri, unbracket } from '../sip/message/uri.ts';
 import { keyOfInfo, type InfoKey } from './info-keys.ts';
-import { LegMedia } from './leg-media.ts';
+import { LegMedia, type LegAudio } from './leg-media.ts';
 import { referCall, type Referable, type ReferResult } from './refer-call.ts';
 import { terminated, terminationOf, type Termination } from './termination.ts';
 
@@ -24,12 +23,10 @@ export interface LegEvents {
   ended: [termination: Termination];
 }
 
-export interface LegDeps {
+export interface LegDeps extends LegAudio {
   media: MediaPlane;
   /** Which of our addresses is written into SDP for a peer (address or host name of its signaling). */
   mediaAddressFor: (peer: string) => string;
-  /** What may be spoken, most wanted first. */
-  codecs?: readonly PhoneCodecName[] | undefined;
   log: Log;
 }
 
@@ -41,7 +38,7 @@ export abstract class Leg extends Emitter<LegEvents> {
 
   constructor(deps: LegDeps) {
     super();
-    this.media = new LegMedia(deps.media, () => deps.mediaAddressFor(this.peer()), deps.codecs);
+    this.media = new LegMedia(deps.media, () => deps.mediaAddressFor(this.peer()), deps);
     this.log = deps.log;
   }
 
@@ -236,6 +233,7 @@ export class OutboundLeg extends Leg {
     await this.openMedia();
     if (this.over) return;
     this.#peer = unbracket(parseSipUri((options.outboundProxy ?? options.to).replace(/^<([^>]*)>.*$/, '$1'))?.host ?? '');
+    if (/^sips:|;transport=tls\b/i.test(options.outboundProxy ?? options.to)) this.media.signalingIsEncrypted();
     const offer = this.media.offer();
     const sip = this.#userAgent.call({ ...options, body: offer.bytes, contentType: offer.contentType });
     this.#sip = sip;

@@ -1,14 +1,16 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { MediaPlane } from '../media/protocol.ts';
-import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
+import { PHONE_CODECS, type PhoneCodecName } from '../sdp/phone-codecs.ts';
+import type { PhoneSrtpPolicy } from '../sdp/phone-security.ts';
 import type { SipUserAgent } from '../sip/contract.ts';
 import type { RoomConnector } from './contract.ts';
 import type { ConferenceRepository } from './conference/model.ts';
+import type { LegAudio } from './leg-media.ts';
 import type { QueueRepository } from './queue/model.ts';
 import type { CallRepository, DirectoryRepository, SipDirectory } from './model.ts';
 import type { RecordingRepository } from './recording/model.ts';
-import type { TrunkDirectory } from './carrier/model.ts';
+import type { Trunk, TrunkDirectory } from './carrier/model.ts';
 import type { Strangers } from './dial-plan/dial-plan.ts';
 import type { PrivateNetworks } from './webhook/network-policy.ts';
 
@@ -19,6 +21,8 @@ export interface VoiceConfig {
   mediaAddressFor?: (peer: string) => string;
   /** What phones may speak, most wanted first. Default: all that is spoken here. */
   phoneCodecs?: readonly PhoneCodecName[];
+  /** SRTP with phones. Default `allow`. */
+  phoneSrtp?: PhoneSrtpPolicy;
   /** Host names a Request-URI may carry, in lower case; any other is refused with 403. */
   localHosts: string[];
   /** Whether strangers may call numbers. Default: allow. */
@@ -47,6 +51,13 @@ export interface VoiceConfig {
 
 export function mediaAddressFor({ publicAddress, mediaAddressFor: choose }: VoiceConfig): (peer: string) => string {
   return choose ?? (() => publicAddress);
+}
+
+/** What a leg may speak: as its trunk says, else as the server. */
+export function legAudio({ phoneCodecs, phoneSrtp }: VoiceConfig, trunk: Pick<Trunk, 'settings'> | null): LegAudio {
+  const media = trunk?.settings.media;
+  const codecs = media?.codecs?.flatMap((wanted) => PHONE_CODECS.filter((name) => name.toLowerCase() === wanted)) ?? phoneCodecs;
+  return { codecs, srtp: media?.srtp ?? phoneSrtp };
 }
 
 export interface VoiceDeps {

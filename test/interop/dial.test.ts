@@ -17,6 +17,7 @@ const CALLED_NUMBER = '+15557800';
 const CALLER_HZ = 440;
 const CARRIER_HZ = 600;
 const DESK_HZ = 1000;
+const SECRET_HZ = 750;
 const EVENTS = ['initiated', 'ringing', 'answered', 'completed'] as const;
 
 let stage: Stage;
@@ -47,7 +48,7 @@ function held(): InstanceType<typeof VoiceResponse> {
 type Dial = ReturnType<InstanceType<typeof VoiceResponse>['dial']>;
 
 /** Calls in; the document is this `<Dial>`, then a redirect to /next. Resolves with the caller's SID once it was asked. */
-async function call(attributes: Parameters<InstanceType<typeof VoiceResponse>['dial']>[0], nouns: (dial: Dial) => void): Promise<string> {
+async function call(attributes: Parameters<InstanceType<typeof VoiceResponse>['dial']>[0], nouns: (dial: Dial) => void, from = caller): Promise<string> {
   stage.app.on('/voice', () => {
     const response = new VoiceResponse();
     nouns(response.dial(attributes));
@@ -55,7 +56,7 @@ async function call(attributes: Parameters<InstanceType<typeof VoiceResponse>['d
     return response;
   });
   const asked = stage.app.matching({ path: '/voice' }).length;
-  await caller.dial(stage.server.sipUri(NUMBER));
+  await from.dial(stage.server.sipUri(NUMBER));
   return (await stage.app.waitFor({ path: '/voice' }, { nth: asked + 1 })).params['CallSid'] ?? '';
 }
 
@@ -97,6 +98,18 @@ it('caller and number hear each other; when the called phone hangs up the action
   const told = stage.app.matching({ path: '/child', params: { CallSid: child!.sid } }).map(({ params }) => params).sort((a, b) => Number(a['SequenceNumber']) - Number(b['SequenceNumber']));
   expect(told.map((params) => params['CallStatus'])).toEqual(['initiated', 'ringing', 'in-progress', 'completed']);
   expect(told.every((params) => params['ParentCallSid'] === sid)).toBe(true);
+});
+
+it.each(['srtp-mand', 'srtp'] as const)('a phone that encrypts its sound (%s) and one that does not hear each other', async (encryption) => {
+  const secret = await cast.add(`phone with ${encryption}`, startPhone({ user: '+15557090', toneHz: SECRET_HZ, encryption }));
+  const established = behindCarrier.count('CALL_ESTABLISHED');
+  await call({ action: '/action' }, (dial) => dial.number(CALLED_NUMBER), secret);
+  await behindCarrier.waitEstablished({ nth: established + 1 });
+  const [atSecret, atCalled] = await Promise.all([secret.listen(1500, [CARRIER_HZ]), behindCarrier.listen(1500, [SECRET_HZ])]);
+  expect(atSecret[CARRIER_HZ]!.share, secret.log().slice(-3000)).toBeGreaterThan(0.8);
+  expect(atCalled[SECRET_HZ]!.share).toBeGreaterThan(0.8);
+  expect(secret.log()).toMatch(/a=crypto:\d+ AES_CM_128_HMAC_SHA1_(80|32) inline:.*[^]*a=crypto:\d+ AES_CM_128_HMAC_SHA1_(80|32) inline:/);
+  await secret.stop();
 });
 
 it('B28: without an action the next verb runs when the called phone hangs up, and not when the caller does', async () => {

@@ -25,6 +25,8 @@ export interface PhoneOptions {
   answerMode?: 'auto' | 'manual' | 'early';
   /** IPv4 address of its SIP and RTP. Default 127.0.0.1. */
   address?: string;
+  /** How it encrypts its sound; default not. `srtp` and `srtp-mand`: keys in SDP, beside plain sound or without it. */
+  encryption?: 'srtp' | 'srtp-mand' | 'srtp-mandf' | 'dtls_srtp';
   /** Registers `user` at a SIP domain of the server at `server` (`host:port`). */
   registration?: { domain: string; password: string; server: string };
 }
@@ -59,7 +61,7 @@ export interface Phone {
   stop(): Promise<void>;
 }
 
-const configText = (o: { address: string; sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string; rateHz: number; caFile: string | undefined }): string => `poll_method epoll
+const configText = (o: { address: string; sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string; rateHz: number; caFile: string | undefined; modules: string }): string => `poll_method epoll
 sip_listen ${o.address}:${o.sipPort}
 ${o.caFile === undefined ? '' : `sip_cafile ${o.caFile}
 `}call_local_timeout 120
@@ -87,7 +89,7 @@ module opus.so
 module sndfile.so
 module aubridge.so
 module aufile.so
-module_tmp account.so
+${o.modules}module_tmp account.so
 module_app contact.so
 module_app debug_cmd.so
 module_app menu.so
@@ -107,11 +109,12 @@ export async function startPhone(options: PhoneOptions): Promise<Phone> {
   const controlPort = await freePort();
   const rtpFirst = await freePorts(20);
   const { address: host = '127.0.0.1', transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto', rateHz = 8000 } = options;
-  writeFileSync(`${folder}/config`, configText({ address: host, sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz, { rateHz }), recordings, rateHz, caFile: options.caFile }));
+  writeFileSync(`${folder}/config`, configText({ address: host, sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz, { rateHz }), recordings, rateHz, caFile: options.caFile, modules: options.encryption === undefined ? '' : `module ${options.encryption === 'dtls_srtp' ? 'dtls_srtp' : 'srtp'}.so\n` }));
   const { registration } = options;
   const address = registration === undefined ? `${options.user}@${host}:${sipPort}` : `${options.user}@${registration.domain}`;
   const registering = registration === undefined ? 'regint=0' : `auth_pass=${registration.password};outbound="sip:${registration.server};transport=${transport}";regint=60`;
-  writeFileSync(`${folder}/accounts`, `<sip:${address};transport=${transport}>;audio_codecs=${codecs};answermode=${answerMode};ptime=20;${registering}\n`);
+  const encrypting = options.encryption === undefined ? '' : `mediaenc=${options.encryption};`;
+  writeFileSync(`${folder}/accounts`, `<sip:${address};transport=${transport}>;audio_codecs=${codecs};answermode=${answerMode};ptime=20;${encrypting}${registering}\n`);
   writeFileSync(`${folder}/contacts`, '\n');
   const name = `baresip ${options.user}`;
   const child = startChild({ name, command: 'baresip', args: ['-f', folder, '-v', '-s'] });

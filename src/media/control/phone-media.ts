@@ -219,7 +219,8 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
   async #connectPipeEnd(): Promise<void> {
     const pipe = this.#pipe;
     if (!pipe || !this.#remote) return;
-    const remote: PhoneRemote = { ...this.#remote, address: LOOPBACK, port: pipe.nearPort, rtcpPort: pipe.nearPort };
+    const { srtp: _encryptedForThePhone, ...settled } = this.#remote;
+    const remote: PhoneRemote = { ...settled, address: LOOPBACK, port: pipe.nearPort, rtcpPort: pipe.nearPort };
     await pipe.client.request('connectPhone', { phoneId: pipe.endId, remote });
   }
 

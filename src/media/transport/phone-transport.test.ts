@@ -4,6 +4,7 @@ import { RtpCaller } from '../../testing/rtp-caller.ts';
 import { silenceSource, ToneSource } from '../play/pcm-source.ts';
 import type { PhoneRemote } from '../protocol.ts';
 import { parseRtcp } from '../rtp/rtcp.ts';
+import { SrtpReceiver, SrtpSender, type SrtpKeying } from '../rtp/srtp.ts';
 import { PhoneTransport } from './phone-transport.ts';
 import { PortPool } from './port-pool.ts';
 
@@ -194,5 +195,34 @@ describe('a phone’s transport', () => {
     for (const bad of [{ address: 'phone.example' }, { address: '::1' }, { port: 0 }, { port: 70_000 }]) {
       expect(() => phone.connect({ ...remote, ...bad })).toThrow(expect.objectContaining({ name: 'MediaError', reason: 'bad-request' }) as Error);
     }
+  });
+});
+
+describe('a phone’s transport with SRTP', () => {
+  const key = (letter: string): SrtpKeying => ({ suite: 'AES_CM_128_HMAC_SHA1_80', key: letter.repeat(40) });
+
+  it('sends what its keys open, hears what its keys have sealed, and nothing in clear', async () => {
+    const { phone, caller, remote, run, settle, told } = await leg({ srtp: { send: key('A'), receive: key('B') } });
+    const raw: Buffer[] = [];
+    caller.packetReceived = (packet) => raw.push(Buffer.from(packet));
+    await run(100);
+    const ours = new SrtpReceiver(key('A'));
+    expect(raw).toHaveLength(5);
+    expect(raw.every((packet) => ours.unprotect(packet)?.subarray(12).equals(Buffer.alloc(160, 0xff)))).toBe(true);
+    speak(caller, phone);
+    await settle();
+    expect([phone.stats().packetsReceived, phone.stats().packetsDiscarded]).toEqual([0, 1]);
+    const theirs = new SrtpSender(key('B'));
+    caller.seal = (packet) => theirs.protect(packet);
+    speak(caller, phone);
+    await settle();
+    phone.connect({ ...remote, srtp: { send: key('A'), receive: key('B') } });
+    speak(caller, phone);
+    await settle();
+    expect([phone.stats().packetsReceived, phone.stats().packetsDiscarded, told]).toEqual([2, 1, ['first']]);
+    phone.connect({ ...remote, srtp: { send: key('A'), receive: key('C') } });
+    speak(caller, phone);
+    await settle();
+    expect(phone.stats().packetsDiscarded).toBe(2);
   });
 });

@@ -15,6 +15,7 @@ import { PhoneSender } from '../rtp/phone-sender.ts';
 import { Reception } from '../rtp/reception.ts';
 import { parseRtcp, writeReport, type ReportBlock } from '../rtp/rtcp.ts';
 import { SourceLatch } from '../rtp/source-latch.ts';
+import { PhoneCipher } from './phone-srtp.ts';
 import { phoneCodecPath, type PhoneCodecPath } from './phone-codec-path.ts';
 import { PhoneTaps, type PhoneTap, type SentFrame } from './phone-taps.ts';
 import type { PortPool } from './port-pool.ts';
@@ -94,6 +95,8 @@ export class PhoneTransport implements MixOutput {
   /** True while a mixer pulls `voice`. */
   #mixed = false;
   #remote: PhoneRemote | null = null;
+  /** Null: plain RTP. */
+  #cipher: PhoneCipher | null = null;
   #comfortNoise = COMFORT_NOISE;
   #playing: Playing | null = null;
   #dialling: Dialling | null = null;
@@ -110,7 +113,7 @@ export class PhoneTransport implements MixOutput {
   private constructor(options: PhoneTransportOptions) {
     this.id = options.id;
     this.#options = options;
-    this.#sender = new PhoneSender((packet) => this.#pair?.sendRtp(packet, this.#latch));
+    this.#sender = new PhoneSender((packet) => this.#pair?.sendRtp(this.#sealed(packet), this.#latch));
   }
 
   /** Rejects with MediaError `no-port`. */
@@ -119,7 +122,7 @@ export class PhoneTransport implements MixOutput {
     phone.#pair = await UdpPair.open(options.ports, {
       address: options.bindAddress,
       nowMs: options.clock.nowMs(),
-      handlers: { rtpReceived: (packet, from) => phone.#rtpReceived(packet, from), rtcpReceived: (packet) => phone.#rtcpReceived(packet) },
+      handlers: { rtpReceived: (packet, from) => phone.#received(packet, from), rtcpReceived: (packet) => phone.#reportReceived(packet) },
     });
     return phone;
   }
@@ -155,6 +158,7 @@ export class PhoneTransport implements MixOutput {
     const isNowhere = given.address === '0.0.0.0';
     const remote = isNowhere ? { ...given, send: false } : given;
     this.#remote = remote;
+    this.#cipher = PhoneCipher.of(remote.srtp, this.#cipher);
     if (!isNowhere) this.#target(remote);
     this.#sender.configure(remote);
     this.#comfortNoise = remote.comfortNoisePayloadType ?? COMFORT_NOISE;
@@ -297,10 +301,25 @@ export class PhoneTransport implements MixOutput {
     this.voice.close();
   }
 
+  #received(packet: Buffer, from: RemoteInfo): void {
+    const clear = this.#cipher ? this.#cipher.open(packet) : packet;
+    if (clear === null) this.#discard();
+    else if (isRtcp(clear)) this.#rtcpReceived(clear);
+    else this.#rtpReceived(clear, from);
+  }
+
+  #reportReceived(packet: Buffer): void {
+    const clear = this.#cipher ? this.#cipher.open(packet) : packet;
+    if (clear) this.#rtcpReceived(clear);
+  }
+
+  #sealed(packet: Buffer): Buffer {
+    return this.#cipher ? this.#cipher.seal(packet) : packet;
+  }
+
   #rtpReceived(packet: Buffer, from: RemoteInfo): void {
     const remote = this.#remote;
     if (!remote) return;
-    if (isRtcp(packet)) return this.#rtcpReceived(packet);
     const nowMs = this.#options.clock.nowMs();
     const view = this.#view;
     if (!parseRtp(view, packet)) return this.#discard();
@@ -405,7 +424,7 @@ export class PhoneTransport implements MixOutput {
     });
     if (this.#rtcpTarget.address === '') return;
     const muxed = this.#rtcpTarget.port === this.#remote?.port;
-    const report = this.#report.subarray(0, length);
+    const report = this.#sealed(this.#report.subarray(0, length));
     if (muxed) this.#pair?.sendRtp(report, this.#latch);
     else this.#pair?.sendRtcp(report, this.#rtcpTarget);
   }

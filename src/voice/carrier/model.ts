@@ -1,4 +1,5 @@
 import type { AccountSid, ByocTrunkSid, ConnectionPolicySid, ConnectionPolicyTargetSid, SipDomainSid } from '../../base/sid.ts';
+import type { PhoneSrtpPolicy } from '../../sdp/phone-security.ts';
 import type { IdentityStyle } from '../../sip/message/identity-headers.ts';
 import type { VoiceUrls } from '../model.ts';
 import type { NumberFormat } from './number-format.ts';
@@ -91,8 +92,8 @@ export interface TrunkSettings {
   register: (DigestCredentials & { registrar: string; expiresS: number }) | null;
   numbers: NumberFormat;
   media: {
-    /** SRTP: never, when the other side offers it, or always. Default `allow`. */
-    srtp: 'off' | 'allow' | 'require';
+     /** Null: as the server (PARTYLINE_PHONE_SRTP). */
+    srtp: PhoneSrtpPolicy | null;
     /** Most wanted first; null: all that the server has. */
     codecs: ('pcmu' | 'pcma' | 'g722' | 'opus')[] | null;
   };
@@ -153,6 +154,6 @@ export const DEFAULT_TRUNK_SETTINGS: TrunkSettings = {
   outbound: { credentials: null, proxy: null, identity: 'none', withheld: false, allowedPrefixes: [], maxCalls: null, callsPerMinute: null, answerTimeoutMs: 2500 },
   register: null,
   numbers: { countryCode: null, nationalPrefix: '', internationalPrefix: '00', bareNumbersAre: 'international', out: 'plus', stripIn: '', addOut: '' },
-  media: { srtp: 'allow', codecs: null },
+  media: { srtp: null, codecs: null },
   probeIntervalMs: 30_000,
 };

@@ -80,7 +80,7 @@ const trunk = z.strictObject({
   outbound: outboundSettings.prefault({}),
   register: registration.nullable().default(null),
   numbers: numberFormat.prefault({}),
-  media: z.strictObject({ srtp: z.enum(['off', 'allow', 'require']).default(media.srtp), codecs: z.array(z.enum(['pcmu', 'pcma', 'g722', 'opus'])).min(1).nullable().default(media.codecs) }).prefault({}),
+  media: z.strictObject({ srtp: z.enum(['off', 'allow', 'require']).nullable().default(media.srtp), codecs: z.array(z.enum(['pcmu', 'pcma', 'g722', 'opus'])).min(1).nullable().default(media.codecs) }).prefault({}),
   probeIntervalS: z.int().min(5).max(3600).nullable().default(probeIntervalMs === null ? null : probeIntervalMs / 1000),
 });
 

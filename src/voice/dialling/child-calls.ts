@@ -6,7 +6,7 @@ import { OutboundLeg } from '../leg.ts';
 import type { CallRecord } from '../model.ts';
 import type { Registrations } from '../registrations.ts';
 import { terminated } from '../termination.ts';
-import { mediaAddressFor, type VoiceDeps } from '../voice-deps.ts';
+import { legAudio, mediaAddressFor, type VoiceDeps } from '../voice-deps.ts';
 import type { ChildOptions, Dialler } from './dialler.ts';
 
 export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' | 'log' | 'clock' | 'directory' | 'trunks'> {
@@ -28,7 +28,7 @@ function place(options: ChildOptions, { sip, media, config, log, clock, add, car
   const record = childRecord(options, clock.wallMs());
   const { trunk } = options.target;
   const caller = trunk ? carriers.callerFor({ trunk, number: record.to, caller: options.callerId.user, journal: (problem) => call.journal.problem(problem) }) : sip;
-  const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), codecs: config.phoneCodecs, log: log.child({ callSid: record.sid }) });
+  const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), log: log.child({ callSid: record.sid }) });
   const { target, authToken, statusCallback, machineDetection, attend, soundedEarly, overtaken } = options;
   const plan: CallPlan = {
     source: null,

@@ -1,0 +1,106 @@
+import type { PhoneLine } from './phone-description.ts';
+
+/** SRTP of a phone's audio with keys in SDP (RFC 4568): what is offered, answered and refused. Pure. */
+
+/** Whether sound is encrypted: never, when the other side wants it, or always. */
+export type PhoneSrtpPolicy = 'off' | 'allow' | 'require';
+
+export type SrtpSuiteName = 'AES_CM_128_HMAC_SHA1_80' | 'AES_CM_128_HMAC_SHA1_32';
+
+/** One a=crypto line; `suite` and `key` as they came. */
+export interface CryptoLine {
+  tag: number;
+  suite: string;
+  /** `inline:` and what follows. */
+  key: string;
+  /** Session parameters, empty without. */
+  parameters: string;
+}
+
+/** Suite and base64 of master key and salt. */
+export interface SrtpKey {
+  suite: SrtpSuiteName;
+  key: string;
+}
+
+/** What was settled. Keys are secrets: never in a log. */
+export interface SrtpStream {
+  /** Of the m= line: RTP/SAVP, or RTP/AVP when both sides just do it (RFC 8643). */
+  protocol: string;
+  tag: number;
+  /** Ours. */
+  send: SrtpKey;
+  receive: SrtpKey;
+}
+
+/** Our side of it. */
+export interface LocalSecurity {
+  policy: PhoneSrtpPolicy;
+  /** Base64 of 30 random bytes for each suite, the same for the whole call. */
+  keys: Record<SrtpSuiteName, string>;
+  /** Offer it beside plain sound under `allow` (RFC 8643): where signaling is encrypted too, else keys would lie open. Default false. */
+  opportunistic?: boolean;
+}
+
+/** Suites by the tag that our offers give them, most wanted first. */
+const OFFERED: readonly SrtpSuiteName[] = ['AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32'];
+const PLAIN = ['RTP/AVP', 'RTP/AVPF'];
+const SECURE = ['RTP/SAVP', 'RTP/SAVPF'];
+
+/** Without any setting: what a phone wants encrypted is refused, as there are no keys. */
+export const NO_SECURITY: LocalSecurity = { policy: 'off', keys: { AES_CM_128_HMAC_SHA1_80: '', AES_CM_128_HMAC_SHA1_32: '' } };
+
+/** What an offered line settles: SRTP, plain RTP (null), or why it cannot be taken. */
+export function offeredSecurity(line: PhoneLine, { policy, keys }: LocalSecurity): SrtpStream | null | string {
+  const secure = SECURE.includes(line.protocol);
+  if (!secure && !PLAIN.includes(line.protocol)) return `transport ${line.protocol} is not spoken here, only RTP/AVP${policy === 'off' ? '' : ' and RTP/SAVP'}`;
+  if (policy === 'off') return secure ? `transport ${line.protocol} is not spoken here: SRTP is off` : null;
+  const chosen = line.crypto.map(usable).find((found) => found !== null);
+  if (chosen) return { protocol: line.protocol, tag: chosen.tag, send: { suite: chosen.suite, key: keys[chosen.suite] }, receive: { suite: chosen.suite, key: chosen.key } };
+  if (secure) return 'no a=crypto line that is understood here';
+  return policy === 'require' ? 'SRTP is required' : null;
+}
+
+/** What the answer to an offer of ours settles, as `offeredSecurity`. */
+export function answeredSecurity(line: PhoneLine, local: LocalSecurity, offered: PhoneOfferSecurity): SrtpStream | null | string {
+  const secure = SECURE.includes(line.protocol);
+  if (offered.attributes.length === 0) return PLAIN.includes(line.protocol) ? null : `transport ${line.protocol} was not offered`;
+  if (!secure && !PLAIN.includes(line.protocol)) return `transport ${line.protocol} was not offered`;
+  const [answer] = line.crypto;
+  const chosen = answer ? usable(answer) : null;
+  if (chosen && OFFERED[chosen.tag - 1] === chosen.suite) return { protocol: offered.protocol, tag: chosen.tag, send: { suite: chosen.suite, key: local.keys[chosen.suite] }, receive: { suite: chosen.suite, key: chosen.key } };
+  if (answer) return 'its a=crypto line was not offered';
+  return secure || offered.mandatory ? 'SRTP is required' : null;
+}
+
+export interface PhoneOfferSecurity {
+  protocol: string;
+  attributes: string[];
+  /** Plain RTP is no answer. */
+  mandatory: boolean;
+}
+
+/** How our offer begins; inside a session as it was before, so that nobody falls back to plain sound. */
+export function ourOfferSecurity({ policy, keys, opportunistic }: LocalSecurity, inUse: SrtpStream | null): PhoneOfferSecurity {
+  const lines = (): string[] => OFFERED.map((suite, n) => cryptoAttribute(n + 1, { suite, key: keys[suite] }));
+  if (inUse) return { protocol: inUse.protocol, attributes: lines(), mandatory: true };
+  if (policy === 'require') return { protocol: 'RTP/SAVP', attributes: lines(), mandatory: true };
+  return policy === 'allow' && opportunistic === true ? { protocol: 'RTP/AVP', attributes: lines(), mandatory: false } : { protocol: 'RTP/AVP', attributes: [], mandatory: false };
+}
+
+/** RFC 4568 §5.1.2: the tag of the offered line, a key of our own. */
+export function answerAttributes(srtp: SrtpStream | null): string[] {
+  return srtp ? [cryptoAttribute(srtp.tag, srtp.send)] : [];
+}
+
+function cryptoAttribute(tag: number, { suite, key }: SrtpKey): string {
+  return `a=crypto:${tag} ${suite} inline:${key}`;
+}
+
+/** A line of a suite of ours, one key without master key identifier, no session parameter that must be obeyed (RFC 4568 §6.3). */
+function usable(line: CryptoLine): (SrtpKey & { tag: number }) | null {
+  const suite = OFFERED.find((known) => known === line.suite);
+  const key = /^inline:([A-Za-z0-9+/]{40})(\|(2\^)?\d{1,15})?$/.exec(line.key)?.[1];
+  const obeyed = line.parameters.split(/\s+/).every((parameter) => parameter === '' || parameter.startsWith('-') || /^WSH=\d{1,5}$/i.test(parameter));
+  return suite && key !== undefined && obeyed && line.tag >= 1 && line.tag <= 999_999_999 ? { tag: line.tag, suite, key } : null;
+}
