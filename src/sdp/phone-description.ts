@@ -1,5 +1,4 @@
 import { parse, type MediaDescription, type SessionDescription } from 'sdp-transform';
-import type { CryptoLine } from './phone-security.ts';
 import { SdpError } from './sdp-error.ts';
 
 /** What of a phone's SDP matters to us. Numbers are checked; nothing else of the text survives. */
@@ -33,6 +32,16 @@ export interface PhoneCodecLine {
   name: string;
   clockRateHz: number;
   /** fmtp text, empty without one. */
+  parameters: string;
+}
+
+/** One a=crypto line; `suite` and `key` as they came. */
+export interface CryptoLine {
+  tag: number;
+  suite: string;
+  /** `inline:` and what follows. */
+  key: string;
+  /** Session parameters, empty without. */
   parameters: string;
 }
 

@@ -1,4 +1,4 @@
-import type { PhoneLine } from './phone-description.ts';
+import type { CryptoLine, PhoneLine } from './phone-description.ts';
 
 /** SRTP of a phone's audio with keys in SDP (RFC 4568): what is offered, answered and refused. Pure. */
 
@@ -6,16 +6,6 @@ import type { PhoneLine } from './phone-description.ts';
 export type PhoneSrtpPolicy = 'off' | 'allow' | 'require';
 
 export type SrtpSuiteName = 'AES_CM_128_HMAC_SHA1_80' | 'AES_CM_128_HMAC_SHA1_32';
-
-/** One a=crypto line; `suite` and `key` as they came. */
-export interface CryptoLine {
-  tag: number;
-  suite: string;
-  /** `inline:` and what follows. */
-  key: string;
-  /** Session parameters, empty without. */
-  parameters: string;
-}
 
 /** Suite and base64 of master key and salt. */
 export interface SrtpKey {

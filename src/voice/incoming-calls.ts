@@ -28,7 +28,7 @@ export class IncomingCalls {
   }
 
   #arrived(sip: IncomingSipCall): void {
-    const { live, log } = this.#deps;
+    const { live } = this.#deps;
     if (live.stopping) return sip.reject(503, 'Server is stopping', [['Retry-After', '10']]);
     const outcome = this.#decide(sip, null);
     if (outcome.kind === 'refused') return this.#refuse(sip, outcome);
