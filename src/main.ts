@@ -195,6 +195,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     directory: store.directory,
     sip: store.sip,
     trunks,
+    explainer: voice.explainer,
     sipDomainSuffix: config.sipDomainSuffix,
     gatherings: voice.gatherings,
     conferenceRepository: store.conferences,

@@ -19,6 +19,7 @@ import type { RoomRecordings } from '../src/recording/contract.ts';
 import { createRooms } from '../src/rooms/rooms.ts';
 import { openStore, type Store } from '../src/store/store.ts';
 import type { ValidationOptions, ValidationRequest } from '../src/voice/caller-id-validation.ts';
+import { createExplainer, type Explainer } from '../src/voice/explain.ts';
 import { createTrunks, type Trunks } from '../src/voice/carrier/trunks.ts';
 import { createRecordings } from '../src/voice/recording/recording-service.ts';
 import { createGatherings, type Gatherings } from '../src/voice/gatherings.ts';
@@ -38,6 +39,7 @@ import { prepareDatabase } from './prepared-database.ts';
 export interface RestWorld {
   store: Store;
   trunks: Trunks;
+  explainer: Explainer;
   rooms: Rooms;
   gatherings: Gatherings;
   calls: FakeCalls;
@@ -148,6 +150,7 @@ export async function openRestWorld(): Promise<RestWorld> {
   );
   const compositionDeps = { compositions, compositionHooks: createCompositionHooks({ repository: store.compositions, wallMs: () => Date.now() }), compositionRepository: store.compositions };
   const trunks = createTrunks({ repository: store.trunks, sipDirectory: store.sip, carrier: null });
+  const explainer = createExplainer({ directory: store.directory, sipDirectory: store.sip, trunks, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: null, dataDir: folder, speech: { command: 'none' } }, carriers: { preview: ({ trunk }) => ({ targets: trunk.targets.map((target) => ({ ...target, to: null, healthy: true })), from: 'sip:us@192.0.2.1', fromDisplayName: '', headers: [], refusal: null }) } });
   const app = createApi({
     gatherings,
     conferenceRepository: store.conferences,
@@ -160,6 +163,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     directory: store.directory,
     sip: store.sip,
     trunks,
+    explainer,
     sipDomainSuffix: 'sip.example.com',
     rooms,
     roomRepository: store.rooms,
@@ -180,6 +184,7 @@ export async function openRestWorld(): Promise<RestWorld> {
   return {
     store,
     trunks,
+    explainer,
     rooms,
     gatherings,
     calls,

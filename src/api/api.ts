@@ -5,6 +5,7 @@ import type { ApiDeps } from './deps.ts';
 import { Endpoints } from './endpoint.ts';
 import { errorBody, notFound, refusalOf, unforeseen } from './errors.ts';
 import { Form } from './form.ts';
+import { addExplain } from './partyline-v1/explain.ts';
 import { addCompositionHooks } from './video-v1/composition-hooks.ts';
 import { addCompositionSettings } from './video-v1/composition-settings.ts';
 import { addCompositions } from './video-v1/compositions.ts';
@@ -90,6 +91,7 @@ export function addResources(endpoints: Endpoints, deps: ApiDeps): void {
   addCompositionSettings(endpoints, deps);
   addRecordingSettings(endpoints, deps);
   addTranscriptions(endpoints, deps);
+  addExplain(endpoints, deps);
 }
 
 /** The official client sends path parts raw: a `%` of a name stands for itself where no two hexadecimal digits follow. */

@@ -33,6 +33,7 @@ function withDemo(consoleDir: string): FastifyInstance {
     directory: store.directory,
     sip: store.sip,
     trunks: world.trunks,
+    explainer: world.explainer,
     sipDomainSuffix: 'sip.localhost',
     rooms,
     roomRepository: store.rooms,

@@ -9,6 +9,7 @@ import type { Rooms } from '../rooms/contract.ts';
 import type { RoomRepository } from '../rooms/model.ts';
 import type { CallerIdValidator } from '../voice/caller-id-validation.ts';
 import type { Trunks } from '../voice/carrier/trunks.ts';
+import type { Explainer } from '../voice/explain.ts';
 import type { Calls } from '../voice/contract.ts';
 import type { ConferenceRepository } from '../voice/conference/model.ts';
 import type { Gatherings } from '../voice/gatherings.ts';
@@ -29,6 +30,7 @@ export interface ApiDeps {
   voiceRecordings: VoiceRecordings;
   sip: SipDirectory;
   trunks: Trunks;
+  explainer: Explainer;
   /** What every SIP domain name ends with, without the dot before it. */
   sipDomainSuffix: string;
   gatherings: Gatherings;

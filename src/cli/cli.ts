@@ -5,6 +5,7 @@ const HELP = `partyline <command> [options]
   serve   Run the server. Settings: partyline serve --help
   doctor  Ask a running server whether it is reached by the addresses it tells others. Settings as for serve
   call    Be a phone: call a number or a SIP URI. Options: partyline call --help
+  explain Say which rule takes a call, or refuses it. Options: partyline explain --help
 
   --help, --version
 `;
@@ -22,6 +23,8 @@ export async function run(argv: string[]): Promise<void> {
       return (await import('./doctor.ts')).doctor(rest);
     case 'call':
       return (await import('./call.ts')).runCall(rest);
+    case 'explain':
+      return (await import('./explain.ts')).runExplain(rest);
     case '--version':
     case '-v':
       return void process.stdout.write(`${packageVersion()}\n`);

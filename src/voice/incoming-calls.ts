@@ -6,6 +6,7 @@ import { Call } from './call.ts';
 import type { CallPlan } from './call.ts';
 import type { LiveCalls } from './calls.ts';
 import { decideCall, type Ask, type CallTarget, type Decision, type Refusal } from './dial-plan/dial-plan.ts';
+import { dialPlanOf } from './explain.ts';
 import { InboundLeg } from './leg.ts';
 import { checkOffer, type LegAudio } from './leg-media.ts';
 import { legAudio, mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
@@ -37,9 +38,7 @@ export class IncomingCalls {
   }
 
   #decide(sip: IncomingSipCall, provenUser: string | null): Decision['outcome'] {
-    const { directory, sipDirectory, trunks, config } = this.#deps;
-    const plan = { directory, sipDirectory, trunks: trunks.all(), localHosts: config.localHosts, strangers: config.strangers ?? 'allow' };
-    return decideCall({ requestUriUser: sip.requestUriUser, requestUriHost: sip.requestUriHost, toUser: sip.to.user, from: sip.from, identity: readIdentity((name) => sip.header(name)), sourceAddress: sip.source.address, provenUser }, plan).outcome;
+    return decideCall({ requestUriUser: sip.requestUriUser, requestUriHost: sip.requestUriHost, toUser: sip.to.user, from: sip.from, identity: readIdentity((name) => sip.header(name)), sourceAddress: sip.source.address, provenUser }, dialPlanOf(this.#deps)).outcome;
   }
 
   #refuse(sip: IncomingSipCall, { statusCode, reasonPhrase, reason, why, errorCode }: Refusal): void {

@@ -6,6 +6,7 @@ import { Carriers } from './carrier/carriers.ts';
 import type { CallbackSender, Calls } from './contract.ts';
 import { IncomingCalls } from './incoming-calls.ts';
 import type { CallRecord } from './model.ts';
+import { createExplainer, type Explainer } from './explain.ts';
 import { createGatherings, type Gatherings } from './gatherings.ts';
 import { createPrompts } from './prompts.ts';
 import { createCallRecordings, type CallRecordings } from './recording/call-recordings.ts';
@@ -34,6 +35,8 @@ export interface Voice {
   callRecordings: CallRecordings;
   /** Conferences and queues, for REST. */
   gatherings: Gatherings;
+  /** For `partyline explain`. */
+  explainer: Explainer;
   /** Sends the last callback of calls that a crash cut off. */
   leftoversEnded(records: CallRecord[]): void;
   /** Ends what is left, gives the last callbacks `graceMs` to go out, closes. */
@@ -67,6 +70,7 @@ export function createVoice(deps: VoiceDeps): Voice {
     recordingMedia: createRecordingMedia({ command: 'ffmpeg' }, { recordings, log }),
     callRecordings: createCallRecordings(recordings, (sid) => calls.answeredCall(sid)),
     gatherings,
+    explainer: createExplainer({ ...deps, carriers }),
     leftoversEnded: (records) => records.forEach((record) => leftoverEnded(record, { ...deps, callbacks })),
     stop: async (graceMs) => {
       incoming.stop();

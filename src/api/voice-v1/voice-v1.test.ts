@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { problemsOf } from '../../../test/openapi.ts';
-import { openRestWorld, type RestWorld } from '../../../test/rest-world.ts';
+import { basic, openRestWorld, type RestWorld } from '../../../test/rest-world.ts';
 import { DEFAULT_TRUNK_SETTINGS } from '../../voice/carrier/model.ts';
 import { derivedSid } from '../../voice/carrier/trunks.ts';
 
@@ -114,4 +114,13 @@ describe('a target', () => {
     const policy = await world.client.voice.v1.connectionPolicies.create();
     expect((await post(`/v1/ConnectionPolicies/${policy.sid}/Targets`, form as Record<string, string>)).body).toMatchObject({ status: 400, code });
   });
+});
+
+it('what becomes of a call is explained to the owner of the server, not to subaccounts', async () => {
+  const ask = (query: string, authorization?: string): ReturnType<RestWorld['raw']> => world.raw(`/partyline/v1/Explain?${query}`, authorization === undefined ? {} : { authorization });
+  expect((await ask('From=%2B15550100&To=%2B15550199')).body).toMatchObject({ accepted: false, outcome: expect.stringContaining('404') as string, steps: [{ rule: 'domain', verdict: 'no' }, { rule: 'host', verdict: 'yes' }, {}, {}, {}, { rule: 'number', verdict: 'refused' }] });
+  expect((await ask('From=%2B15550100')).body).toMatchObject({ status: 400, code: 20001 });
+  expect((await ask('From=1&To=2&Direction=up')).body).toMatchObject({ status: 400, code: 20001 });
+  const sub = await world.newAccount({ ownerAccountSid: world.account.sid });
+  expect((await ask('From=1&To=2', basic(sub.sid, sub.authToken))).body).toMatchObject({ status: 403, code: 20006 });
 });
