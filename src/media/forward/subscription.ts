@@ -178,6 +178,10 @@ export class Subscription implements TrackSink {
     this.#output.sendRtp(packet, this.#stampAt);
   }
 
+  takes(codec: string): boolean {
+    return this.#track.codecs.some((known) => known.name === codec);
+  }
+
   get #stampAt(): number {
     return this.#transportId > 0 ? STAMP_AT : 0;
   }

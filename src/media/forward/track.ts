@@ -17,6 +17,8 @@ export interface TrackSink {
   packetForwarded(view: RtpView, codec: string, nowMs: number): void;
   /** The source has ended. */
   sourceEnded(): void;
+  /** Whether it can do anything with a codec; absent: with any. */
+  takes?(codec: string): boolean;
   /** Which layer of several it takes; the source keeps its streams up to date. Without: the highest that comes steadily. */
   readonly layers?: LayerSelector;
 }

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import { newSid } from '../../base/sid.ts';
+import { muLawToPcm, tonePower } from '../../testing/rtp-caller.ts';
+import { G722Encoder } from '../codec/g722.ts';
 import { MixParty } from '../mix/mix-party.ts';
 import { parseRtp, RtpView, writeRtpHeader } from '../rtp/packet.ts';
 import { PhoneTrack } from './phone-track.ts';
@@ -37,4 +39,40 @@ it('a phone that is not for everybody sends browsers silence, packet for packet'
     [4, 0xff, 0xff],
     [5, 0x90, 0x90],
   ]);
+});
+
+it('G.722 goes as it came to who takes it, and as µ-law to who does not', () => {
+  const track = new PhoneTrack(new MixParty(newSid('MT')));
+  const [wide, narrow]: [Buffer[], Buffer[]] = [[], []];
+  const sinkOf = (kept: Buffer[], codecs: string[]) => ({
+    packetForwarded: (view: RtpView, codec: string) => {
+      expect(codec).toBe(codecs[0]);
+      kept.push(Buffer.from(view.buffer.subarray(view.payloadOffset, view.payloadOffset + view.payloadLength)));
+    },
+    takes: (codec: string) => codecs.includes(codec),
+    sourceEnded: () => {},
+  });
+  track.addSink(sinkOf(wide, ['g722', 'pcmu']));
+  track.addSink(sinkOf(narrow, ['pcmu']));
+  const encoder = new G722Encoder();
+  for (let n = 0; n < 25; n++) {
+    const view = packet(n);
+    const tone = Int16Array.from({ length: 320 }, (_, i) => Math.round(8000 * Math.sin((2 * Math.PI * 700 * (n * 320 + i)) / 16_000)));
+    encoder.encode(tone, view.buffer.subarray(12));
+    track.packetReceived(view, 'g722', n * 20);
+  }
+  expect(wide).toHaveLength(25);
+  expect(narrow).toHaveLength(25);
+  expect(tonePower(Int16Array.from(Buffer.concat(narrow), muLawToPcm).slice(-3200), 700)).toBeGreaterThan(0.04);
+});
+
+it.each([['opus', 3], ['g722', 160], ['pcma', 160]])('silence of a %s phone is of that codec', (codec, length) => {
+  const party = new MixParty(newSid('MT'));
+  party.setVoice({ muted: true, held: false, heardBy: null, hears: null });
+  const track = new PhoneTrack(party);
+  const sent: Buffer[] = [];
+  track.addSink({ packetForwarded: (view) => sent.push(view.buffer.subarray(view.payloadOffset, view.payloadOffset + view.payloadLength)), sourceEnded: () => {} });
+  track.packetReceived(packet(1), codec, 0);
+  expect(sent[0]).toHaveLength(length);
+  expect(sent[0]!.includes(0x90)).toBe(false);
 });

@@ -4,16 +4,20 @@ import type { TrackSink, TrackSource } from '../forward/track.ts';
 import type { MixParty } from '../mix/mix-party.ts';
 import { FRAME_SAMPLES } from '../rtp/jitter-buffer.ts';
 import type { RtpView } from '../rtp/packet.ts';
+import { LawCopy } from './law-copy.ts';
 
 /**
  * A phone as the browsers of its room subscribe to it: its voice packets go on as they come, neither buffered nor decoded.
- * Of one that not everybody may hear they get silence, packet for packet, so that nothing looks lost.
+ * G.722 becomes µ-law for those who did not offer it. Of one that not everybody may hear they get silence, packet for packet, so that nothing looks lost.
  */
 export class PhoneTrack implements TrackSource {
   readonly kind = 'audio';
   readonly trackSid: TrackSid;
   readonly #party: MixParty;
   readonly #sinks: TrackSink[] = [];
+  /** Of one packet: those who cannot take it as it is. */
+  readonly #lawSinks: TrackSink[] = [];
+  #law: LawCopy | null = null;
 
   constructor(party: MixParty) {
     this.trackSid = party.trackSid;
@@ -53,7 +57,19 @@ export class PhoneTrack implements TrackSource {
   }
 
   #forward(view: RtpView, codec: string, nowMs: number): void {
-    for (let i = 0; i < this.#sinks.length; i++) (this.#sinks[i] as TrackSink).packetForwarded(view, codec, nowMs);
+    for (let i = 0; i < this.#sinks.length; i++) {
+      const sink = this.#sinks[i] as TrackSink;
+      if (codec === 'g722' && sink.takes?.(codec) === false) this.#lawSinks.push(sink);
+      else sink.packetForwarded(view, codec, nowMs);
+    }
+    if (this.#lawSinks.length > 0) this.#forwardLaw(view, nowMs);
+  }
+
+  #forwardLaw(view: RtpView, nowMs: number): void {
+    this.#law ??= new LawCopy();
+    const copy = this.#law.of(view);
+    for (let i = 0; i < this.#lawSinks.length; i++) (this.#lawSinks[i] as TrackSink).packetForwarded(copy, 'pcmu', nowMs);
+    this.#lawSinks.length = 0;
   }
 
   /** It left the room. */
