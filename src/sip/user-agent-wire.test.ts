@@ -1,106 +1,20 @@
-import { createSocket, type Socket } from 'node:dgram';
 import { connect } from 'node:net';
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import type { IncomingSipCall, OutgoingSipCall, SipEnding, SipUserAgent } from './contract.ts';
+import { headerOf as header, TextPeer, toTagOf, type RequestParts } from './transport/testing/text-peer.ts';
 import { createSipUserAgent } from './user-agent.ts';
 
 // One user agent against a peer that speaks in lines of text, time moved by hand.
 
 let clock: FakeClock;
 let ua: SipUserAgent;
-let peer: Peer;
+let peer: TextPeer;
 
-class Peer {
-  readonly socket: Socket = createSocket('udp4');
-  readonly inbox: string[] = [];
-  port = 0;
-  #waiting: (() => void) | null = null;
-
-  async open(): Promise<void> {
-    this.socket.on('message', (bytes) => {
-      this.inbox.push(bytes.toString());
-      this.#waiting?.();
-    });
-    await new Promise<void>((resolve) => this.socket.bind(0, '127.0.0.1', resolve));
-    this.port = this.socket.address().port;
-  }
-
-  send(text: string): void {
-    this.socket.send(Buffer.from(text), ua.ports.udp, '127.0.0.1');
-  }
-
-  /** The next message whose first line contains `what`; those before it are dropped. */
-  async next(what: string): Promise<string> {
-    for (;;) {
-      while (this.inbox.length > 0) {
-        const message = this.inbox.shift() ?? '';
-        if (message.split('\r\n')[0]?.includes(what)) return message;
-      }
-      await new Promise<void>((resolve, reject) => {
-        const limit = setTimeout(() => reject(new Error(`no ${what} came`)), 2000);
-        this.#waiting = () => {
-          clearTimeout(limit);
-          resolve();
-        };
-      });
-    }
-  }
-
-  /** All that came until the user agent has surely read what was sent: an OPTIONS is answered in order. */
-  async settle(): Promise<string[]> {
-    const callId = `settle-${Math.random()}`;
-    this.send(request('OPTIONS', { callId, branch: `z9hG4bK${callId}` }));
-    const before: string[] = [];
-    for (;;) {
-      const message = this.inbox.shift();
-      if (message === undefined) await new Promise<void>((resolve) => (this.#waiting = resolve));
-      else if (message.includes(callId)) return before;
-      else before.push(message);
-    }
-  }
-}
-
-interface RequestParts {
-  callId?: string;
-  branch?: string;
-  cseq?: number;
-  toTag?: string;
-  fromTag?: string;
-  extra?: string[];
-  body?: string;
-  uri?: string;
-}
-
-function request(method: string, parts: RequestParts = {}): string {
-  const { callId = 'c1', branch = `z9hG4bK-${method}-${parts.cseq ?? 1}`, cseq = 1, fromTag = 'peer', body = '' } = parts;
-  const lines = [
-    `${method} ${parts.uri ?? 'sip:+15550100@127.0.0.1'} SIP/2.0`,
-    `Via: SIP/2.0/UDP 127.0.0.1:${peer.port};branch=${branch};rport`,
-    `From: "Peer" <sip:peer@127.0.0.1:${peer.port}>;tag=${fromTag}`,
-    `To: <sip:+15550100@127.0.0.1>${parts.toTag ? `;tag=${parts.toTag}` : ''}`,
-    `Call-ID: ${callId}`,
-    `CSeq: ${cseq} ${method}`,
-    `Contact: <sip:peer@127.0.0.1:${peer.port}>`,
-    'Max-Forwards: 70',
-    ...(parts.extra ?? []),
-    ...(body ? ['Content-Type: application/sdp'] : []),
-    `Content-Length: ${body.length}`,
-  ];
-  return `${lines.join('\r\n')}\r\n\r\n${body}`;
-}
-
-/** An answer to a request of the user agent. */
-function answer(to: string, status: string, parts: { tag?: string; extra?: string[]; body?: string } = {}): string {
-  const copied = to.split('\r\n').filter((line) => /^(Via|From|To|Call-ID|CSeq):/.test(line)).map((line) => (line.startsWith('To:') && parts.tag && !line.includes('tag=') ? `${line};tag=${parts.tag}` : line));
-  const lines = [`SIP/2.0 ${status}`, ...copied, `Contact: <sip:callee@127.0.0.1:${peer.port}>`, ...(parts.extra ?? []), `Content-Length: ${(parts.body ?? '').length}`];
-  return `${lines.join('\r\n')}\r\n\r\n${parts.body ?? ''}`;
-}
-
-const header = (message: string, name: string): string => message.split('\r\n').find((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`))?.slice(name.length + 1).trim() ?? '';
-const toTagOf = (message: string): string => /tag=([^;>\s]+)/.exec(header(message, 'To'))?.[1] ?? '';
+const request = (method: string, parts?: RequestParts): string => peer.request(method, parts);
+const answer: TextPeer['answer'] = (...args) => peer.answer(...args);
 const sdp = (text: string) => ({ contentType: 'application/sdp', bytes: Buffer.from(text) });
 
 function endingOf(call: IncomingSipCall | OutgoingSipCall): SipEnding[] {
@@ -112,7 +26,7 @@ function endingOf(call: IncomingSipCall | OutgoingSipCall): SipEnding[] {
 beforeEach(async () => {
   clock = new FakeClock();
   ua = createSipUserAgent({ bindAddress: '127.0.0.1', port: 0, product: 'Test/1' }, { clock, log: silentLog });
-  peer = new Peer();
+  peer = new TextPeer(() => ua.ports.udp);
   await Promise.all([ua.start(), peer.open()]);
 });
 
@@ -282,7 +196,7 @@ describe('inside a call', () => {
       respond({ statusCode: 200, body: sdp('answer2') });
       respond({ statusCode: 488 });
     });
-    const other = new Peer();
+    const other = new TextPeer(() => ua.ports.udp);
     await other.open();
     peer.send(request('INVITE', { toTag, cseq: 2, body: 'hold' }).replace(/Contact: <[^>]*>/, `Contact: <sip:peer@127.0.0.1:${other.port}>`));
     expect(await peer.next('200')).toMatch(/answer2$/);
