@@ -4,7 +4,8 @@ import twilio from 'twilio';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startPhone } from '../peers/baresip.ts';
 import { Cast } from '../peers/cast.ts';
-import { runSipp, type SippOptions } from '../peers/sipp.ts';
+import { startEdgeProxy } from '../peers/edge-proxy.ts';
+import { runSipp, startSipp, type SippOptions } from '../peers/sipp.ts';
 import { Stage } from '../peers/stage.ts';
 import { sleep, waitUntil } from '../peers/wait.ts';
 
@@ -15,10 +16,13 @@ const cast = new Cast();
 const NUMBER = '+15550500';
 const SLOW = '+15550501';
 const BRIEF = '+15550502';
+/** Rings for a second. */
+const LATER = '+15550503';
 
 let stage: Stage;
-/** Takes more than half a minute: started first, looked at last. */
+/** They take more than half a minute: started first, looked at last. */
 let lostAck: ReturnType<typeof runSipp>;
+let refreshed: ReturnType<typeof runSipp>;
 
 beforeAll(async () => {
   stage = await Stage.open(cast);
@@ -35,10 +39,13 @@ beforeAll(async () => {
     response.pause({ length: 20 });
     return response;
   });
+  stage.app.on('/later', () => '<Response><Pause length="1"/><Say>Hello.</Say><Pause length="60"/></Response>');
+  await stage.number(LATER, '/later');
   await stage.number(NUMBER, '/voice');
   await stage.number(SLOW, '/slow');
   await stage.number(BRIEF, '/brief');
   lostAck = sipp({ scenario: 'lost-ack', service: NUMBER, timeoutMs: 45_000 });
+  refreshed = sipp({ scenario: 'refreshed-by-us', service: NUMBER, timeoutMs: 58_000 });
 }, 60_000);
 
 const sipp = (options: SippOptions): ReturnType<typeof runSipp> => runSipp({ remote: `127.0.0.1:${stage.server.sipPort}`, service: NUMBER, timeoutMs: 20_000, ...options });
@@ -82,6 +89,68 @@ describe('calls', () => {
     expect(new Set(callSids('+15557001').slice(before)).size).toBe(6);
     expect(callSids('+15557001')).toHaveLength(before + 6);
   }, 60_000);
+});
+
+describe('dialogs', () => {
+  it('provisional answers that must arrive, refreshes, offers and CANCELs that come at the wrong time, a 200 that is lost', async () => {
+    const scenarios = ['prack-and-refresh', 'reinvite-before-ack', 'cancel-crosses-200', 'lost-200'];
+    const [, , , lost] = await Promise.all(scenarios.map(async (scenario) => {
+      const { code, log } = await sipp({ scenario, service: scenario === 'prack-and-refresh' ? LATER : NUMBER });
+      expect(code, `${scenario}\n${log.slice(-6000)}`).toBe(0);
+      return log;
+    }));
+    expect(lost?.match(/SIP\/2\.0 200 OK\s[^]*?CSeq: 1 INVITE/g)?.length).toBeGreaterThanOrEqual(2);
+    for (const n of [1, 3, 4, 5]) await stage.waitCallStatus(callSids(`+1555702${n}`)[0]!, 'completed');
+  });
+
+  it('called phones: an answer in a 183 that must arrive, a pick-up that crosses the CANCEL, two that pick up', async () => {
+    const runs = await Promise.all(['prack-called', 'answers-canceled', 'forked'].map((scenario) => startSipp({ scenario, timeoutMs: 20_000 })));
+    const placed = await Promise.all(runs.map((run) => stage.server.client.calls.create({ to: `sip:phone@127.0.0.1:${run.sipPort}`, from: '+15550510', twiml: '<Response><Pause length="1"/></Response>' })));
+    const [answered, canceled, forked] = placed.map((call) => call.sid) as [string, string, string];
+    await stage.waitCallStatus(canceled, 'ringing');
+    await stage.server.client.calls(canceled).update({ status: 'canceled' });
+    for (const run of runs) expect(await run.result(), `${run.name}\n${run.log().slice(-6000)}`).toBe(0);
+    await Promise.all([stage.waitCallStatus(answered, 'completed'), stage.waitCallStatus(canceled, 'canceled'), stage.waitCallStatus(forked, 'completed')]);
+  });
+});
+
+describe('a proxy that stays in the path, TCP to the phone and UDP to us', () => {
+  it('calls of both directions are held, resumed and hung up by either side through it', async () => {
+    const phone = await cast.add('phone behind the proxy', startPhone({ user: '+15557050', toneHz: 440, transport: 'tcp' }));
+    const proxy = await cast.add('kamailio', startEdgeProxy({ server: `127.0.0.1:${stage.server.sipPort}`, phone: `127.0.0.1:${phone.sipPort}` }));
+    const holdAndResume = async (): Promise<void> => {
+      const before = proxy.passed().filter((what) => what === 'tcp ACK').length;
+      await phone.command('hold');
+      await waitUntil(() => proxy.passed().filter((what) => what === 'tcp ACK').length > before, { what: () => `the hold to be acknowledged\n${proxy.log().slice(-2000)}` });
+      await phone.command('resume');
+      await waitUntil(() => proxy.passed().filter((what) => what === 'tcp ACK').length > before + 1, { what: () => `the resume to be acknowledged\n${proxy.log().slice(-2000)}` });
+    };
+    const called = (number: string): Promise<void> => phone.dial(`sip:${number}@${proxy.phoneSide}`);
+
+    await called(NUMBER);
+    await phone.waitEstablished();
+    await holdAndResume();
+    await phone.hangUp();
+    await stage.waitCallStatus(callSids('+15557050')[0]!, 'completed');
+    expect(phone.log().match(/Record-Route: [^\n]*r2=on/g)?.length, phone.log().slice(-3000)).toBeGreaterThanOrEqual(2);
+
+    await called(BRIEF);
+    await phone.waitEstablished({ nth: 2 });
+    await phone.waitClosed({ nth: 2 });
+    expect(proxy.passed()).toContain('udp BYE');
+
+    const place = (twiml: string) => stage.server.client.calls.create({ to: `sip:phone@${proxy.serverSide}`, from: '+15550510', twiml });
+    const first = await place('<Response><Pause length="60"/></Response>');
+    await phone.waitEstablished({ nth: 3 });
+    await holdAndResume();
+    await stage.server.client.calls(first.sid).update({ status: 'completed' });
+    await phone.waitClosed({ nth: 3 });
+    const second = await place('<Response><Pause length="60"/></Response>');
+    await phone.waitEstablished({ nth: 4 });
+    await phone.hangUp();
+    await stage.waitCallStatus(second.sid, 'completed');
+    expect(proxy.passed().filter((what) => what.endsWith('BYE')).sort()).toEqual(['tcp BYE', 'tcp BYE', 'udp BYE', 'udp BYE']);
+  });
 });
 
 describe('refusals', () => {
@@ -156,4 +225,10 @@ it('a 200 that never gets its ACK is repeated, and the call ended after 32 s', a
   expect(log.match(/message received[^\n]*\n\s*SIP\/2\.0 200/g)?.length ?? 0, log.slice(-4000)).toBeGreaterThan(3);
   const sid = callSids('+15557003')[0]!;
   await stage.waitCallStatus(sid, 'completed').catch(() => stage.waitCallStatus(sid, 'failed', 1000));
+}, 60_000);
+
+it('a session is refreshed after half its time, and an offer of the caller that crosses is waited for', async () => {
+  const { code, log } = await refreshed;
+  expect(code, log.slice(-6000)).toBe(0);
+  await stage.waitCallStatus(callSids('+15557022')[0]!, 'completed');
 }, 60_000);
