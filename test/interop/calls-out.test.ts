@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import twilio from 'twilio';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { startPhone, type Phone } from '../peers/baresip.ts';
 import { Cast } from '../peers/cast.ts';
+import { temporaryFolder } from '../peers/child.ts';
 import { freePort } from '../peers/ports.ts';
 import { startSipp } from '../peers/sipp.ts';
 import { notificationCodes, Stage } from '../peers/stage.ts';
@@ -15,7 +18,11 @@ const FROM = '+15550300';
 const CALLED_NUMBER = '+15557777';
 const EVENTS = ['initiated', 'ringing', 'answered', 'completed'];
 
+/** A carrier that asks for proof and is told who calls, as the trunks file describes it. */
+const DIGEST_CARRIER = { name: 'digest', outbound: { username: 'trunk', password: 's3cret', identity: 'pai', withheld: true }, numbers: { out: 'international' }, probeIntervalS: null };
+
 let stage: Stage;
+let digestPort: number;
 let ready: Phone;
 let ringing: Phone;
 /** Stands behind the carrier, under the number that is called. */
@@ -23,7 +30,10 @@ let behindCarrier: Phone;
 
 beforeAll(async () => {
   behindCarrier = await cast.add('phone behind the carrier', startPhone({ user: CALLED_NUMBER, toneHz: 600 }));
-  stage = await Stage.open(cast, { env: { PARTYLINE_CARRIER: `sip:${behindCarrier.uri.split('@')[1]}` } });
+  digestPort = await freePort();
+  const trunksFile = join(temporaryFolder('trunks'), 'trunks.json');
+  writeFileSync(trunksFile, JSON.stringify({ trunks: [{ ...DIGEST_CARRIER, targets: [{ uri: `sip:127.0.0.1:${digestPort}` }] }] }));
+  stage = await Stage.open(cast, { env: { PARTYLINE_CARRIER: `sip:${behindCarrier.uri.split('@')[1]}`, PARTYLINE_TRUNKS_FILE: trunksFile } });
   ready = await cast.add('phone that answers', startPhone({ user: 'ready', toneHz: 440 }));
   ringing = await cast.add('phone that rings', startPhone({ user: 'ringing', toneHz: 1000, answerMode: 'manual' }));
   await stage.number(FROM, '/voice');
@@ -148,6 +158,15 @@ it('a target that takes no calls for a minute is passed over for the next', asyn
     await stage.waitCallStatus(call.sid, 'completed');
   }
   expect(full.log().match(/^INVITE /gm)).toHaveLength(1);
+});
+
+it('a carrier that asks for proof gets it, numbers as it writes them, and a withheld caller by P-Asserted-Identity', async () => {
+  const carrier = await cast.add('carrier that asks for proof', startSipp({ scenario: 'carrier-digest', localPort: digestPort, timeoutMs: 20_000 }));
+  const [trunk] = (await stage.server.client.voice.v1.byocTrunks.list()).filter(({ friendlyName }) => friendlyName === DIGEST_CARRIER.name);
+  const call = await calls().create({ to: '+43123456', from: FROM, byoc: trunk!.sid, twiml: pause(1) });
+  await stage.waitCallStatus(call.sid, 'completed');
+  expect(await carrier.result(), carrier.log().slice(-6000)).toBe(0);
+  expect(await calls()(call.sid).fetch()).toMatchObject({ to: '+43123456', from: FROM });
 });
 
 it('a phone that declines makes the call busy', async () => {
