@@ -43,6 +43,14 @@ export function chooseChallenge(values: string[]): DigestChallenge | null {
   return known.sort((a, b) => STRENGTH.indexOf(b.algorithm) - STRENGTH.indexOf(a.algorithm))[0] ?? null;
 }
 
+/** For people: why there is no answer to these challenges. Null when there is one. */
+export function whyUnanswerable(values: string[]): string | null {
+  if (chooseChallenge(values)) return null;
+  if (values.length === 0) return 'it says not what proof it wants';
+  if (values.some((value) => /qop="?auth-int/i.test(value))) return 'it wants qop=auth-int, which is not spoken here';
+  return 'none of its challenges is Digest with MD5, SHA-256 or SHA-512-256';
+}
+
 export interface DigestAnswerInput {
   challenge: DigestChallenge;
   credentials: { username: string; password: string };

@@ -4,6 +4,7 @@ import { Emitter } from '../../base/emitter.ts';
 import type { SipRegistration, SipRegistrationEvents, SipRegistrationOptions } from '../contract.ts';
 import { outsideRequest, type OutsideRequest } from '../call/outside-request.ts';
 import type { SipCore } from '../core.ts';
+import { whyUnanswerable } from '../digest/answer.ts';
 import { Authorizer } from '../digest/authorizer.ts';
 import { SipError } from '../errors.ts';
 import { newCallId, newTag } from '../identity.ts';
@@ -123,7 +124,7 @@ export class OutgoingRegistration extends Emitter<SipRegistrationEvents> impleme
     this.#authorization = this.#authorizer.answer(response, request, this.#attempts);
     const answer = {
       statusCode: response.statusCode,
-      reasonPhrase: response.reasonPhrase,
+      reasonPhrase: reasonOf(response),
       grantedS: this.#granted(response),
       minExpiresS: secondsOf(headers.get('min-expires')),
       retryAfterS: retryAfterS(response),
@@ -161,6 +162,11 @@ export class OutgoingRegistration extends Emitter<SipRegistrationEvents> impleme
     made.request.headers.add('Expires', String(expiresS));
     return made;
   }
+}
+
+function reasonOf({ statusCode, reasonPhrase, headers }: SipResponse): string {
+  const why = statusCode === 401 || statusCode === 407 ? whyUnanswerable(headers.lines(statusCode === 401 ? 'www-authenticate' : 'proxy-authenticate')) : null;
+  return why === null ? reasonPhrase : `${reasonPhrase} (${why})`;
 }
 
 function secondsOf(text: string | undefined): number | null {

@@ -136,6 +136,16 @@ describe('a call that leaves by a trunk', () => {
     expect(problems.at(-1)).toBe('sip:d.test of trunk Carrier did not take the call (unreachable)');
   });
 
+  it('says in the debugger why a target did not let us in', async () => {
+    await dial(trunk(['sip:a.test']));
+    last().answerHeaders = [['WWW-Authenticate', 'Digest realm="x", nonce="y", qop="auth-int"']];
+    last().refuses(401);
+    await dial(trunk(['sip:a.test']));
+    last().answerHeaders = [['Proxy-Authenticate', 'Digest realm="x", nonce="y", qop="auth"']];
+    last().refuses(407);
+    expect(problems.map((text) => text.replace(/.*\(/, '('))).toEqual(['(401: it wants qop=auth-int, which is not spoken here)', "(407: the trunk's credentials are missing or wrong)"]);
+  });
+
   it('that is hung up, or rings too long, is not tried elsewhere', async () => {
     const first = await dial(trunk(['sip:a.test', 'sip:b.test']));
     first.call.hangup();

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { OutgoingSipCall, OutgoingSipCallOptions, SipEnding, SipUserAgent } from '../../sip/contract.ts';
+import { whyUnanswerable } from '../../sip/digest/answer.ts';
 import { identityLines, type IdentityLines } from '../../sip/message/identity-headers.ts';
 import { parseNumber } from '../../sip/message/grammar.ts';
 import type { Problem } from '../call-journal.ts';
@@ -152,7 +153,7 @@ export class Carriers {
         this.#note(way, ending, answerHeaders);
         if (!isFault(ending)) return;
         log.warn({ trunk: trunk.name, target: target.target, cause: ending.cause, statusCode: ending.statusCode, next }, 'a target of a trunk did not take a call');
-        journal({ errorCode: CARRIER_ERROR, message: `${target.target} of trunk ${trunk.name} did not take the call (${textOf(ending)})${next ? ': the next target is tried' : ''}`, log: next ? 1 : 0 });
+        journal({ errorCode: CARRIER_ERROR, message: `${target.target} of trunk ${trunk.name} did not take the call (${textOf(ending, answerHeaders)})${next ? ': the next target is tried' : ''}`, log: next ? 1 : 0 });
       },
     };
   }
@@ -168,13 +169,19 @@ export class Carriers {
   }
 }
 
-/** A fault of the carrier, not an answer of the called phone. */
+/** A fault of the carrier or of its description, not an answer of the called phone. */
 function isFault({ cause, statusCode = 0 }: SipEnding): boolean {
-  return cause === 'unreachable' || (cause === 'rejected' && statusCode >= 500 && statusCode < 600);
+  return cause === 'unreachable' || (cause === 'rejected' && (statusCode === 408 || isChallenge(statusCode) || (statusCode >= 500 && statusCode < 600)));
 }
 
-function textOf({ cause, statusCode, reasonPhrase }: SipEnding): string {
-  return statusCode === undefined ? (reasonPhrase ?? cause) : `${statusCode} ${reasonPhrase ?? ''}`.trim();
+const isChallenge = (statusCode: number): boolean => statusCode === 401 || statusCode === 407;
+
+function textOf({ cause, statusCode, reasonPhrase }: SipEnding, answerHeaders: OutgoingSipCall['answerHeaders']): string {
+  if (statusCode === undefined) return reasonPhrase ?? cause;
+  const text = `${statusCode} ${reasonPhrase ?? ''}`.trim();
+  if (!isChallenge(statusCode)) return text;
+  const challenges = answerHeaders.filter(([name]) => /^(www|proxy)-authenticate$/i.test(name)).map(([, value]) => value);
+  return `${text}: ${whyUnanswerable(challenges) ?? "the trunk's credentials are missing or wrong"}`;
 }
 
 /** Numbers of callers are written as called ones are, without the trunk's own prefix. A caller who is nobody is asserted as nobody. */
