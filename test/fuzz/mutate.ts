@@ -1,3 +1,6 @@
+/** Broken inputs of each kind: 20,000 in `npm test`, 100,000 in `npm run test:all`; `FUZZ_INPUTS=1000000 npx vitest run --project unit test/fuzz` takes more. */
+export const BROKEN_INPUTS = Number(process.env['FUZZ_INPUTS'] ?? (process.env['PARTYLINE_TEST_ALL'] === '1' ? 100_000 : 20_000));
+
 /** Small deterministic generator (mulberry32): the same seed gives the same run. */
 export function randomFrom(seed: number): (below: number) => number {
   let state = seed >>> 0;

@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
 import { answerPhoneOffer, readPhoneAnswer } from '../../src/sdp/phone-answer.ts';
 import { SdpError } from '../../src/sdp/sdp-error.ts';
+import { BROKEN_INPUTS } from './mutate.ts';
 
-// 100,000 mutated descriptions: only SdpError may escape, and whatever is taken must be fit for a socket.
+// Mutated descriptions: only SdpError may escape, and whatever is taken must be fit for a socket.
 
-const RUNS = 100_000;
+const RUNS = BROKEN_INPUTS;
 const local = { address: '192.0.2.1', port: 20_000, sessionId: '77', version: 1 };
 
 const SEEDS = [
