@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import twilio from 'twilio';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate, removeCertificates } from '../../src/sip/testing/certificates.ts';
@@ -5,10 +7,12 @@ import { startPhone, type Phone } from '../peers/baresip.ts';
 import { Cast } from '../peers/cast.ts';
 import { freePort } from '../peers/ports.ts';
 import { runSipp, type SippOptions } from '../peers/sipp.ts';
+import { startChild, temporaryFolder } from '../peers/child.ts';
+import { binary } from '../peers/server.ts';
 import { Stage } from '../peers/stage.ts';
 import { waitUntil } from '../peers/wait.ts';
 
-// SIP domains made with the official client: who may call them (cases C11, F7, F8), phones that register, and <Refer>.
+// SIP domains made with the official client: who may call them (cases C11, F7, F8), phones that register, trunks, and <Refer>.
 
 const { VoiceResponse } = twilio.twiml;
 const cast = new Cast();
@@ -23,11 +27,16 @@ let certificate: { certFile: string; keyFile: string };
 let tlsPort: number;
 afterAll(() => removeCertificates());
 const sids = new Map<string, string>();
+const trunksFile = join(temporaryFolder('trunks'), 'trunks.json');
+/** The carrier calls from here. */
+const CARRIER_ADDRESS = '127.0.0.1';
+const STRANGE_ADDRESS = '127.0.0.2';
 
 beforeAll(async () => {
   certificate = makeCertificate(['127.0.0.1']);
   tlsPort = await freePort();
-  stage = await Stage.open(cast, { env: { PARTYLINE_SIP_TLS_PORT: String(tlsPort), PARTYLINE_SIP_TLS_CERT: certificate.certFile, PARTYLINE_SIP_TLS_KEY: certificate.keyFile } });
+  describeTrunks([]);
+  stage = await Stage.open(cast, { env: { PARTYLINE_TRUNKS_FILE: trunksFile, PARTYLINE_SIP_STRANGERS: 'refuse', PARTYLINE_SIP_TLS_PORT: String(tlsPort), PARTYLINE_SIP_TLS_CERT: certificate.certFile, PARTYLINE_SIP_TLS_KEY: certificate.keyFile } });
   const { sip } = stage.server.client;
   stage.app.on('/domain', () => pause(1));
   stage.app.on('/held', () => pause(30));
@@ -51,6 +60,10 @@ function pause(length: number): InstanceType<typeof VoiceResponse> {
   const response = new VoiceResponse();
   response.pause({ length });
   return response;
+}
+
+function describeTrunks(trunks: object[]): void {
+  writeFileSync(trunksFile, JSON.stringify({ trunks }));
 }
 
 async function expectPlayed(options: SippOptions): Promise<void> {
@@ -110,6 +123,58 @@ describe.each(['udp', 'tcp', 'tls'] as const)('a phone that registers over %s', 
     expect(request.params).toMatchObject({ From: `sip:alice@${GUARDED}`, To: `sip:desk@${GUARDED}`, SipUsername: 'alice' });
     await stage.waitCallStatus(request.params['CallSid'] ?? '', 'completed');
     await phone.stop();
+  });
+});
+
+describe('a carrier', () => {
+  const WANTED = '+4930123456';
+  const explain = async (...args: string[]): Promise<{ code: number | null; text: string }> => {
+    const { accountSid, authToken, httpUrl } = stage.server;
+    const run = startChild({ name: 'explain', command: process.execPath, args: [binary, 'explain', 'call', ...args, '--url', httpUrl], env: { ...process.env, PARTYLINE_ACCOUNT_SID: accountSid, PARTYLINE_AUTH_TOKEN: authToken } });
+    return { code: await run.exited(20_000), text: run.log() };
+  };
+
+  beforeAll(async () => {
+    const trunk = { name: 'acme', voiceUrl: `${stage.app.url}/trunk`, inbound: { networks: [CARRIER_ADDRESS] }, numbers: { countryCode: '49', nationalPrefix: '0' }, callerName: true };
+    describeTrunks([{ ...trunk, default: true, targets: [{ uri: 'sip:127.0.0.1:9', priority: 20 }, { uri: 'sip:192.0.2.1' }] , probeIntervalS: null }]);
+    process.kill(stage.server.pid, 'SIGHUP');
+    await waitUntil(() => stage.server.log().includes('the trunks file was read again'), { what: 'the trunks to be read' });
+    for (const path of ['/trunk', '/berlin']) stage.app.on(path, () => pause(1));
+    await stage.number(WANTED, '/berlin');
+  });
+
+  it('from its address reaches the number and, where none was declared, its own application; numbers are in E.164', async () => {
+    await expectPlayed({ scenario: 'carrier-inbound', service: '030123456@127.0.0.1' });
+    expect((await stage.app.waitFor({ path: '/berlin' })).params).toMatchObject({ To: WANTED, From: '+4989998877', CallerName: 'Alice Example' });
+    await expectPlayed({ scenario: 'carrier-inbound', service: '030777777@127.0.0.1' });
+    const asked = await stage.app.waitFor({ path: '/trunk' });
+    expect(asked).toMatchObject({ valid: true, params: { To: '+4930777777', From: '+4989998877', CallerName: 'Alice Example', Direction: 'inbound' } });
+    expect(await stage.server.client.calls(asked.params['CallSid'] ?? '').fetch()).toMatchObject({ to: '+4930777777', callerName: 'Alice Example', phoneNumberSid: null });
+  });
+
+  it('from another address is refused with 403, and nobody is asked', async () => {
+    const before = stage.app.requests.length;
+    await expectPlayed({ scenario: 'domain-refused', service: '030123456@127.0.0.1', address: STRANGE_ADDRESS });
+    expect(stage.app.requests.length).toBe(before);
+  });
+
+  it('is explained as it was decided, in and out', async () => {
+    const taken = await explain('089998877', '030123456', '--source', CARRIER_ADDRESS);
+    expect(taken.code, taken.text).toBe(0);
+    expect(taken.text).toMatch(/✓ trunk +127\.0\.0\.1 is a source of trunk acme \(BY[0-9a-f]{32}\)\n +✓ number +030123456 is \+4930123456 \(PN/);
+    expect(taken.text).toMatch(/=> taken for account AC[0-9a-f]{32}: From \+4989998877, To \+4930123456, POST http:.*\/berlin/);
+    const refused = await explain('089998877', '030123456', '--source', `${STRANGE_ADDRESS}:5060/udp`);
+    expect(refused).toMatchObject({ code: 1, text: expect.stringMatching(/✗ strangers +127\.0\.0\.2 is nobody known[^]*=> refused: 403/) as string });
+    const out = await explain(WANTED, '+4989112233', '--outbound');
+    expect(out).toMatchObject({ code: 0, text: expect.stringMatching(/target 1 +sip:\+4989112233@192\.0\.2\.1 [^]*target 2 +sip:\+4989112233@127\.0\.0\.1:9 /) as string });
+  });
+
+  it('of the file is a resource of the official client that is not changed there', async () => {
+    const { byocTrunks, connectionPolicies } = stage.server.client.voice.v1;
+    const [trunk] = await byocTrunks.list();
+    expect(trunk).toMatchObject({ friendlyName: 'acme', voiceUrl: `${stage.app.url}/trunk` });
+    expect((await connectionPolicies(trunk?.connectionPolicySid ?? '').targets.list()).map(({ target }) => target).sort()).toEqual(['sip:127.0.0.1:9', 'sip:192.0.2.1']);
+    await expect(byocTrunks(trunk?.sid ?? '').update({ friendlyName: 'mine' })).rejects.toMatchObject({ status: 400, code: 20001 });
   });
 });
 

@@ -23,6 +23,8 @@ export interface SippOptions {
   /** Default 30 000; the run fails after it. */
   timeoutMs?: number;
   localPort?: number;
+  /** Which address it calls from, default 127.0.0.1. */
+  address?: string;
   toneHz?: number;
   /** For `[authentication]`; `uri` without its scheme. */
   authentication?: { username: string; password: string; uri: string };
@@ -42,13 +44,13 @@ const SCENARIOS = fileURLToPath(new URL('../interop/sipp/', import.meta.url));
 
 export async function startSipp(options: SippOptions): Promise<SippRun> {
   const folder = temporaryFolder('sipp');
-  const { transport = 'udp', calls = 1, timeoutMs = 30_000 } = options;
+  const { transport = 'udp', calls = 1, timeoutMs = 30_000, address = '127.0.0.1' } = options;
   const sipPort = options.localPort ?? (await freePort());
   const mediaPort = await freePorts(8);
   writeToneUlaw(folder, options.toneHz ?? 440);
   const args = [
     ...(options.remote === undefined ? [] : [options.remote]),
-    ...['-sf', `${SCENARIOS}${options.scenario}.xml`, '-s', options.service ?? 'nobody', '-i', '127.0.0.1', '-mi', '127.0.0.1', '-p', String(sipPort)],
+    ...['-sf', `${SCENARIOS}${options.scenario}.xml`, '-s', options.service ?? 'nobody', '-i', address, '-mi', address, '-p', String(sipPort)],
     ...['-mp', String(mediaPort), '-m', String(calls), '-r', '10'],
     ...['-timeout', `${Math.ceil(timeoutMs / 1000)}s`, '-timeout_error', '-nostdin', '-trace_err', '-error_file', `${folder}/errors.log`, '-trace_msg', '-message_file', `${folder}/messages.log`],
     ...(transport === 'tcp' ? ['-t', 't1'] : []),
