@@ -1,10 +1,10 @@
 /**
- * What a call costs: rooms of 35 simulated G.711 callers (2 talk a tone, 33 send line noise), 35 → 350 callers in steps.
+ * What a call costs: rooms of 35 simulated callers (2 talk a tone, 33 send line noise), 35 → 350 callers in steps.
  *
- *   npm run build && node bench/callers.mjs [--steps 35,70,140,210,280,350] [--seconds 12] [--workers 1] [--no-floor]
+ *   npm run build && node bench/callers.mjs [--steps 35,70,140,210,280,350] [--seconds 12] [--workers 1] [--codec PCMU|G722|OPUS] [--no-floor]
  *
  * Per step: CPU of the server in ms per call and second, media workers and control process apart, frames that arrived of
- * those that were due, the share of them in which a talker was heard, memory per call. The last row is the floor: the same packets received and
+ * those that were due, the share of them in which a talker was heard (G.711 alone), memory per call. The last row is the floor: the same packets received and
  * sent by bare Node sockets, with no mixing and no RTP at all. Callers live in a process of their own (this file, forked).
  */
 import { fork } from 'node:child_process';
@@ -17,6 +17,7 @@ const TALKERS_PER_ROOM = 2;
 const FRAME_MS = 20;
 const FRAME_BYTES = 160;
 const HEADER_BYTES = 12;
+const PAYLOAD_TYPES = { PCMU: 0, G722: 9, OPUS: 107 };
 const SETTLE_MS = 3000;
 const RTP_PORTS = { min: 20_000, max: 29_999 };
 
@@ -40,6 +41,28 @@ function secondOf(frequencyHz) {
   return codes;
 }
 
+/** The same in a wide-band codec, 50 frames of 20 ms. */
+async function wideSecondOf(codec, frequencyHz) {
+  const frame = (n) => Int16Array.from({ length: 320 }, (_, i) => (frequencyHz > 0 ? 8000 * Math.sin((2 * Math.PI * frequencyHz * (n * 320 + i)) / 16_000) : (Math.random() - 0.5) * 12));
+  if (codec === 'OPUS') {
+    const { createEncoder } = await import('libopus-wasm');
+    const encoder = await createEncoder({ sampleRate: 16_000, channels: 1, application: 2048, bitrate: 28_000, frameSize: 320 });
+    return Array.from({ length: 50 }, (_, n) => Buffer.from(encoder.encode(frame(n), { frameSize: 320 })));
+  }
+  const { G722Encoder } = await import('../dist/media/codec/g722.js');
+  const encoder = new G722Encoder();
+  return Array.from({ length: 50 }, (_, n) => {
+    const codes = Buffer.alloc(FRAME_BYTES);
+    encoder.encode(frame(n), codes);
+    return codes;
+  });
+}
+
+function lawSecondOf(frequencyHz) {
+  const codes = secondOf(frequencyHz);
+  return Array.from({ length: 50 }, (_, n) => codes.subarray(n * FRAME_BYTES, (n + 1) * FRAME_BYTES));
+}
+
 /** A frame in which somebody is heard: a silent one has nothing but the smallest codes of G.711. */
 function isLoud(packet) {
   for (let i = HEADER_BYTES; i < packet.length; i += 7) if ((packet[i] & 0x7f) < 0x60) return true;
@@ -49,7 +72,7 @@ function isLoud(packet) {
 class Caller {
   constructor(options) {
     Object.assign(this, options);
-    this.packet = Buffer.alloc(HEADER_BYTES + FRAME_BYTES);
+    this.packet = Buffer.alloc(HEADER_BYTES + 640);
     this.packet[0] = 0x80;
     this.packet.writeUInt32BE(Math.floor(Math.random() * 0xffff_ffff), 8);
     this.frame = Math.floor(Math.random() * 50);
@@ -58,9 +81,11 @@ class Caller {
   send() {
     const { packet, frame } = this;
     packet.writeUInt16BE(frame & 0xffff, 2);
-    packet.writeUInt32BE((frame * FRAME_BYTES) >>> 0, 4);
-    this.voice.copy(packet, HEADER_BYTES, (frame % 50) * FRAME_BYTES, ((frame % 50) + 1) * FRAME_BYTES);
-    this.socket.send(packet, 0, packet.length, this.target, '127.0.0.1');
+    packet[1] = PAYLOAD_TYPES[this.codec];
+    packet.writeUInt32BE((frame * (this.codec === 'OPUS' ? 960 : FRAME_BYTES)) >>> 0, 4);
+    const payload = this.voice[frame % 50];
+    payload.copy(packet, HEADER_BYTES);
+    this.socket.send(packet, 0, HEADER_BYTES + payload.length, this.target, '127.0.0.1');
     this.frame++;
   }
 }
@@ -70,7 +95,8 @@ const lookup = (address, _options, done) => done(null, address, 4);
 /** The forked half: one socket per room, callers spread over the 20 ms. */
 function runCallers() {
   const callers = [];
-  const voices = { silent: secondOf(0), talking: [secondOf(440), secondOf(700)] };
+  const codec = process.argv[3] ?? 'PCMU';
+  let voices;
   const rooms = [];
   let slot = 0;
   let dueMs = performance.now();
@@ -95,9 +121,11 @@ function runCallers() {
       return socket.address().port;
     },
     /** `talker` is 0 or 1, -1 for a silent one. */
-    addCallers: (list) => {
+    addCallers: async (list) => {
+      const second = codec === 'PCMU' ? lawSecondOf : (hz) => wideSecondOf(codec, hz);
+      voices ??= { silent: await second(0), talking: [await second(440), await second(700)] };
       for (const { target, talker } of list) {
-        callers.push(new Caller({ target, socket: handlers.socket, voice: talker < 0 ? voices.silent : voices.talking[talker] }));
+        callers.push(new Caller({ codec, target, socket: handlers.socket, voice: talker < 0 ? voices.silent : voices.talking[talker] }));
       }
     },
     /** All sockets of a step send to the far side of the floor. */
@@ -151,8 +179,8 @@ function runFloor() {
 
 // -------------------------------------------------------------------------------------------------------------- bench
 
-function forkHalf(role) {
-  const child = fork(fileURLToPath(import.meta.url), [role], { execArgv: [] });
+function forkHalf(role, codec = 'PCMU') {
+  const child = fork(fileURLToPath(import.meta.url), [role, codec], { execArgv: [] });
   const waiting = new Map();
   let nextId = 0;
   child.on('message', ({ id, result }) => {
@@ -176,13 +204,13 @@ async function mediaUsage(plane) {
   return { cpuMs: used.reduce((sum, w) => sum + w.userMs + w.systemMs, 0), rssBytes: used.reduce((sum, w) => sum + w.rssBytes, 0) };
 }
 
-async function addRoom(plane, load, newSid) {
+async function addRoom(plane, load, { newSid, codec }) {
   const port = await load.ask('openRoom');
   const room = await plane.createRoom({ roomSid: newSid('RM') });
   const list = [];
   for (let i = 0; i < ROOM_SIZE; i++) {
     const phone = await plane.createPhone({ near: room });
-    await phone.connect({ address: '127.0.0.1', port, rtcpPort: port, codec: 'PCMU', payloadType: 0, dtmfPayloadType: 101, ptimeMs: 20, send: true, receive: true });
+    await phone.connect({ address: '127.0.0.1', port, rtcpPort: port, codec, payloadType: PAYLOAD_TYPES[codec], dtmfPayloadType: 101, ptimeMs: 20, send: true, receive: true });
     await phone.joinRoom(room, { trackSid: newSid('MT') });
     list.push({ target: phone.localPort, talker: i < TALKERS_PER_ROOM ? i : -1 });
   }
@@ -201,7 +229,7 @@ const columns = ['callers', 'media', 'control', 'server', 'delivered %', 'heard 
 const print = (cells) => console.log(cells.map((cell, i) => String(cell).padStart(Math.max(11, columns[i].length))).join('  '));
 
 async function measure(options) {
-  const { plane, load, calls, seconds, emptyRssBytes } = options;
+  const { plane, load, calls, seconds, emptyRssBytes, codec } = options;
   await sleep(SETTLE_MS);
   const [media0, control0, counts0] = [await mediaUsage(plane), process.cpuUsage(), await load.ask('counts')];
   await sleep(seconds * 1000);
@@ -217,8 +245,8 @@ async function measure(options) {
     control.toFixed(2),
     (media + control).toFixed(2),
     ((100 * got) / due).toFixed(2),
-    (100 * heard).toFixed(1),
-    (100 * heardInWorst).toFixed(1),
+    codec === 'PCMU' ? (100 * heard).toFixed(1) : '-',
+    codec === 'PCMU' ? (100 * heardInWorst).toFixed(1) : '-',
     ((media1.rssBytes - emptyRssBytes) / calls / 1024).toFixed(0),
   ]);
 }
@@ -239,7 +267,7 @@ async function measureFloor(load, calls, seconds) {
 
 async function main() {
   const { values } = parseArgs({
-    options: { steps: { type: 'string', default: '35,70,140,210,280,350' }, seconds: { type: 'string', default: '12' }, workers: { type: 'string', default: '1' }, 'no-floor': { type: 'boolean', default: false } },
+    options: { steps: { type: 'string', default: '35,70,140,210,280,350' }, seconds: { type: 'string', default: '12' }, workers: { type: 'string', default: '1' }, codec: { type: 'string', default: 'PCMU' }, 'no-floor': { type: 'boolean', default: false } },
   });
   const [{ createMediaPlane }, { systemClock }, { silentLog }, { newSid }] = await Promise.all([
     import('../dist/media/worker-pool.js'),
@@ -250,14 +278,14 @@ async function main() {
   const steps = values.steps.split(',').map(Number);
   const seconds = Number(values.seconds);
   const plane = await createMediaPlane({ workers: Number(values.workers), bindAddress: '127.0.0.1', rtpPorts: RTP_PORTS, webrtcPort: 51_000 }, { clock: systemClock, log: silentLog });
-  const load = forkHalf('--callers');
+  const load = forkHalf('--callers', values.codec);
   const { rssBytes: emptyRssBytes } = await mediaUsage(plane);
-  console.log(`Rooms of ${ROOM_SIZE} callers, ${TALKERS_PER_ROOM} of them talking; ${values.workers} media worker(s); ${seconds} s a step; CPU in ms per call and second\n`);
+  console.log(`Rooms of ${ROOM_SIZE} ${values.codec} callers, ${TALKERS_PER_ROOM} of them talking; ${values.workers} media worker(s); ${seconds} s a step; CPU in ms per call and second\n`);
   print(columns);
   let calls = 0;
   for (const step of steps) {
-    for (; calls < step; calls += ROOM_SIZE) await addRoom(plane, load, newSid);
-    await measure({ plane, load, calls, seconds, emptyRssBytes });
+    for (; calls < step; calls += ROOM_SIZE) await addRoom(plane, load, { newSid, codec: values.codec });
+    await measure({ plane, load, calls, seconds, emptyRssBytes, codec: values.codec });
   }
   await plane.stop();
   await load.ask('clear');
