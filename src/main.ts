@@ -13,6 +13,7 @@ import { newSid, type AccountSid } from './base/sid.ts';
 import { createRoomConnector } from './bridge/phone-participant.ts';
 import { describeSettings, privateNetworksOf, readConfig, strangersOf, turnAccessOf, type Config } from './config.ts';
 import { loadCredentials, type Credentials } from './credentials.ts';
+import { keepRegistrations } from './kept-registrations.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
 import { choicesOf, localHostsOf, mediaBinding, ownAddressesOf, shownSipAddress, sipAddressesOf } from './own-addresses.ts';
 import { checkPorts } from './port-check.ts';
@@ -182,6 +183,11 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   });
   closers.set('transcriptions', () => Promise.resolve(transcriptions.stop()));
   await sip.start();
+  const saveRegistrations = keepRegistrations(sip, join(config.dataDir, 'registrations.json'), { clock, log: log.child({ part: 'sip' }) });
+  closers.set('sip', () => {
+    saveRegistrations();
+    return sip.stop();
+  });
   voice.carriers.start();
 
   let ready = false;

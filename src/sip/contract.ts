@@ -91,6 +91,10 @@ export interface SipRegistrationEvents {
 export interface SipServer extends SipUserAgent {
   /** Takes over a WebSocket upgrade with the subprotocol `sip`; false for any other, untouched. */
   handleUpgrade(...upgrade: WebSocketUpgrade): boolean;
+  /** The phones that are registered, as JSON that `restoreRegistrations` takes after a restart. */
+  savedRegistrations(): unknown;
+  /** Takes up what an earlier run saved; what is not of that kind, or has run out, is left out. */
+  restoreRegistrations(saved: unknown): void;
 }
 
 export interface OutgoingSipCallOptions {

@@ -24,6 +24,7 @@ import { IncomingRegister } from './registration/incoming-register.ts';
 import { OutgoingRegistration } from './registration/outgoing-registration.ts';
 import { DEFAULT_NAT_KEEP_ALIVE_MS, NatKeepAlive } from './registration/nat-keep-alive.ts';
 import { Registrar } from './registration/registrar.ts';
+import { readSavedBindings } from './registration/saved-bindings.ts';
 import { watchContact } from './registration/contact-watch.ts';
 import type { Dns } from './resolve/dns.ts';
 import { Routes } from './resolve/routes.ts';
@@ -139,6 +140,17 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     const registration: OutgoingRegistration = new OutgoingRegistration(this.#core, options, () => void this.#registrations.delete(registration));
     this.#registrations.add(registration);
     return registration;
+  }
+
+  savedRegistrations(): unknown {
+    const { clock } = this.#core;
+    return this.#registrar.saved(clock.nowMs(), clock.wallMs());
+  }
+
+  restoreRegistrations(saved: unknown): void {
+    const { clock } = this.#core;
+    this.#registrar.restore(readSavedBindings(saved), clock.nowMs(), clock.wallMs());
+    this.#natKeepAlive.look();
   }
 
   counts(): { dialogs: number; transactions: number; connections: number } {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { behindNat } from '../transport/destination.ts';
 import { routeTo } from './contact-route.ts';
 import { Registrar, type RegisterRequest } from './registrar.ts';
+import { readSavedBindings } from './saved-bindings.ts';
 
 const SOURCE = { transport: 'udp' as const, address: '203.0.113.9', port: 40_000 };
 const CONTACT = '<sip:alice@10.0.0.5:5060>';
@@ -119,6 +120,32 @@ describe('a contact behind which nobody was found', () => {
     registrar.contactDied({ uri: 'sip:alice@10.0.0.7', path: '<sip:192.0.2.7;lr>' });
     expect(urisOf(registrar, 0)).toEqual(['sip:alice@10.0.0.6']);
   });
+});
+
+describe('after a restart', () => {
+  const restarted = (saved: unknown, wallMs: number): Registrar => {
+    const registrar = new Registrar();
+    registrar.restore(readSavedBindings(JSON.parse(JSON.stringify(saved))), 0, wallMs);
+    return registrar;
+  };
+
+  it('phones are where they were, for as long as they had left', () => {
+    const registrar = new Registrar();
+    registrar.register('alice', register({ expires: '600', path: ['<sip:192.0.2.7;lr>'] }), 50_000);
+    registrar.register('bob', register({ contacts: ['<sip:bob@203.0.113.9;transport=tcp>'], expires: '60', source: { ...SOURCE, transport: 'tcp' } }), 50_000);
+    const again = restarted(registrar.saved(60_000, 1_000_000), 1_010_000);
+    expect([again.bindings('alice', 0)[0], again.bindings('bob', 0)[0]]).toMatchObject([{ uri: 'sip:alice@10.0.0.5:5060', expiresAtMs: 580_000, path: ['<sip:192.0.2.7;lr>'] }, { expiresAtMs: 40_000 }]);
+    expect(again.register('alice', register({ cseq: 1, expires: '0' }), 0).statusCode).toBe(500);
+  });
+
+  it('those are gone that ran out meanwhile, or were reached on their connection alone', () => {
+    const registrar = new Registrar();
+    registrar.register('alice', register({ expires: '60' }), 0);
+    registrar.register('web', register({ contacts: ['<sip:web@abc.invalid;transport=ws>'], source: { ...SOURCE, transport: 'ws' } }), 0);
+    expect(restarted(registrar.saved(0, 0), 60_000).size).toBe(0);
+  });
+
+  it.each([[null], [{}], [[null, 7, { address: 'a' }, { uri: 'tel:+1' }]]])('%j is taken for nothing', (saved) => expect(restarted(saved, 0).size).toBe(0));
 });
 
 it.each([['<sip:192.0.2.7>'], ['<tel:+1>'], ['nonsense']])('a Path over %s is refused', (hop) => {

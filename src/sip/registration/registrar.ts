@@ -4,6 +4,7 @@ import { parseNameAddr, type NameAddr } from '../message/name-addr.ts';
 import { parseSipUri, type SipUri } from '../message/uri.ts';
 import type { Binding } from './binding.ts';
 import { livesOnItsFlow } from './contact-route.ts';
+import type { SavedBinding } from './saved-bindings.ts';
 
 export const DEFAULT_EXPIRES_S = 3600;
 export const MIN_EXPIRES_S = 60;
@@ -86,6 +87,29 @@ export class Registrar {
     for (const [address, all] of this.#byAddress) {
       for (const [key, binding] of all) if (dead(binding)) all.delete(key);
       if (all.size === 0) this.#byAddress.delete(address);
+    }
+  }
+
+  /** All of them, to be restored after a restart. `wallMs`: the time of day that `nowMs` is. */
+  saved(nowMs: number, wallMs: number): SavedBinding[] {
+    const all: SavedBinding[] = [];
+    for (const [address, bindings] of this.#byAddress) {
+      for (const { expiresAtMs, updatedAtMs: _, ...binding } of bindings.values()) {
+        if (expiresAtMs > nowMs) all.push({ ...binding, address, expiresAtWallMs: Math.round((wallMs + expiresAtMs - nowMs) / 1000) * 1000 });
+      }
+    }
+    return all;
+  }
+
+  /** Takes those up that have not run out. Connections did not outlive the restart, nor do phones that were reached on them alone. */
+  restore(saved: readonly SavedBinding[], nowMs: number, wallMs: number): void {
+    for (const { address, expiresAtWallMs, ...rest } of saved) {
+      const leftMs = Math.min(expiresAtWallMs - wallMs, MAX_EXPIRES_S * 1000);
+      const binding: Binding = { ...rest, expiresAtMs: nowMs + leftMs, updatedAtMs: nowMs };
+      if (leftMs <= 0 || livesOnItsFlow(binding) || (!this.#byAddress.has(address) && this.#byAddress.size >= MAX_ADDRESSES)) continue;
+      const known = this.#byAddress.get(address) ?? new Map<string, Binding>();
+      apply(known, { key: binding.key, binding });
+      this.#byAddress.set(address, known);
     }
   }
 
