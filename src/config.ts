@@ -8,6 +8,7 @@ import { isSid } from './base/sid.ts';
 import { PHONE_CODECS, readPhoneCodecs } from './sdp/phone-codecs.ts';
 import { needsCredential, readIceUrls, type TurnAccess } from './signaling/ice-servers.ts';
 import type { Strangers } from './voice/dial-plan/dial-plan.ts';
+import { CLOSED_POLICY, OPEN_POLICY, type OutboundPolicy } from './voice/dial-plan/fraud-guard.ts';
 import { isNetwork, type PrivateNetworks } from './voice/webhook/network-policy.ts';
 
 /**
@@ -63,6 +64,16 @@ const onOff = (fallback: boolean): z.ZodType<boolean, string | undefined> =>
     .transform((value) => ['on', 'true', '1'].includes(value))
     .optional()
     .transform((value) => value ?? fallback);
+
+/** Null: not set. */
+const wholeNumber = (min: number, max: number): z.ZodType<number | null, string | undefined> =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `must be ${min} to ${max}`)
+    .optional()
+    .transform((n) => n ?? null);
 
 const files = () =>
   z
@@ -253,6 +264,18 @@ export const settings = {
     defaultText: 'allow when the bind address is a loopback address, else refused for accounts whose trunks say where calls come from',
     schema: z.enum(['allow', 'refuse'], 'must be allow or refuse').optional().transform((value) => value ?? null),
   }),
+  outboundPrefixes: setting({
+    env: 'PARTYLINE_OUTBOUND_PREFIXES',
+    about: 'Beginnings of numbers that may be called, separated by commas (+49,+1), all or none; satellite and premium ranges only when listed themselves',
+    defaultText: 'all when the bind address is a loopback address, else what the allowedPrefixes of trunks name',
+    schema: z
+      .string()
+      .regex(/^(all|none|\+\d{1,15}( *, *\+\d{1,15}){0,499})$/, 'must be all, none or beginnings of numbers like +49,+1')
+      .optional()
+      .transform((value) => (value === undefined ? null : value === 'all' ? value : value === 'none' ? [] : value.split(',').map((prefix) => prefix.trim()))),
+  }),
+  outboundMaxCalls: setting({ env: 'PARTYLINE_OUTBOUND_MAX_CALLS', about: 'How many calls to numbers an account may have at once', defaultText: 'no limit when the bind address is a loopback address, else 100', schema: wholeNumber(1, 100_000) }),
+  outboundCallsPerMinute: setting({ env: 'PARTYLINE_OUTBOUND_CALLS_PER_MINUTE', about: 'How many calls to numbers an account may begin in a minute', defaultText: 'no limit when the bind address is a loopback address, else 60', schema: wholeNumber(1, 100_000) }),
   callsPerSecond: setting({
     env: 'PARTYLINE_CALLS_PER_SECOND',
     about: 'How many REST calls an account may start in a second (0.1-1000); more wait in its queue, at most 24 hours',
@@ -336,6 +359,12 @@ export function privateNetworksOf({ webhookPrivateNetworks, bindAddress }: Pick<
 /** What `PARTYLINE_SIP_STRANGERS` says or, unset, what suits the bind address. */
 export function strangersOf({ sipStrangers, bindAddress }: Pick<Config, 'sipStrangers' | 'bindAddress'>): Strangers {
   return sipStrangers ?? (/^127\.|^::1$/.test(bindAddress) ? 'allow' : 'unless-trunks');
+}
+
+/** What the settings of calls to numbers say or, unset, what suits the bind address. */
+export function outboundPolicyOf({ outboundPrefixes, outboundMaxCalls, outboundCallsPerMinute, bindAddress }: Pick<Config, 'outboundPrefixes' | 'outboundMaxCalls' | 'outboundCallsPerMinute' | 'bindAddress'>): OutboundPolicy {
+  const { prefixes, maxCalls, callsPerMinute } = /^127\.|^::1$/.test(bindAddress) ? OPEN_POLICY : CLOSED_POLICY;
+  return { prefixes: outboundPrefixes ?? prefixes, maxCalls: outboundMaxCalls ?? maxCalls, callsPerMinute: outboundCallsPerMinute ?? callsPerMinute };
 }
 
 /** `--http-port` for PARTYLINE_HTTP_PORT. */

@@ -11,7 +11,7 @@ import { bracket } from './sip/message/uri.ts';
 import type { Log } from './base/log.ts';
 import { newSid, type AccountSid } from './base/sid.ts';
 import { createRoomConnector } from './bridge/phone-participant.ts';
-import { describeSettings, privateNetworksOf, readConfig, strangersOf, turnAccessOf, type Config } from './config.ts';
+import { describeSettings, outboundPolicyOf, privateNetworksOf, readConfig, strangersOf, turnAccessOf, type Config } from './config.ts';
 import { loadCredentials, type Credentials } from './credentials.ts';
 import { keepRegistrations } from './kept-registrations.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
@@ -159,6 +159,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
       phoneSrtp: config.phoneSrtp,
       localHosts: localHostsOf(config),
       strangers: strangersOf(config),
+      outbound: outboundPolicyOf(config),
       carrier: config.carrier,
       ...(config.callsPerSecond === null ? {} : { callsPerSecond: config.callsPerSecond }),
       dataDir: config.dataDir,

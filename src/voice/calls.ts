@@ -11,6 +11,7 @@ import type { Carriers } from './carrier/carriers.ts';
 import type { Calls, CreateCallOptions, UpdateCallOptions } from './contract.ts';
 import { checkCreate, checkUpdate, type CheckedCreate, type CheckedUpdate } from './create-checks.ts';
 import { DialPace } from './dial-pace.ts';
+import { FraudGuard, OPEN_POLICY, type Destination, type DialRefusal } from './dial-plan/fraud-guard.ts';
 import { OutboundLeg } from './leg.ts';
 import type { AccountRecord, CallRecord } from './model.ts';
 import { routeToRegistered } from './registrations.ts';
@@ -35,13 +36,15 @@ export class LiveCalls implements Calls {
   readonly #dialler: Dialler;
   readonly #live = new Map<CallSid, Call>();
   readonly #pace: DialPace;
+  readonly #guard: FraudGuard;
   #stopping = false;
   #emptied: (() => void) | null = null;
 
   constructor(deps: LiveCallsDeps) {
     this.#deps = deps;
     this.#pace = new DialPace(deps.config.callsPerSecond ?? null);
-    this.#dialler = createDialler({ ...deps, add: (make) => this.add(make) });
+    this.#guard = new FraudGuard(deps.config.outbound ?? OPEN_POLICY, () => deps.trunks.all());
+    this.#dialler = createDialler({ ...deps, add: (make) => this.add(make), mayDial: (destination) => this.mayDial(destination) });
   }
 
   get stopping(): boolean {
@@ -67,6 +70,7 @@ export class LiveCalls implements Calls {
   add(make: (deps: CallDeps, ended: (call: Call) => void) => Call): Call {
     const call = make({ ...this.#deps, dialler: this.#dialler }, (gone) => this.#ended(gone));
     this.#live.set(call.record.sid, call);
+    if (call.record.direction !== 'inbound') this.#guard.begun(call.record, this.#deps.clock.nowMs());
     return call;
   }
 
@@ -74,6 +78,7 @@ export class LiveCalls implements Calls {
     const { directory, trunks } = this.#deps;
     const account = this.#ready(accountSid);
     const checked = checkCreate(options, { accountSid, directory, trunks });
+    this.#refuseDestination(accountSid, checked);
     const waitMs = this.#pace.wait(accountSid, this.#deps.clock.nowMs());
     const call = this.#outgoing(account, checked);
     if (checked.twimlIgnored) call.journal.problem({ errorCode: 32019, message: "'Url' and 'Twiml' were both given: 'Twiml' is ignored", log: 1 });
@@ -85,8 +90,19 @@ export class LiveCalls implements Calls {
     const { directory, trunks } = this.#deps;
     const account = this.#ready(accountSid);
     const checked = checkCreate(options, { accountSid, directory, trunks, anyFrom: true });
+    this.#refuseDestination(accountSid, checked);
     const waitMs = this.#pace.wait(accountSid, this.#deps.clock.nowMs());
     return this.#queue(this.#outgoing(account, checked, own), { checked, waitMs: Math.max(own.delayMs, waitMs) });
+  }
+
+  /** Whether an account may call somebody: REST, `<Dial>`, `<Refer>` and transfers ask it; null: it may. */
+  mayDial(destination: Destination): DialRefusal | null {
+    return this.#guard.mayDial(destination, this.#deps.clock.nowMs());
+  }
+
+  #refuseDestination(accountSid: AccountSid, { to, trunk }: Pick<CheckedCreate, 'to' | 'trunk'>): void {
+    const refusal = this.mayDial({ accountSid, to, trunk });
+    if (refusal) throw new TwilioError(refusal.restCode, `'To': ${refusal.message}.`, { status: refusal.httpStatus });
   }
 
   /** Throws 20503 while stopping, 20005 for an account that makes no calls. */
@@ -199,6 +215,7 @@ export class LiveCalls implements Calls {
 
   #ended(call: Call): void {
     this.#live.delete(call.record.sid);
+    if (call.record.direction !== 'inbound') this.#guard.ended(call.record);
     this.#deps.gatherings.conferences.callEnded(call.record);
     if (this.#live.size === 0) this.#emptied?.();
   }

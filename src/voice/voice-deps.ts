@@ -12,6 +12,7 @@ import type { CallRepository, DirectoryRepository, SipDirectory } from './model.
 import type { RecordingRepository } from './recording/model.ts';
 import type { Trunk, TrunkDirectory } from './carrier/model.ts';
 import type { Strangers } from './dial-plan/dial-plan.ts';
+import type { OutboundPolicy } from './dial-plan/fraud-guard.ts';
 import type { PrivateNetworks } from './webhook/network-policy.ts';
 
 export interface VoiceConfig {
@@ -29,6 +30,8 @@ export interface VoiceConfig {
   strangers?: Strangers;
   /** `sip:host:port`: where numbers are called out; null: only SIP URIs can be called. */
   carrier: string | null;
+  /** Which numbers may be called, and how many at once. Default: all of them. */
+  outbound?: OutboundPolicy;
   /** REST calls that leave an account in a second. Default: as many as come. */
   callsPerSecond?: number;
   /** Prompts and speech are cached below it, recordings are kept there. */

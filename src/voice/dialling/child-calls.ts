@@ -9,7 +9,7 @@ import { terminated } from '../termination.ts';
 import { legAudio, mediaAddressFor, type VoiceDeps } from '../voice-deps.ts';
 import type { ChildOptions, Dialler } from './dialler.ts';
 
-export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' | 'log' | 'clock' | 'directory' | 'trunks'> {
+export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' | 'log' | 'clock' | 'directory' | 'trunks'>, Pick<Dialler, 'mayDial'> {
   carriers: Pick<Carriers, 'callerFor'>;
   registrations: Registrations;
   /** Keeps a new call among the live ones. */
@@ -20,8 +20,8 @@ export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' 
 const MAX_CALL_MS = 86_400_000;
 
 export function createDialler(deps: DiallerDeps): Dialler {
-  const { directory, registrations, trunks } = deps;
-  return { directory, registrations, trunks, place: (options) => place(options, deps) };
+  const { directory, registrations, trunks, mayDial } = deps;
+  return { directory, registrations, trunks, mayDial, place: (options) => place(options, deps) };
 }
 
 function place(options: ChildOptions, { sip, media, config, log, clock, add, carriers }: DiallerDeps): Call {

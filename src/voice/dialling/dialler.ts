@@ -2,6 +2,7 @@ import type { MachineDetection } from '../machine-detection.ts';
 import type { PhoneMedia } from '../../media/protocol.ts';
 import type { StatusCallback } from '../call-callbacks.ts';
 import type { TrunkDirectory } from '../carrier/model.ts';
+import type { Destination, DialRefusal } from '../dial-plan/fraud-guard.ts';
 import type { CallRecord, DirectoryRepository } from '../model.ts';
 import type { Registrations } from '../registrations.ts';
 import type { Termination } from '../termination.ts';
@@ -57,6 +58,8 @@ export interface Dialler {
   readonly registrations: Registrations;
   /** Where numbers go. */
   readonly trunks: TrunkDirectory;
+  /** Asked before anybody is called; null: they may be. */
+  mayDial(destination: Destination): DialRefusal | null;
   /** Starts dialling; failures arrive as `ended`. */
   place(options: ChildOptions): ChildCall;
 }

@@ -2,7 +2,9 @@ import type { AccountSid } from '../../base/sid.ts';
 import type { Trunk, TrunkDirectory } from '../carrier/model.ts';
 import { mayCallNumber } from '../carrier/trunk-limits.ts';
 import { firstUri } from '../carrier/trunk-uri.ts';
+import type { Destination } from '../dial-plan/fraud-guard.ts';
 import { e164Of } from '../dial-plan/number.ts';
+import type { Dialler } from './dialler.ts';
 import type { Registrations } from '../registrations.ts';
 import { textOf, type TwimlElement } from '../twiml/document.ts';
 import { allowedHeader, readSipAddress } from './sip-address.ts';
@@ -32,7 +34,9 @@ export interface Unreachable {
 
 export interface TargetContext {
   accountSid: AccountSid;
-  dialler: { trunks: TrunkDirectory; registrations: Registrations };
+  dialler: { trunks: TrunkDirectory; registrations: Registrations } & Pick<Dialler, 'mayDial'>;
+  /** Phones that are called at the same time. */
+  planned: number;
   /** A piece that is left out. */
   warn: (problem: { errorCode: number; message: string }) => void;
 }
@@ -43,7 +47,8 @@ export function targetsOf(noun: TwimlElement, context: TargetContext): Target[] 
   return noun.name === 'Client' ? ofClient(noun, context) : ofNumber(noun, context);
 }
 
-function ofNumber(noun: TwimlElement, { accountSid, dialler: { trunks } }: TargetContext): Target[] | Unreachable {
+function ofNumber(noun: TwimlElement, context: TargetContext): Target[] | Unreachable {
+  const { accountSid, dialler: { trunks } } = context;
   const text = textOf(noun).trim();
   const number = dialledNumber(text);
   if (number === null) return failed(13223, `<Dial>: '${text.slice(0, 60)}' is no phone number in E.164 format`);
@@ -51,6 +56,8 @@ function ofNumber(noun: TwimlElement, { accountSid, dialler: { trunks } }: Targe
   const trunk = byoc === '' ? trunks.defaultTrunk(accountSid) : trunks.findTrunk(accountSid, byoc);
   if (!trunk) return failed(13224, byoc === '' ? `<Dial>: ${number} cannot be called: no carrier is configured (PARTYLINE_CARRIER or a trunk)` : `<Dial>: there is no trunk '${byoc.slice(0, 60)}' (byoc)`);
   if (!mayCallNumber(trunk, number)) return failed(13227, `<Dial>: ${number} may not be called: trunk ${trunk.name} allows other numbers (outbound.allowedPrefixes)`);
+  const refused = refusalOf({ to: number, trunk }, context);
+  if (refused) return refused;
   const toUri = firstUri(trunk, number);
   if (toUri === null) return failed(13224, `<Dial>: trunk ${trunk.name} has no target that is enabled`);
   return [{ ...plain(noun), to: number, toUri, trunk, sendDigits: noun.attributes['sendDigits'] ?? null }];
@@ -76,7 +83,8 @@ function ofClient(noun: TwimlElement, { accountSid, dialler: { registrations }, 
   return contacts.map((contact) => ({ ...plain(noun), to: `client:${identity}`, toUri: contact.uri, outboundProxy: contact.outboundProxy, headers }));
 }
 
-function ofSip(noun: TwimlElement, { accountSid, dialler: { registrations }, warn }: TargetContext): Target[] | Unreachable {
+function ofSip(noun: TwimlElement, context: TargetContext): Target[] | Unreachable {
+  const { accountSid, dialler: { registrations }, warn } = context;
   const address = readSipAddress(textOf(onlyOne(noun, 'Uri', warn) ?? noun).trim());
   if ('problem' in address) return failed(13243, `<Sip>: ${address.problem}`);
   for (const { errorCode, message } of address.warnings) warn({ errorCode, message: `<Sip>: ${message}` });
@@ -84,7 +92,7 @@ function ofSip(noun: TwimlElement, { accountSid, dialler: { registrations }, war
   const listed = headersOf(inside(noun, 'Headers').flatMap((headers) => inside(headers, 'Header')), { prefix: '', warn });
   const target = { ...plain(noun), to: address.uri, toUri: address.uri, headers: [...address.headers, ...listed], credentials };
   const contacts = registrations.contactsAt(accountSid, { user: address.user, domainName: address.host });
-  if (contacts === null) return [target];
+  if (contacts === null) return refusalOf({ to: address.uri }, context) ?? [target];
   if (contacts.length === 0) return nobody(address.uri);
   return contacts.map((contact) => ({ ...target, toUri: contact.uri, outboundProxy: contact.outboundProxy }));
 }
@@ -123,6 +131,12 @@ function credentialsOf(noun: TwimlElement, warn: TargetContext['warn']): Target[
   if (username !== '' && password !== '') return { username, password };
   warn({ errorCode: 13249, message: "<Sip>: 'username' and 'password' go together: neither was used" });
   return null;
+}
+
+/** What the account has no leave for. */
+function refusalOf(destination: Pick<Destination, 'to' | 'trunk'>, { accountSid, dialler, planned }: TargetContext): Unreachable | null {
+  const refusal = dialler.mayDial({ ...destination, accountSid, planned });
+  return refusal && failed(refusal.twimlCode, `<Dial>: ${refusal.message}`);
 }
 
 function plain(noun: TwimlElement): Target {

@@ -58,7 +58,7 @@ function readTargets(nouns: readonly TwimlElement[], dial: TwimlElement, context
   const targets: Target[] = [];
   let status: DialCallStatus = 'failed';
   for (const noun of nouns) {
-    const found = targetsOf(noun, { accountSid: call.accountSid, dialler, warn });
+    const found = targetsOf(noun, { accountSid: call.accountSid, dialler, planned: isTrue(dial.attributes['sequential']) ? 0 : targets.length, warn });
     if ('errorCode' in found) {
       warn(found);
       ({ status } = found);

@@ -18,6 +18,8 @@ export const refer: Verb = async (element, context) => {
   const { direction, to } = context.call;
   if (direction !== 'inbound' && /^\+?\d+$/.test(to)) return skip(context, { errorCode: 13801, message: '<Refer> is for SIP calls only; this one goes to a phone number' });
   if (!/^sips?:[^\s<>"]+$/i.test(uri)) return skip(context, badUri(uri));
+  const refusal = context.dialler.mayDial({ accountSid: context.call.accountSid, to: uri });
+  if (refusal) return skip(context, { errorCode: 13802, message: `<Refer>: ${refusal.message}` });
   await context.answer();
   try {
     const result = await waited(uri, context);

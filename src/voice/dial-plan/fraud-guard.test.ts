@@ -1,0 +1,76 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { newSid } from '../../base/sid.ts';
+import { readTrunks } from '../carrier/trunks-file.ts';
+import { fakeWorld, settle, type FakeWorld } from '../testing/fake-world.ts';
+import { CLOSED_POLICY, FraudGuard, OPEN_POLICY, type OutboundPolicy } from './fraud-guard.ts';
+
+const accountSid = newSid('AC');
+const guardWith = (policy: Partial<OutboundPolicy>): FraudGuard => new FraudGuard({ ...OPEN_POLICY, ...policy }, () => []);
+
+describe('numbers that may be called', () => {
+  const refused = (policy: Partial<OutboundPolicy>, numbers: string[]) => numbers.filter((to) => guardWith(policy).mayDial({ accountSid, to }, 0) !== null);
+
+  it('are all on a laptop, but satellites and premium ranges', () => {
+    expect(refused({}, ['+4930123456', '+15557000', '+881612345678', '+979123', '+19005551234', '+449012345678'])).toEqual(['+881612345678', '+979123', '+19005551234', '+449012345678']);
+  });
+
+  it('are none on a server of which nothing was said; the refusal tells what to set', () => {
+    expect(new FraudGuard(CLOSED_POLICY, () => []).mayDial({ accountSid, to: '+4930123456' }, 0)).toMatchObject({ restCode: 21215, twimlCode: 13227, message: expect.stringContaining('PARTYLINE_OUTBOUND_PREFIXES') as string });
+  });
+
+  it('are those that are listed; a costly range by a prefix as long as its own', () => {
+    expect(refused({ prefixes: ['+49', '+8'] }, ['+4930123456', '+43123456', '+881612345678', '+8612345'])).toEqual(['+43123456', '+881612345678']);
+    expect(refused({ prefixes: ['+8816'] }, ['+881612345678', '+881712345678'])).toEqual(['+881712345678']);
+  });
+
+  it('are no business of phones that are registered here, nor of SIP addresses elsewhere', () => {
+    expect(refused({ prefixes: [] }, ['client:alice', 'sip:alice@phones.test', 'sip:+881612345678@phones.test'])).toEqual([]);
+  });
+});
+
+describe('an account over REST and in TwiML', () => {
+  let world: FakeWorld;
+  beforeEach(() => {
+    world = fakeWorld({ carrier: 'sip:carrier.test', outbound: { prefixes: ['+49'], maxCalls: 1, callsPerMinute: 2 } });
+  });
+  const create = (to: string): Promise<unknown> => world.live.create(world.accountSid, { to, from: '+15550100', url: 'http://app.test/voice', other: {} });
+
+  it('is refused a number beyond its list with 21215, and nobody is called', async () => {
+    await expect(create('+43123456')).rejects.toMatchObject({ code: 21215, status: 400 });
+    await expect(create('sip:+881612345678@carrier.test')).rejects.toMatchObject({ code: 21215 });
+    expect(world.sip.placed).toEqual([]);
+  });
+
+  it('is refused one call too many at once, and one too many in a minute', async () => {
+    await create('+4930123456');
+    await expect(create('+4930123457')).rejects.toMatchObject({ code: 10004, status: 429 });
+    for (let n = 0; n < 2; n++) {
+      await settle();
+      await world.clock.advance(1000);
+      await settle();
+      world.sip.placed.at(-1)?.emit('ended', { cause: 'rejected', statusCode: 486 });
+      await settle();
+      if (n === 0) await create('+4930123457');
+    }
+    await expect(create('+4930123456')).rejects.toMatchObject({ code: 20429, status: 429 });
+    await world.clock.advance(60_000);
+    await expect(create('+4930123456')).resolves.toBeDefined();
+  });
+
+  it('hears in the debugger why a <Dial> called nobody', async () => {
+    world.app.on('/voice', '<Response><Dial><Number>+881612345678</Number></Dial><Pause length="60"/></Response>');
+    world.arrive();
+    await settle();
+    expect(world.sip.placed).toEqual([]);
+    expect(world.calls.notifications).toContainEqual(expect.objectContaining({ errorCode: 13227, messageText: expect.stringContaining('PARTYLINE_OUTBOUND_PREFIXES') as string }));
+  });
+
+  it('is let call by the prefixes of its trunk where the server names none', () => {
+    const [trunk] = readTrunks(JSON.stringify({ trunks: [{ name: 'de', targets: [{ uri: 'sip:de.test' }], outbound: { allowedPrefixes: ['+49', '+881'] } }] }), { accountSid, nowMs: 0 });
+    world.trunks.describe(trunk ? [trunk] : []);
+    const [only = null] = world.trunks.all().filter(({ name }) => name === 'de');
+    const guard = new FraudGuard(CLOSED_POLICY, () => world.trunks.all());
+    const may = (to: string): boolean => guard.mayDial({ accountSid, to, trunk: only }, 0) === null;
+    expect([may('+4930123456'), may('+881612345678'), may('+43123456')]).toEqual([true, true, false]);
+  });
+});
