@@ -2,9 +2,8 @@ import type { AccountSid } from '../../base/sid.ts';
 import type { Trunk, TrunkDirectory } from '../carrier/model.ts';
 import { mayCallNumber } from '../carrier/trunk-limits.ts';
 import { firstUri } from '../carrier/trunk-uri.ts';
-import type { Destination } from '../dial-plan/fraud-guard.ts';
+import type { Destination, DialRefusal } from '../dial-plan/fraud-guard.ts';
 import { e164Of } from '../dial-plan/number.ts';
-import type { Dialler } from './dialler.ts';
 import type { Registrations } from '../registrations.ts';
 import { textOf, type TwimlElement } from '../twiml/document.ts';
 import { allowedHeader, readSipAddress } from './sip-address.ts';
@@ -34,7 +33,7 @@ export interface Unreachable {
 
 export interface TargetContext {
   accountSid: AccountSid;
-  dialler: { trunks: TrunkDirectory; registrations: Registrations } & Pick<Dialler, 'mayDial'>;
+  dialler: { trunks: TrunkDirectory; registrations: Registrations; mayDial: (destination: Destination) => DialRefusal | null };
   /** Phones that are called at the same time. */
   planned: number;
   /** A piece that is left out. */
