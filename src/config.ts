@@ -129,6 +129,18 @@ export const settings = {
       .optional()
       .transform((seconds) => seconds ?? 30),
   }),
+  sipSessionS: setting({
+    env: 'PARTYLINE_SIP_SESSION_TIMER',
+    about: 'Session interval in seconds (90-86400) that calls ask for (RFC 4028): a phone or carrier that vanished is found out in that time; 0: none is asked for',
+    defaultText: '1800',
+    schema: z
+      .string()
+      .regex(/^\d{1,5}$/, 'must be a number of seconds')
+      .transform(Number)
+      .refine((seconds) => seconds === 0 || (seconds >= 90 && seconds <= 86_400), 'must be 0 or 90 to 86400 seconds')
+      .optional()
+      .transform((seconds) => seconds ?? 1800),
+  }),
   bindAddress: setting({
     env: 'PARTYLINE_BIND_ADDRESS',
     about: 'IP address that every socket binds to; 0.0.0.0 is every interface, :: every one with IPv6 too',

@@ -136,7 +136,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   describeTrunks();
   const demoUrls: string[] = [];
   const listening = { url: 'http://localhost' };
-  const sip = createSipUserAgent({ bindAddress: sipAddressesOf(config).bind, port: config.sipPort, addressFor: own.sip, product: `Partyline/${version()}`, digestAlgorithms: config.sipDigest, natKeepAliveMs: config.sipNatKeepAliveS * 1000, ...sipTlsOf(config) }, { clock, log: log.child({ part: 'sip' }) });
+  const sip = createSipUserAgent({ bindAddress: sipAddressesOf(config).bind, port: config.sipPort, addressFor: own.sip, product: `Partyline/${version()}`, digestAlgorithms: config.sipDigest, natKeepAliveMs: config.sipNatKeepAliveS * 1000, sessionIntervalS: config.sipSessionS, ...sipTlsOf(config) }, { clock, log: log.child({ part: 'sip' }) });
   closers.set('sip', () => sip.stop());
 
   const voice = createVoice({
