@@ -105,7 +105,7 @@ describe('dialogs', () => {
 
   it('called phones: an answer in a 183 that must arrive, a pick-up that crosses the CANCEL, two that pick up', async () => {
     const runs = await Promise.all(['prack-called', 'answers-canceled', 'forked'].map((scenario) => startSipp({ scenario, timeoutMs: 20_000 })));
-    const placed = await Promise.all(runs.map((run) => stage.server.client.calls.create({ to: `sip:phone@127.0.0.1:${run.sipPort}`, from: '+15550510', twiml: '<Response><Pause length="1"/></Response>' })));
+    const placed = await Promise.all(runs.map((run) => stage.server.client.calls.create({ to: `sip:phone@127.0.0.1:${run.sipPort}`, from: NUMBER, twiml: '<Response><Pause length="1"/></Response>' })));
     const [answered, canceled, forked] = placed.map((call) => call.sid) as [string, string, string];
     await stage.waitCallStatus(canceled, 'ringing');
     await stage.server.client.calls(canceled).update({ status: 'canceled' });
@@ -139,7 +139,7 @@ describe('a proxy that stays in the path, TCP to the phone and UDP to us', () =>
     await phone.waitClosed({ nth: 2 });
     expect(proxy.passed()).toContain('udp BYE');
 
-    const place = (twiml: string) => stage.server.client.calls.create({ to: `sip:phone@${proxy.serverSide}`, from: '+15550510', twiml });
+    const place = (twiml: string) => stage.server.client.calls.create({ to: `sip:phone@${proxy.serverSide}`, from: NUMBER, twiml });
     const first = await place('<Response><Pause length="60"/></Response>');
     await phone.waitEstablished({ nth: 3 });
     await holdAndResume();
