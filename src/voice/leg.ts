@@ -108,7 +108,7 @@ export abstract class Leg extends Emitter<LegEvents> {
   protected follow<E extends SipCallEvents & { [K in keyof E]: unknown[] }>(sip: SipCallBase<E>, side: 'inbound' | 'outbound'): void {
     const events = sip as unknown as Emitter<SipCallEvents>;
     events.on('ended', (ending) => this.endedBy(terminationOf(ending, side)));
-    events.on('reoffered', (body, respond) => respond(this.#reoffered(body)));
+    events.on('reoffered', (body, respond) => respond(this.#reoffered(body, sip.state === 'early')));
     events.on('reofferAnswered', (body) => this.#applyAnswer(body));
     events.on('infoReceived', (body) => this.#keySignaled(keyOfInfo(body)));
   }
@@ -117,12 +117,12 @@ export abstract class Leg extends Emitter<LegEvents> {
     if (key) this.phone?.keySignaled({ digit: key.digit, heldMs: key.durationMs }).catch((error: unknown) => this.log.debug({ error: messageOf(error) }, 'a key told by INFO came too late'));
   }
 
-  /** Hold, resume, move of the phone's media; null asks for an offer of ours (RFC 3261 §14.2). */
-  #reoffered(body: SipBody | null): ReofferAnswer {
+  /** Hold, resume, move of the phone's media; null asks for an offer of ours (RFC 3261 §14.2). Before the answer the phone's silence is no reason to end. */
+  #reoffered(body: SipBody | null, early: boolean): ReofferAnswer {
     try {
       if (!body) return { statusCode: 200, body: this.media.offer() };
       const answer = this.media.answer(body);
-      this.#applied(this.media.apply(answer.stream));
+      this.#applied(this.media.apply(early ? { ...answer.stream, receive: false } : answer.stream));
       return { statusCode: 200, body: answer.body };
     } catch (error) {
       this.log.info({ error: messageOf(error) }, 'a new offer inside a call is refused');

@@ -22,6 +22,10 @@ export class AwaitedAcks {
     this.#missed = missed;
   }
 
+  get size(): number {
+    return this.#awaited.size;
+  }
+
   /** `again` says the 2xx once more. */
   add(cseq: number, what: Pick<AwaitedAck, 'again' | 'acked'>): void {
     const awaited: AwaitedAck = { cseq, repeat: new AnswerRepeat(this.#clock.nowMs()), again: what.again, acked: what.acked, timer: null };

@@ -93,7 +93,7 @@ export class DialogSession implements DialogUser {
   #makeOurOffers(): OurOffers {
     return new OurOffers({
       ...{ clock: this.#core.clock, requests: this.#requests, ownsCallId: this.#role === 'calling' },
-      ready: () => !this.#theirs.open && (this.#phase === 'confirmed' || this.#phase === 'early'),
+      ready: () => !this.#theirs.open && this.#acks.size === 0 && (this.#phase === 'confirmed' || this.#phase === 'early'),
       headers: () => (this.#phase === 'confirmed' ? this.#keeper.ask() : []),
       raise: (refusal) => this.#keeper.raise(refusal),
     });
