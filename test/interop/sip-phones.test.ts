@@ -139,7 +139,7 @@ describe('a proxy that stays in the path, TCP to the phone and UDP to us', () =>
     await phone.waitClosed({ nth: 2 });
     expect(proxy.passed()).toContain('udp BYE');
 
-    const place = (twiml: string) => stage.server.client.calls.create({ to: `sip:phone@${proxy.serverSide}`, from: NUMBER, twiml });
+    const place = (twiml: string) => stage.server.client.calls.create({ to: `sip:+15557050@${proxy.serverSide}`, from: NUMBER, twiml });
     const first = await place('<Response><Pause length="60"/></Response>');
     await phone.waitEstablished({ nth: 3 });
     await holdAndResume();
