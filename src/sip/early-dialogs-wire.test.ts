@@ -118,6 +118,21 @@ describe('a provisional answer of ours', () => {
     expect(headerOf(await peer.next('200'), 'CSeq')).toBe('3 PRACK');
   });
 
+  it('with our answer, in line behind another, holds the 200 back too', async () => {
+    const call = await called({ extra: INSISTS });
+    call.ring();
+    const ringing = await peer.next('180');
+    call.ring({ statusCode: 183, body: sdp('early') });
+    call.accept({ body: sdp('early') });
+    peer.send(prack(ringing, 2));
+    const progress = await peer.next('183');
+    expect(bodyTextOf(progress)).toBe('early');
+    expect((await peer.settle()).filter((m) => m.includes(' 200 '))).toEqual([]);
+    peer.send(prack(progress, 3));
+    expect(headerOf(await peer.next('200'), 'CSeq')).toBe('3 PRACK');
+    expect(headerOf(await peer.next('200'), 'CSeq')).toBe('1 INVITE');
+  });
+
   it('without our answer holds no 200 back, and is repeated no more after it', async () => {
     const call = await called({ extra: INSISTS });
     call.ring();

@@ -29,6 +29,11 @@ export class ReliableSequence<T> {
     return this.#open;
   }
 
+  /** Whether it, or one that waits behind it, is such. */
+  holds(such: (item: T) => boolean): boolean {
+    return (this.#open !== null && such(this.#open.item)) || this.#waiting.some(such);
+  }
+
   get nextMs(): number | null {
     return this.#open && Math.min(this.#open.nextMs, this.#open.untilMs);
   }
@@ -92,7 +97,7 @@ export class ReliableProvisionals {
 
   /** Whether a 2xx has to wait. */
   get holdsAnswer(): boolean {
-    return this.#sequence.open?.item.described === true;
+    return this.#sequence.holds((provisional) => provisional.described);
   }
 
   send(provisional: Provisional): void {
