@@ -18,7 +18,7 @@ it('a registration brings calls, survives the restart of its registrar, and is t
   const file = join(temporaryFolder('trunks'), 'trunks.json');
   writeFileSync(file, JSON.stringify({ trunks: [] }));
   const stage = await Stage.open(cast, { env: { PARTYLINE_TRUNKS_FILE: file, PARTYLINE_METRICS_PORT: String(metricsPort) } });
-  stage.app.on('/carrier', () => '<Response><Pause length="20"/></Response>');
+  stage.app.on('/carrier', () => '<Response><Say>Hello.</Say><Pause length="20"/></Response>');
   const phone = await cast.add('phone of the carrier', startPhone({ user: 'caller', toneHz: 440 }));
 
   const inState = (state: string) => async (): Promise<boolean> => (await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()).includes(`partyline_sip_registrations{state="${state}"} 1`);
