@@ -6,6 +6,7 @@ import { Endpoints } from './endpoint.ts';
 import { errorBody, notFound, refusalOf, unforeseen } from './errors.ts';
 import { Form } from './form.ts';
 import { addExplain } from './partyline-v1/explain.ts';
+import { addTrunkSettings } from './partyline-v1/trunk-settings.ts';
 import { addCompositionHooks } from './video-v1/composition-hooks.ts';
 import { addCompositionSettings } from './video-v1/composition-settings.ts';
 import { addCompositions } from './video-v1/compositions.ts';
@@ -92,6 +93,7 @@ export function addResources(endpoints: Endpoints, deps: ApiDeps): void {
   addRecordingSettings(endpoints, deps);
   addTranscriptions(endpoints, deps);
   addExplain(endpoints, deps);
+  addTrunkSettings(endpoints, deps);
 }
 
 /** The official client sends path parts raw: a `%` of a name stands for itself where no two hexadecimal digits follow. */

@@ -3,7 +3,7 @@ import { callRecord, openRestWorld, type RestWorld } from '../../test/rest-world
 import { newSid } from '../base/sid.ts';
 import type { AccountRecord, ApplicationRecord, CallRecord, CallerIdRecord, KeyRecord, NotificationRecord, PhoneNumberRecord } from '../voice/model.ts';
 
-// Every list of v2010 is walked to its end by the official client, page by page: each item once.
+// Every list of v2010, and of Voice v1, is walked to its end by the official client, page by page: each item once.
 
 const ITEMS = 51;
 
@@ -28,11 +28,13 @@ function seed(n: number): Promise<void>[] {
   const callerId: CallerIdRecord = { ...stamps, sid: newSid('PN'), accountSid, phoneNumber: `+1555900${n}`, friendlyName: '' };
   const number: PhoneNumberRecord = { ...stamps, ...urls, sid: newSid('PN'), accountSid, phoneNumber: `+1555800${n}`, friendlyName: '', voiceApplicationSid: null, trunkSid: null, voiceCallerIdLookup: false, voiceReceiveMode: 'voice' };
   const notification: NotificationRecord = { sid: newSid('NO'), accountSid, callSid: call.sid, log: 1, errorCode: 12200, messageText: '', messageAtMs: 1000, requestMethod: null, requestUrl: null, requestVariables: '', responseBody: '', responseHeaders: '' };
-  const { directory, calls } = world.store;
+  const { directory, calls, trunks } = world.store;
+  const trunk = { ...stamps, ...urls, sid: newSid('BY'), accountSid, friendlyName: '', cnamLookupEnabled: false, connectionPolicySid: null, fromDomainSid: null };
+  const policy = { ...stamps, sid: newSid('NY'), accountSid, friendlyName: '', targets: [] };
   calls.saveNotification(notification);
   calls.saveEvent({ callSid: call.sid, atMs: n, request: { method: 'POST', url: `https://app.example/${n}`, parameters: {} }, response: { responseCode: 200, contentType: null, responseBody: '', requestDurationMs: 1, validTwiml: true } });
   world.calls.keep(callRecord(accountSid, { to: '+15558001', status: 'completed', endedAtMs: 2000 }));
-  return [directory.saveAccount(account), directory.saveKey(key), directory.saveApplication(application), directory.saveCallerId(callerId), directory.saveNumber(number)];
+  return [directory.saveAccount(account), directory.saveKey(key), directory.saveApplication(application), directory.saveCallerId(callerId), directory.saveNumber(number), trunks.saveTrunk(trunk), trunks.savePolicy(policy)];
 }
 
 const client = (): RestWorld['client'] => world.client;
@@ -46,6 +48,8 @@ const LISTS: Record<string, { walk: (pageSize?: number) => Promise<object[]>; mo
   keys: { walk: (pageSize) => client().keys.list({ ...(pageSize ? { pageSize } : {}) }), more: 1 },
   'signing keys': { walk: (pageSize) => client().signingKeys.list({ ...(pageSize ? { pageSize } : {}) }), more: 1 },
   'incoming phone numbers': { walk: (pageSize) => client().incomingPhoneNumbers.list({ phoneNumber: '+15558', ...(pageSize ? { pageSize } : {}) }) },
+  trunks: { walk: (pageSize) => client().voice.v1.byocTrunks.list({ ...(pageSize ? { pageSize } : {}) }) },
+  'connection policies': { walk: (pageSize) => client().voice.v1.connectionPolicies.list({ ...(pageSize ? { pageSize } : {}) }) },
   'outgoing caller ids': { walk: (pageSize) => client().outgoingCallerIds.list({ ...(pageSize ? { pageSize } : {}) }) },
 };
 

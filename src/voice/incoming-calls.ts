@@ -5,6 +5,7 @@ import { newCallRecord } from './call-record.ts';
 import { Call } from './call.ts';
 import type { CallPlan } from './call.ts';
 import type { LiveCalls } from './calls.ts';
+import { toE164 } from './carrier/number-format.ts';
 import { decideCall, type Ask, type CallTarget, type Decision, type Refusal } from './dial-plan/dial-plan.ts';
 import { dialPlanOf } from './explain.ts';
 import { InboundLeg } from './leg.ts';
@@ -75,7 +76,7 @@ export class IncomingCalls {
       direction: 'inbound',
       nowMs,
       startedAtMs: nowMs,
-      forwardedFrom: forwardedFrom(sip),
+      forwardedFrom: forwardedFrom(sip, target),
       callerName: callerName(target),
     });
     const leg = new InboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, target.trunk), log: log.child({ callSid: record.sid }) });
@@ -117,10 +118,11 @@ function offerProblem(sip: IncomingSipCall, audio: LegAudio): string | null {
   }
 }
 
-/** The number a call was diverted from (Diversion, RFC 5806), as it is written there. */
-function forwardedFrom(sip: IncomingSipCall): string | null {
+/** The number a call was diverted from (Diversion, RFC 5806), as it is written there; in E.164 where a trunk says how its carrier writes. */
+function forwardedFrom(sip: IncomingSipCall, { trunk }: CallTarget): string | null {
   const diversion = sip.header('Diversion')[0];
-  return /sips?:([^@;>\p{Cc}]{1,64})@/u.exec(diversion ?? '')?.[1] ?? null;
+  const user = /sips?:([^@;>\p{Cc}]{1,64})@/u.exec(diversion ?? '')?.[1] ?? null;
+  return user === null || trunk === null ? user : (toE164(user, trunk.settings.numbers) ?? user);
 }
 
 /** For the log: `sip:user:password@host` without what is nobody's business. */

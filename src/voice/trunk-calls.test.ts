@@ -35,9 +35,9 @@ const asked = (): Record<string, string | undefined> => ({ ...world.app.asked.at
 describe('a call of a trunk', () => {
   it('is known by its source; numbers of both sides are in E.164', async () => {
     describeTrunks([{ name: 'de', inbound: { networks: ['198.51.100.0/24'] }, numbers: GERMAN }]);
-    const phone = await arrive('030123456', { headers: { 'P-Asserted-Identity': '"Alice" <sip:089998877@carrier.test>' } });
+    const phone = await arrive('030123456', { headers: { 'P-Asserted-Identity': '"Alice" <sip:089998877@carrier.test>', Diversion: '<sip:030111222@carrier.test>;reason=unconditional' } });
     expect(phone.said).toEqual(['180']);
-    expect(asked()).toMatchObject({ path: '/voice', To: '+4930123456', From: '+4989998877' });
+    expect(asked()).toMatchObject({ path: '/voice', To: '+4930123456', From: '+4989998877', ForwardedFrom: '+4930111222' });
     expect(asked()).not.toHaveProperty('CallerName');
   });
 

@@ -124,3 +124,26 @@ it('what becomes of a call is explained to the owner of the server, not to subac
   const sub = await world.newAccount({ ownerAccountSid: world.account.sid });
   expect((await ask('From=1&To=2', basic(sub.sid, sub.authToken))).body).toMatchObject({ status: 403, code: 20006 });
 });
+
+describe('the settings of a trunk', () => {
+  const set = (sid: string, settings: unknown): ReturnType<RestWorld['raw']> => post(`/partyline/v1/ByocTrunks/${sid}/Settings`, { Settings: typeof settings === 'string' ? settings : JSON.stringify(settings) });
+
+  it('are what the trunks file says of one; passwords are taken and never told', async () => {
+    const { sid } = await world.client.voice.v1.byocTrunks.create({ friendlyName: 'own' });
+    expect((await world.raw(`/partyline/v1/ByocTrunks/${sid}/Settings`)).body).toMatchObject({ sid, settings: { default: false, inbound: { networks: [] }, register: null } });
+    const answer = await set(sid, { default: true, inbound: { networks: ['203.0.113.0/24'], credentials: [{ username: 'pbx', password: 'hush-in' }] }, outbound: { username: 'us', password: 'hush-out', identity: 'pai' }, register: { registrar: 'sip:r.test', username: 'us', password: 'hush-reg' } });
+    expect(answer).toMatchObject({ status: 200, body: { sid, settings: { default: true, inbound: { networks: ['203.0.113.0/24'], credentials: [{ username: 'pbx' }] }, outbound: { username: 'us', identity: 'pai' }, register: { registrar: 'sip:r.test', username: 'us', expiresS: 300 } } } });
+    expect(answer.text).not.toContain('hush');
+    expect((await world.raw(`/v1/ByocTrunks/${sid}`)).text).not.toContain('hush');
+    expect(world.trunks.defaultTrunk(world.account.sid)).toMatchObject({ sid, settings: { outbound: { credentials: { username: 'us', password: 'hush-out' } } } });
+    const second = await world.client.voice.v1.byocTrunks.create();
+    expect((await set(second.sid, { default: true })).body).toMatchObject({ status: 400, code: 20001 });
+    expect((await set(sid, {})).body).toMatchObject({ settings: { default: false, inbound: { networks: [] }, register: null } });
+    expect(world.trunks.defaultTrunk(world.account.sid)).toBeNull();
+  });
+
+  it.each(['', 'no JSON', '[]', '{"inbund":{}}', '{"inbound":{"networks":["10.0.0.0/33"]}}', '{"name":"x"}'])('of %j are refused with 20001', async (settings) => {
+    const { sid } = await world.client.voice.v1.byocTrunks.create();
+    expect((await set(sid, settings)).body).toMatchObject({ status: 400, code: 20001 });
+  });
+});

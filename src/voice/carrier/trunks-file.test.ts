@@ -67,7 +67,7 @@ describe('the trunks file', () => {
   ])('%j is refused by the path of the field', (trunks, line) => expect(refusal(trunks)).toMatch(line));
 
   it('tells no password of a file that is none', () => {
-    expect(() => readTrunks('{"trunks": [{"password": "hush"', { accountSid, nowMs: 0 })).toThrow(/^PARTYLINE_TRUNKS_FILE: is not JSON$/);
+    expect(() => readTrunks('{"trunks": [{"password": "hush"', { accountSid, nowMs: 0 })).toThrow(/^PARTYLINE_TRUNKS_FILE: is no JSON object$/);
     expect(refusal([{ name: 'a', outbound: { username: 'u', password: 'hu"sh' } }])).not.toContain('sh"');
   });
 });

@@ -65,9 +65,19 @@ const outboundSettings = z.strictObject({
 
 const registration = z.strictObject({ registrar: sipTarget, ...credentials, expiresS: z.int().min(30).max(86_400).default(300) });
 
+/** What Twilio has no field for. */
+const settingsShape = {
+  default: z.boolean().default(false),
+  inbound: inboundSettings.prefault({}),
+  outbound: outboundSettings.prefault({}),
+  register: registration.nullable().default(null),
+  numbers: numberFormat.prefault({}),
+  media: z.strictObject({ srtp: z.enum(['off', 'allow', 'require']).nullable().default(media.srtp), codecs: z.array(z.enum(['pcmu', 'pcma', 'g722', 'opus'])).min(1).nullable().default(media.codecs) }).prefault({}),
+  probeIntervalS: z.int().min(5).max(3600).nullable().default(probeIntervalMs === null ? null : probeIntervalMs / 1000),
+};
+
 const trunk = z.strictObject({
   name: z.string().trim().min(1).max(255),
-  default: z.boolean().default(false),
   voiceUrl: webUrl.nullable().default(null),
   voiceMethod: method.default('POST'),
   voiceFallbackUrl: webUrl.nullable().default(null),
@@ -75,18 +85,15 @@ const trunk = z.strictObject({
   statusCallback: webUrl.nullable().default(null),
   statusCallbackMethod: method.default('POST'),
   callerName: z.boolean().default(false),
+  ...settingsShape,
   targets: z.array(target).max(MAX_TARGETS).default([]),
-  inbound: inboundSettings.prefault({}),
-  outbound: outboundSettings.prefault({}),
-  register: registration.nullable().default(null),
-  numbers: numberFormat.prefault({}),
-  media: z.strictObject({ srtp: z.enum(['off', 'allow', 'require']).nullable().default(media.srtp), codecs: z.array(z.enum(['pcmu', 'pcma', 'g722', 'opus'])).min(1).nullable().default(media.codecs) }).prefault({}),
-  probeIntervalS: z.int().min(5).max(3600).nullable().default(probeIntervalMs === null ? null : probeIntervalMs / 1000),
 });
 
+const settingsOnly = z.strictObject(settingsShape);
 const file = z.strictObject({ trunks: z.array(trunk).max(100) });
 
 type TrunkEntry = z.output<typeof trunk>;
+type SettingsEntry = z.output<typeof settingsOnly>;
 
 /**
  * Trunks of the file's text, which belong to `accountSid`. Throws StartupError with one line that names the field, never a value:
@@ -94,10 +101,7 @@ type TrunkEntry = z.output<typeof trunk>;
  */
 export function readTrunks(text: string, { accountSid, nowMs }: { accountSid: AccountSid; nowMs: number }): DescribedTrunk[] {
   const parsed = file.safeParse(json(text));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw wrong(`${pathText(issue?.path ?? [])} ${issue?.message ?? 'is not valid'}`);
-  }
+  if (!parsed.success) throw wrong(complaintOf(parsed.error));
   const { trunks } = parsed.data;
   const twice = trunks.findIndex(({ name }, n) => trunks.findIndex((other) => other.name === name) !== n);
   if (twice >= 0) throw wrong(`trunks[${twice}].name is the name of another trunk too`);
@@ -105,12 +109,22 @@ export function readTrunks(text: string, { accountSid, nowMs }: { accountSid: Ac
   return trunks.map((entry) => described(entry, { accountSid, nowMs }));
 }
 
+/** The settings of one trunk, in the words of the file. */
+export function readTrunkSettings(text: string): { settings: TrunkSettings } | { complaint: string } {
+  const parsed = settingsOnly.safeParse(json(text));
+  return parsed.success ? { settings: settingsOf(parsed.data) } : { complaint: complaintOf(parsed.error) };
+}
+
+function complaintOf({ issues: [issue] }: z.ZodError): string {
+  return issue?.path.length === 0 && issue.code === 'invalid_type' ? 'is no JSON object' : `${pathText(issue?.path ?? [])} ${issue?.message ?? 'is not valid'}`;
+}
+
+/** Undefined for what is no JSON: the message of the parser may quote the text, passwords and all. */
 function json(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // The message of the parser may quote the text, passwords and all.
-    throw wrong('is not JSON');
+    return undefined;
   }
 }
 
@@ -120,7 +134,7 @@ function wrong(complaint: string): StartupError {
 
 /** `trunks[0].targets[1].uri`. */
 function pathText(path: readonly PropertyKey[]): string {
-  return path.map((part, n) => (typeof part === 'number' ? `[${part}]` : `${n === 0 ? '' : '.'}${String(part)}`)).join('') || 'the file';
+  return path.map((part, n) => (typeof part === 'number' ? `[${part}]` : `${n === 0 ? '' : '.'}${String(part)}`)).join('') || 'it';
 }
 
 /** SIDs come from the names: they stay over restarts, and go with the name. */
@@ -135,7 +149,7 @@ function described(entry: TrunkEntry, { accountSid, nowMs }: { accountSid: Accou
   return { trunk: trunkRecord, policy: { ...common, sid: policySid, targets } };
 }
 
-function settingsOf(entry: TrunkEntry): TrunkSettings {
+function settingsOf(entry: SettingsEntry): TrunkSettings {
   const { username, password, ...rest } = entry.outbound;
   return {
     isDefault: entry.default,
