@@ -73,10 +73,37 @@ describe('a call of a trunk', () => {
     expect(world.record().phoneNumberSid).toBeNull();
   });
 
-  it('of another account does not reach the number, and nobody else answers', async () => {
-    describeTrunks([{ name: 'theirs', inbound: { networks: [SOURCE] } }], newSid('AC'));
-    expect((await arrive('+4930123456')).said).toEqual(['404']);
-    expect(world.app.asked).toEqual([]);
+  it.each([
+    ['allow', ['180']],
+    ['refuse', ['403']],
+  ] as const)('of another account is a stranger to the number (%s), and that account does not answer for it', async (strangers, said) => {
+    world = fakeWorld({ strangers });
+    world.app.on('/voice', '<Response><Pause length="60"/></Response>');
+    describeTrunks([{ name: 'theirs', voiceUrl: 'http://app.test/theirs', inbound: { networks: ['0.0.0.0/0'] } }], newSid('AC'));
+    expect((await arrive('+15550100')).said).toEqual(said);
+    expect(world.app.asked.map(({ path }) => path)).toEqual(said[0] === '180' ? ['/voice'] : []);
+  });
+
+  it('by a user name that two trunks have is of the first of them', async () => {
+    world = fakeWorld({ strangers: 'refuse' });
+    world.app.on('/trunk', '<Response><Pause length="60"/></Response>');
+    world.number.voiceUrl = null;
+    const trunk = (name: string, password: string): object => ({ name, voiceUrl: 'http://app.test/trunk', inbound: { credentials: [{ username: 'pbx', password }] } });
+    const mine = readTrunks(JSON.stringify({ trunks: [trunk('mine', 'first')] }), { accountSid: world.accountSid, nowMs: 0 });
+    const theirs = readTrunks(JSON.stringify({ trunks: [trunk('theirs', 'second')] }), { accountSid: newSid('AC'), nowMs: 0 });
+    world.trunks.describe([...mine, ...theirs]);
+    const proof = (password: string) => ({ username: 'pbx', secret: makeDigestSecret({ username: 'pbx', password }).md5 });
+    expect((await arrive('+15550100', { proof: proof('second') })).said).toEqual(['403']);
+    expect((await arrive('+15550100', { proof: proof('first') })).said).toEqual(['180']);
+  });
+
+  it('answered by the trunk tells its end to the number where the trunk says nothing of it', async () => {
+    world.number.voiceUrl = null;
+    describeTrunks([{ name: 'de', voiceUrl: 'http://app.test/trunk', inbound: { networks: [SOURCE] } }]);
+    const phone = await arrive('+4930123456');
+    phone.emit('ended', { cause: 'remote-cancel' });
+    await settle();
+    expect(world.told.map(({ url }) => url)).toEqual(['http://app.test/number-status']);
   });
 
   it('is known by the Contact that was registered; To says which number', async () => {

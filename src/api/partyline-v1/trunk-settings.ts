@@ -33,7 +33,15 @@ function settingsOf({ form, account }: ApiRequest, { before, trunks }: { before:
   if ('complaint' in read) throw new TwilioError(20001, `Settings: ${read.complaint}`);
   const other = read.settings.isDefault ? trunks.trunks(account.sid).find(({ sid, settings }) => sid !== before.sid && settings?.isDefault) : undefined;
   if (other) throw new TwilioError(20001, `Settings: trunk ${other.sid} is the default already`);
+  const users = usersOf(read.settings);
+  const known = trunks.allTrunks().filter(({ sid }) => sid !== before.sid).flatMap(({ settings }) => (settings ? usersOf(settings) : []));
+  const taken = users.find((username, n) => known.includes(username) || users.indexOf(username) !== n);
+  if (taken !== undefined) throw new TwilioError(20001, 'Settings: a username of inbound.credentials is taken');
   return read.settings;
+}
+
+function usersOf({ inbound }: TrunkSettings): string[] {
+  return inbound.credentials.map(({ username }) => username);
 }
 
 /** Without anything that opens a door. */

@@ -138,6 +138,7 @@ describe('the settings of a trunk', () => {
     expect(world.trunks.defaultTrunk(world.account.sid)).toMatchObject({ sid, settings: { outbound: { credentials: { username: 'us', password: 'hush-out' } } } });
     const second = await world.client.voice.v1.byocTrunks.create();
     expect((await set(second.sid, { default: true })).body).toMatchObject({ status: 400, code: 20001 });
+    expect((await set(second.sid, { inbound: { credentials: [{ username: 'pbx', password: 'other' }] } })).body).toMatchObject({ status: 400, code: 20001, message: expect.stringContaining('is taken') as string });
     expect((await set(sid, {})).body).toMatchObject({ settings: { default: false, inbound: { networks: [] }, register: null } });
     expect(world.trunks.defaultTrunk(world.account.sid)).toBeNull();
   });

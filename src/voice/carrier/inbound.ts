@@ -16,13 +16,14 @@ function narrowest({ settings }: Trunk, address: string): number {
   return Math.max(-1, ...settings.inbound.networks.filter((range) => inRange(address, range)).map(({ prefixLength }) => prefixLength));
 }
 
-/** Users of some trunks. */
-export function secretsOfTrunks(trunks: readonly Trunk[]): SipSecretLookup {
-  return (username) => trunks.flatMap(({ settings }) => settings.inbound.credentials.filter((user) => user.username === username).map(({ secret }) => secret));
+/** The trunk that a user is of. A name is of one trunk: of the first, should there be several. */
+export function trunkOfUser(trunks: readonly Trunk[], username: string): Trunk | null {
+  return trunks.find(({ settings }) => settings.inbound.credentials.some((user) => user.username === username)) ?? null;
 }
 
-export function trunksOfUser(trunks: readonly Trunk[], username: string): Trunk[] {
-  return trunks.filter(({ settings }) => settings.inbound.credentials.some((user) => user.username === username));
+/** Users of some trunks. */
+export function secretsOfTrunks(trunks: readonly Trunk[]): SipSecretLookup {
+  return (username) => (trunkOfUser(trunks, username)?.settings.inbound.credentials ?? []).filter((user) => user.username === username).map(({ secret }) => secret);
 }
 
 /** Whether the trunk says where its calls come from. */

@@ -57,6 +57,7 @@ describe('the trunks file', () => {
     [[{}], /^PARTYLINE_TRUNKS_FILE: trunks\[0\]\.name /],
     [[{ name: 'a' }, { name: 'a' }], /trunks\[1\]\.name is the name of another trunk/],
     [[{ name: 'a', default: true }, { name: 'b', default: true }], /only one can be the default/],
+    [['a', 'b'].map((name) => ({ name, inbound: { credentials: [{ username: 'u', password: 'p' }] } })), /a username of inbound\.credentials is there twice/],
     [[{ name: 'a', targets: [{ uri: 'sip:ok.test' }, { uri: 'sips:no.test' }] }], /trunks\[0\]\.targets\[1\]\.uri must look like sip:/],
     [[{ name: 'a', inbound: { networks: ['10.0.0.0/33'] } }], /trunks\[0\]\.inbound\.networks\[0\] must be an address or a network/],
     [[{ name: 'a', inbound: { networks: ['example.com'] } }], /networks\[0\] must be an address/],

@@ -105,6 +105,8 @@ export function readTrunks(text: string, { accountSid, nowMs }: { accountSid: Ac
   const { trunks } = parsed.data;
   const twice = trunks.findIndex(({ name }, n) => trunks.findIndex((other) => other.name === name) !== n);
   if (twice >= 0) throw wrong(`trunks[${twice}].name is the name of another trunk too`);
+  const users = trunks.flatMap(({ inbound: { credentials: given } }) => given.map(({ username }) => username));
+  if (new Set(users).size !== users.length) throw wrong('trunks: a username of inbound.credentials is there twice');
   if (trunks.filter((entry) => entry.default).length > 1) throw wrong('trunks: only one can be the default');
   return trunks.map((entry) => described(entry, { accountSid, nowMs }));
 }

@@ -1,7 +1,7 @@
 import type { SipParty, SipSecretLookup } from '../../sip/contract.ts';
 import type { CallerIdentity } from '../../sip/message/identity-headers.ts';
 import type { ApplicationSid } from '../../base/sid.ts';
-import { hasSources, secretsOfTrunks, trunksOfContact, trunksOfSource, trunksOfUser, usableBy } from '../carrier/inbound.ts';
+import { hasSources, secretsOfTrunks, trunksOfContact, trunksOfSource, trunkOfUser, usableBy } from '../carrier/inbound.ts';
 import type { Trunk } from '../carrier/model.ts';
 import { toE164 } from '../carrier/number-format.ts';
 import type { AccountRecord, DirectoryRepository, PhoneNumberRecord, SipDirectory, SipDomainRecord, VoiceUrls } from '../model.ts';
@@ -101,7 +101,7 @@ function toDomain(facts: CallFacts, plan: DialPlan, { trace, domain }: { trace: 
   }
   trace.yes('trunk', `its calls come by trunk ${trunkText(trunk)}`);
   const found = numberBy([trunk], facts.requestUriUser, { plan, trace });
-  return found ? answered(found, { facts, plan, trace, account, domain }) : byTrunk(trunk, { facts, trace, account, domain, called: facts.requestUriUser });
+  return found?.trunk ? answered(found, { facts, plan, trace, account, domain }) : byTrunk(trunk, { facts, trace, account, domain, called: facts.requestUriUser });
 }
 
 function traceAdmission(trace: Trace, { facts, domain, admission }: { facts: CallFacts; domain: SipDomainRecord; admission: ReturnType<typeof admitToDomain> }): void {
@@ -126,7 +126,8 @@ function toServer(facts: CallFacts, plan: DialPlan, trace: Trace): Decision['out
   trace.yes('host', `${host} is this server`);
   const { trunks, called } = knownTrunks(facts, plan, trace);
   const found = numberBy(trunks, called, { plan, trace });
-  const stranger = trunks.length === 0 ? strangerOutcome(facts, plan, { trace, account: found?.number.accountSid ?? null }) : null;
+  const isStranger = found ? found.trunk === null : trunks.length === 0;
+  const stranger = isStranger ? strangerOutcome(facts, plan, { trace, account: found?.number.accountSid ?? null }) : null;
   if (stranger) return stranger;
   if (!found) return withoutNumber(trunks, { facts, plan, trace, called });
   const account = activeAccount(found.number.accountSid, plan, trace);
@@ -152,9 +153,9 @@ function knownTrunks(facts: CallFacts, plan: DialPlan, trace: Trace): { trunks: 
     return { trunks: bySource, called };
   }
   trace.no('trunk', plan.trunks.length === 0 ? 'there is no trunk' : `${facts.sourceAddress} is a source of none of ${plan.trunks.length} trunk(s)`);
-  const byUser = facts.provenUser === null ? [] : trunksOfUser(plan.trunks, facts.provenUser);
-  if (byUser.length > 0) trace.yes('credentials', `the sender has proven to be ${printable(facts.provenUser ?? '')} of trunk ${byUser.map(trunkText).join(', ')}`);
-  return { trunks: byUser, called };
+  const byUser = facts.provenUser === null ? null : trunkOfUser(plan.trunks, facts.provenUser);
+  if (byUser) trace.yes('credentials', `the sender has proven to be ${printable(facts.provenUser ?? '')} of trunk ${trunkText(byUser)}`);
+  return { trunks: byUser ? [byUser] : [], called };
 }
 
 /** Null: a stranger may call. */
@@ -167,7 +168,7 @@ function strangerOutcome(facts: CallFacts, { trunks, strangers }: DialPlan, { tr
   }
   if (facts.provenUser === null && asked.some(({ settings }) => settings.inbound.credentials.length > 0)) {
     trace.note('credentials', '407: the sender must prove to be a user of a trunk');
-    return { kind: 'ask', secretsOf: secretsOfTrunks(asked), errorCode: 32202 };
+    return { kind: 'ask', secretsOf: secretsOfTrunks(trunks), errorCode: 32202 };
   }
   trace.refused('strangers', `${facts.sourceAddress} is nobody known, and strangers may not call (PARTYLINE_SIP_STRANGERS): 403`);
   return { kind: 'refused', statusCode: 403, reasonPhrase: 'Forbidden', why: 'the source is of no trunk, and strangers may not call', errorCode: null, reason: null };
@@ -178,7 +179,10 @@ interface FoundNumber {
   trunk: Trunk | null;
 }
 
-/** The number that is called, read as one of the trunks writes numbers; it must be of an account that may use that trunk. */
+/**
+ * The number that is called, read as one of the trunks writes numbers. A trunk reaches numbers of its own account: for any
+ * other number the call is a stranger's.
+ */
 function numberBy(trunks: readonly Trunk[], called: string, { plan, trace }: { plan: DialPlan; trace: Trace }): FoundNumber | null {
   for (const trunk of trunks.length > 0 ? trunks : [null]) {
     const texts = textsOf(called, trunk);
@@ -187,6 +191,11 @@ function numberBy(trunks: readonly Trunk[], called: string, { plan, trace }: { p
       trace.yes('number', `${printable(called)} is ${number.phoneNumber} (${number.sid}) of account ${number.accountSid}`);
       return { number, trunk };
     }
+  }
+  const others = trunks.flatMap((trunk) => textsOf(called, trunk)).map((text) => plan.directory.numberByDigits(text)).find((record) => record !== null);
+  if (others) {
+    trace.note('number', `${others.phoneNumber} is of account ${others.accountSid}, which the trunk is not of: the call is a stranger's`);
+    return { number: others, trunk: null };
   }
   trace.no('number', `${printable(called)} is no number of this server${trunks[0] ? ` that trunk ${trunks[0].name} may call` : ''} (looked for ${textsOf(called, trunks[0] ?? null).join(', ') || 'nothing: no number'})`);
   return null;
@@ -224,9 +233,14 @@ interface Answering {
 function answered({ number, trunk }: FoundNumber, { facts, plan, trace, account, domain }: Answering & { plan: DialPlan }): CallTarget {
   const own = urlsOfNumber(number, plan.directory);
   const byTrunkUrl = own.urls.voiceUrl === null && trunk !== null && trunk.urls.voiceUrl !== null;
-  const { urls, applicationSid } = byTrunkUrl ? { urls: trunk.urls, applicationSid: null } : own;
+  const { urls, applicationSid } = byTrunkUrl ? { urls: withStatusCallback(trunk.urls, number), applicationSid: null } : own;
   trace.yes('application', urlText(byTrunkUrl ? `trunk ${trunk.name}` : own.applicationSid === null ? 'the number' : `application ${own.applicationSid}`, urls));
   return { kind: 'call', account, to: number.phoneNumber, caller: tracedCaller(facts, { trunk, trace }), number, domain, trunk, urls, applicationSid, username: facts.provenUser };
+}
+
+/** The number's own stands in where the trunk has none. */
+function withStatusCallback(urls: VoiceUrls, { statusCallback, statusCallbackMethod }: VoiceUrls): VoiceUrls {
+  return urls.statusCallback === null ? { ...urls, statusCallback, statusCallbackMethod } : urls;
 }
 
 function byTrunk(trunk: Trunk, { facts, trace, account, domain, called }: Answering & { called: string }): CallTarget {
