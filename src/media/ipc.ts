@@ -1,4 +1,5 @@
 import type { RoomSid, TrackSid } from '../base/sid.ts';
+import type { DtlsIdentity } from './transport/dtls-identity.ts';
 import type {
   BrowserMediaStats,
   BrowserQuality,
@@ -34,6 +35,8 @@ export interface WorkerSettings {
   rtpPorts: { min: number; max: number };
   webrtcPort: number;
   mediaTimeoutMs: number;
+  /** For DTLS with phones. */
+  dtlsIdentity: DtlsIdentity;
 }
 
 /** Each request with its question and its answer. */

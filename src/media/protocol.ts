@@ -8,6 +8,8 @@ import type { RoomSid, TrackSid } from '../base/sid.ts';
  * serves them. All requests reject with `MediaError` when the worker has gone.
  */
 export interface MediaPlane {
+  /** Of our certificate in DTLS with phones, as in a=fingerprint: `sha-256 AB:CD:…`. Absent: there is no DTLS with phones. */
+  readonly dtlsFingerprint?: string;
   /**
    * Opens one phone's media: an RTP socket (and RTCP on port + 1) on the least loaded worker, or on the worker of `near`,
    * so that a call that will join a room needs no pipe.
@@ -50,6 +52,21 @@ export interface PhoneSrtp {
   receive: SrtpKeying;
 }
 
+/** ICE with a phone: we are lite (RFC 8445 §2.5). The passwords are secrets: never in a log. */
+export interface PhoneIce {
+  localUfrag: string;
+  localPwd: string;
+  remoteUfrag: string;
+}
+
+/** DTLS-SRTP with a phone (RFC 5763). */
+export interface PhoneDtls {
+  /** The phone's, as in a=fingerprint: `sha-256 AB:CD:…`. */
+  fingerprint: string;
+  /** Ours. */
+  role: 'active' | 'passive';
+}
+
 /** What offer/answer settled. Given again after each re-INVITE; sequence numbers and SSRC of ours go on over it. */
 export interface PhoneRemote {
   /** Where the phone wants its RTP. Media from elsewhere latches (symmetric RTP) on the first valid packet. */
@@ -76,6 +93,10 @@ export interface PhoneRemote {
   receive: boolean;
   /** Absent: plain RTP. */
   srtp?: PhoneSrtp;
+  /** Absent: the phone speaks no ICE, and `address` and `port` say where it is. */
+  ice?: PhoneIce;
+  /** Absent: no DTLS. */
+  dtls?: PhoneDtls;
 }
 
 export interface PhoneMediaEvents {

@@ -6,6 +6,7 @@ import { RemotePhone } from './control/phone-media.ts';
 import { RemoteRoom } from './control/room-media.ts';
 import { WorkerClient } from './control/worker-client.ts';
 import type { WorkerSettings } from './ipc.ts';
+import { createDtlsIdentity, type DtlsIdentity } from './transport/dtls-identity.ts';
 import { MediaError, type MediaPlane, type PhoneMedia, type RoomMedia } from './protocol.ts';
 
 const DEFAULT_MEDIA_TIMEOUT_MS = 60_000;
@@ -50,7 +51,7 @@ export async function createMediaPlane(options: MediaPlaneOptions, deps: { clock
   return pool;
 }
 
-function settingsOf(options: MediaPlaneOptions, index: number): WorkerSettings {
+function settingsOf(options: MediaPlaneOptions, index: number, dtlsIdentity: DtlsIdentity): WorkerSettings {
   const { min, max } = options.rtpPorts;
   // Whole pairs each, so that no RTCP port is a neighbour's RTP port.
   const share = Math.floor((max - min + 1) / options.workers / 2) * 2;
@@ -61,6 +62,7 @@ function settingsOf(options: MediaPlaneOptions, index: number): WorkerSettings {
     rtpPorts: { min: first, max: first + share - 1 },
     webrtcPort: options.webrtcPort === 0 ? 0 : options.webrtcPort + index,
     mediaTimeoutMs: options.mediaTimeoutMs ?? DEFAULT_MEDIA_TIMEOUT_MS,
+    dtlsIdentity,
   };
 }
 
@@ -137,8 +139,12 @@ class WorkerPool implements MediaPlaneHandle {
   #phones = 0;
   #stopped = false;
 
+  readonly dtlsFingerprint: string;
+
   constructor(options: MediaPlaneOptions, deps: { clock: Clock; log: Log }) {
-    this.#seats = Array.from({ length: options.workers }, (_, i) => new WorkerSeat(settingsOf(options, i), deps));
+    const identity = createDtlsIdentity(deps.clock.wallMs());
+    this.dtlsFingerprint = identity.fingerprint;
+    this.#seats = Array.from({ length: options.workers }, (_, i) => new WorkerSeat(settingsOf(options, i, identity), deps));
   }
 
   async start(): Promise<void> {

@@ -212,6 +212,7 @@ export class FakeStream extends Emitter<MediaStreamEvents> implements MediaStrea
 }
 
 export class FakeMediaPlane implements MediaPlane {
+  readonly dtlsFingerprint = `sha-256 ${Array(32).fill('AB').join(':')}`;
   readonly phones: FakePhone[] = [];
   readonly rooms: FakeRoomMedia[] = [];
   failure: MediaError | null = null;

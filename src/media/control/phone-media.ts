@@ -219,7 +219,8 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
   async #connectPipeEnd(): Promise<void> {
     const pipe = this.#pipe;
     if (!pipe || !this.#remote) return;
-    const { srtp: _encryptedForThePhone, ...settled } = this.#remote;
+    // The phone alone speaks these.
+    const { srtp: _srtp, ice: _ice, dtls: _dtls, ...settled } = this.#remote;
     const remote: PhoneRemote = { ...settled, address: LOOPBACK, port: pipe.nearPort, rtcpPort: pipe.nearPort };
     await pipe.client.request('connectPhone', { phoneId: pipe.endId, remote });
   }

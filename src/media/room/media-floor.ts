@@ -146,6 +146,8 @@ export class MediaFloor {
       ports: this.#ports,
       mediaTimeoutMs: isPipeEnd ? 0 : this.#settings.mediaTimeoutMs,
       clock: this.#clock,
+      log: this.#log,
+      identity: isPipeEnd ? undefined : this.#settings.dtlsIdentity,
       events: {
         digitReceived: (digit) => keys.received(digit, 'event'),
         firstPacketReceived: () => isPipeEnd || this.#emit({ type: 'firstPacketReceived', phoneId }),

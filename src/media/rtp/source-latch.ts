@@ -10,7 +10,7 @@ export class SourceLatch {
   address = '';
   port = 0;
   #open = true;
-  #heardMs = 0;
+  #heardMs = -Infinity;
   #sdp = '';
 
   /** Offer/answer gave a new target. The same one again (hold, session refresh) keeps sending where it did. */
@@ -23,18 +23,41 @@ export class SourceLatch {
     this.port = port;
   }
 
+  /** As `targetGiven`, where packets prove themselves: the same target again opens nothing. */
+  retarget(address: string, port: number): void {
+    if (this.#sdp !== `${address} ${port}`) this.targetGiven(address, port);
+  }
+
   /** Is a valid packet from there the phone's? Latches when it may. */
   accepts(address: string, port: number, nowMs: number): boolean {
-    if (port === this.port && address === this.address) {
-      this.#open = false;
-      this.#heardMs = nowMs;
-      return true;
-    }
-    if (!this.#open && nowMs - this.#heardMs < RELATCH_SILENCE_MS) return false;
-    this.address = address;
-    this.port = port;
-    this.#open = false;
+    if (!this.tries(address, port, nowMs)) return false;
     this.#heardMs = nowMs;
     return true;
+  }
+
+  /** As `accepts`, for a packet that has yet to be proven: until `proven` it keeps nobody else away. */
+  tries(address: string, port: number, nowMs: number): boolean {
+    if (port !== this.port || address !== this.address) {
+      if (!this.#open && nowMs - this.#heardMs < RELATCH_SILENCE_MS) return false;
+      this.address = address;
+      this.port = port;
+    }
+    this.#open = false;
+    return true;
+  }
+
+  /** The phone has proven to be there. */
+  moved(address: string, port: number, nowMs: number): void {
+    if (port !== this.port || address !== this.address) {
+      this.address = address;
+      this.port = port;
+    }
+    this.#open = false;
+    this.#heardMs = nowMs;
+  }
+
+  /** What came from where it sends to was the phone's. */
+  proven(nowMs: number): void {
+    this.#heardMs = nowMs;
   }
 }

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import type { RemoteInfo } from 'node:dgram';
-import { isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
+import { silentLog, type Log } from '../../base/log.ts';
 import type { MixOutput } from '../mix/room-mixer.ts';
 import { PhoneVoice } from '../mix/phone-voice.ts';
 import type { WideStream } from '../mix/wide-stream.ts';
@@ -18,8 +19,10 @@ import { SourceLatch } from '../rtp/source-latch.ts';
 import { PhoneCipher } from './phone-srtp.ts';
 import { phoneCodecPath, type PhoneCodecPath } from './phone-codec-path.ts';
 import { PhoneTaps, type PhoneTap, type SentFrame } from './phone-taps.ts';
+import type { DtlsIdentity } from './dtls-identity.ts';
+import { canonicalAddress } from './ip-address.ts';
+import { PhonePath } from './phone-path.ts';
 import type { PortPool } from './port-pool.ts';
-import { UdpPair } from './udp-pair.ts';
 
 export const DEFAULT_MEDIA_TIMEOUT_MS = 60_000;
 /** RFC 3551 §6: comfort noise, which means nothing else. */
@@ -41,6 +44,10 @@ export interface PhoneTransportOptions {
   /** 0 means never. */
   mediaTimeoutMs: number;
   clock: Clock;
+  /** Absent: nothing is logged. */
+  log?: Log;
+  /** Absent: no DTLS. */
+  identity?: DtlsIdentity | undefined;
   events: PhoneTransportEvents;
 }
 
@@ -89,7 +96,7 @@ export class PhoneTransport implements MixOutput {
   readonly #taps = new PhoneTaps();
   #path: PhoneCodecPath = phoneCodecPath({ codec: 'PCMU' });
   readonly #step = { path: this.#path, nowMs: 0 };
-  #pair: UdpPair | null = null;
+  #pair: PhonePath | null = null;
   /** Set while the phone is in a room or on a pipe. */
   #outlet: VoiceOutlet | null = null;
   /** True while a mixer pulls `voice`. */
@@ -119,9 +126,9 @@ export class PhoneTransport implements MixOutput {
   /** Rejects with MediaError `no-port`. */
   static async open(options: PhoneTransportOptions): Promise<PhoneTransport> {
     const phone = new PhoneTransport(options);
-    phone.#pair = await UdpPair.open(options.ports, {
-      address: options.bindAddress,
-      nowMs: options.clock.nowMs(),
+    phone.#pair = await PhonePath.open(options.ports, {
+      ...options,
+      log: options.log ?? silentLog,
       handlers: { rtpReceived: (packet, from) => phone.#received(packet, from), rtcpReceived: (packet) => phone.#reportReceived(packet) },
     });
     return phone;
@@ -147,16 +154,18 @@ export class PhoneTransport implements MixOutput {
     return this.#remote?.send === true && this.#playing === null && this.#dialling === null;
   }
 
-  /** What offer/answer settled; again after each re-INVITE. Throws MediaError `bad-request` for an address that is no IPv4 address. */
+  /** What offer/answer settled; again after each re-INVITE. Throws MediaError `bad-request` for what is no IP address and port, and for DTLS where there is none. */
   connect(given: PhoneRemote): void {
-    if (!isIPv4(given.address) || !(given.port > 0 && given.port < 65_536)) {
-      throw new MediaError('bad-request', `the phone's media address is not an IPv4 address and port: ${given.address}:${given.port}`);
+    if (isIP(given.address) === 0 || !(given.port > 0 && given.port < 65_536)) {
+      throw new MediaError('bad-request', `the phone's media address is not an IP address and port: ${given.address} ${given.port}`);
     }
+    this.#pair?.configure({ ...given, address: canonicalAddress(given.address) });
     const nowMs = this.#options.clock.nowMs();
     const before = this.#remote;
     // Hold of old (RFC 3264 §8.4): there is nowhere to send to until the next offer.
-    const isNowhere = given.address === '0.0.0.0';
-    const remote = isNowhere ? { ...given, send: false } : given;
+    const address = canonicalAddress(given.address);
+    const isNowhere = !given.ice && (address === '0.0.0.0' || address === '::');
+    const remote = { ...given, address, send: given.send && !isNowhere };
     this.#remote = remote;
     this.#cipher = PhoneCipher.of(remote.srtp, this.#cipher);
     if (!isNowhere) this.#target(remote);
@@ -301,7 +310,7 @@ export class PhoneTransport implements MixOutput {
     this.voice.close();
   }
 
-  #received(packet: Buffer, from: RemoteInfo): void {
+  #received(packet: Buffer, from: RemoteInfo | null): void {
     const clear = this.#cipher ? this.#cipher.open(packet) : packet;
     if (clear === null) this.#discard();
     else if (isRtcp(clear)) this.#rtcpReceived(clear);
@@ -317,7 +326,7 @@ export class PhoneTransport implements MixOutput {
     return this.#cipher ? this.#cipher.seal(packet) : packet;
   }
 
-  #rtpReceived(packet: Buffer, from: RemoteInfo): void {
+  #rtpReceived(packet: Buffer, from: RemoteInfo | null): void {
     const remote = this.#remote;
     if (!remote) return;
     const nowMs = this.#options.clock.nowMs();
@@ -326,11 +335,17 @@ export class PhoneTransport implements MixOutput {
     const isVoice = view.payloadType === remote.payloadType;
     const isNoise = view.payloadType === this.#comfortNoise;
     if (!isVoice && !isNoise && view.payloadType !== remote.dtmfPayloadType) return this.#discard();
-    if (!this.#latch.accepts(from.address, from.port, nowMs)) return this.#discard();
+    if (from && !this.#isThePhone(from, nowMs)) return this.#discard();
     this.#count(view, nowMs);
     if (isVoice) this.#voiceReceived(view, nowMs);
     else if (isNoise) this.#noiseReceived(view, nowMs);
     else this.#keyReceived(view);
+  }
+
+  /** A packet that its keys have proven shows where the phone is now. */
+  #isThePhone({ address, port }: RemoteInfo, nowMs: number): boolean {
+    if (this.#cipher) this.#latch.moved(address, port, nowMs);
+    return this.#cipher !== null || this.#latch.accepts(address, port, nowMs);
   }
 
   #discard(): void {

@@ -1,5 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
 import { MediaError } from '../protocol.ts';
+import { MappedTargets, SenderNames } from './ip-address.ts';
 import type { PortPool } from './port-pool.ts';
 
 export interface UdpPairHandlers {
@@ -7,13 +9,16 @@ export interface UdpPairHandlers {
   rtcpReceived(packet: Buffer, from: RemoteInfo): void;
 }
 
-/** Addresses are numeric by the time they come here: no resolver on the packet's way. */
-function numericLookup(address: string, _options: unknown, callback: (error: null, address: string, family: number) => void): void {
-  callback(null, address, 4);
+type Lookup = (address: string, options: unknown, callback: (error: null, address: string, family: number) => void) => void;
+
+/** Addresses are numeric by the time they come here: no resolver on the packet's way. A socket of family 6 reaches both. */
+function numericLookup(family: 4 | 6): Lookup {
+  const targets = new MappedTargets();
+  return (address, _options, callback) => callback(null, family === 4 ? address : targets.of(address), family);
 }
 
-function open(): Socket {
-  const socket = createSocket({ type: 'udp4', lookup: numericLookup as never });
+function open(family: 4 | 6): Socket {
+  const socket = createSocket({ type: `udp${family}`, lookup: numericLookup(family) as never });
   // ICMP errors of a peer that is gone; the media time-out tells the rest.
   socket.on('error', () => {});
   return socket;
@@ -38,6 +43,15 @@ function closeSocket(socket: Socket): void {
   }
 }
 
+/** Senders are called by the one name of their address. */
+function named(received: (packet: Buffer, from: RemoteInfo) => void): (packet: Buffer, from: RemoteInfo) => void {
+  const names = new SenderNames();
+  return (packet, from) => {
+    from.address = names.of(from.address);
+    received(packet, from);
+  };
+}
+
 /** An RTP socket on an even port and its RTCP socket on the next. */
 export class UdpPair {
   readonly port: number;
@@ -55,14 +69,15 @@ export class UdpPair {
 
   /** Tries the pool's ports until both of a pair can be bound. Rejects with MediaError `no-port`. */
   static async open(pool: PortPool, options: { address: string; nowMs: number; handlers: UdpPairHandlers }): Promise<UdpPair> {
+    const family = isIPv6(options.address) ? 6 : 4;
     for (let tries = pool.size; tries > 0; tries--) {
       const port = pool.take(options.nowMs);
       if (port === null) break;
-      const rtp = open();
-      const rtcp = open();
+      const rtp = open(family);
+      const rtcp = open(family);
       if ((await bind(rtp, port, options.address)) && (await bind(rtcp, port + 1, options.address))) {
-        rtp.on('message', options.handlers.rtpReceived);
-        rtcp.on('message', options.handlers.rtcpReceived);
+        rtp.on('message', named(options.handlers.rtpReceived));
+        rtcp.on('message', named(options.handlers.rtcpReceived));
         return new UdpPair(port, { rtp, rtcp }, pool);
       }
       closeSocket(rtp);
