@@ -1,4 +1,5 @@
 import { parse, type MediaDescription, type SessionDescription } from 'sdp-transform';
+import { readFingerprint, readUfrag } from './phone-attributes.ts';
 import { SdpError } from './sdp-error.ts';
 
 /** What of a phone's SDP matters to us. Numbers are checked; nothing else of the text survives. */
@@ -24,6 +25,14 @@ export interface PhoneLine {
   maxptimeMs: number | null;
   /** a=crypto lines, as they came. */
   crypto: CryptoLine[];
+  /** Of its DTLS certificate, `sha-256 AB:CD:…`; null without one that can be believed. */
+  fingerprint: string | null;
+  setup: 'active' | 'passive' | 'actpass' | 'holdconn' | null;
+  /** Null when it speaks no ICE. */
+  iceUfrag: string | null;
+  rtcpMux: boolean;
+  /** Null without one. */
+  mid: string | null;
 }
 
 export interface PhoneCodecLine {
@@ -96,6 +105,11 @@ function lineOf(media: MediaOf, session: SessionDescription): PhoneLine {
     codecs: codecsOf(formats, media),
     ptimeMs: positive(media.ptime),
     maxptimeMs: positive(media.maxptime),
+    fingerprint: readFingerprint(media.fingerprint) ?? readFingerprint(session.fingerprint),
+    setup: setupOf(media.setup) ?? setupOf(session.setup),
+    iceUfrag: readUfrag(media.iceUfrag ?? session.iceUfrag, media.icePwd ?? session.icePwd),
+    rtcpMux: media.rtcpMux !== undefined,
+    mid: /^[\w.+-]{1,32}$/.test(String(media.mid ?? '')) ? String(media.mid) : null,
     crypto: (media.crypto ?? []).slice(0, MAX_CRYPTO).map(({ id, suite, config, sessionConfig }) => ({ tag: Number(id), suite: String(suite), key: String(config), parameters: String(sessionConfig ?? '') })),
   };
 }
@@ -123,6 +137,10 @@ function connectionOf(level: { connection?: { version?: number; ip?: string } | 
 
 function directionOf(value: unknown): Direction | null {
   return value === 'sendrecv' || value === 'sendonly' || value === 'recvonly' || value === 'inactive' ? value : null;
+}
+
+function setupOf(value: unknown): PhoneLine['setup'] {
+  return value === 'active' || value === 'passive' || value === 'actpass' || value === 'holdconn' ? value : null;
 }
 
 function portOf(value: unknown): number | null {

@@ -1,4 +1,5 @@
 import type { CryptoLine, PhoneLine } from './phone-description.ts';
+import { answeredDtls, BROWSER_PROTOCOL, dtlsAttributes, isDtls, offeredDtls, type DtlsStream } from './phone-dtls.ts';
 
 /** SRTP of a phone's audio with keys in SDP (RFC 4568): what is offered, answered and refused. Pure. */
 
@@ -30,6 +31,16 @@ export interface LocalSecurity {
   keys: Record<SrtpSuiteName, string>;
   /** Offer it beside plain sound under `allow` (RFC 8643): where signaling is encrypted too, else keys would lie open. Default false. */
   opportunistic?: boolean;
+  /** Of our DTLS certificate: `sha-256 AB:CD:…`. Absent: there is no DTLS. */
+  fingerprint?: string | undefined;
+  /** Offer DTLS, as browsers need it. Default false. */
+  offersDtls?: boolean;
+}
+
+/** What is in use already. */
+export interface SecurityInUse {
+  srtp?: SrtpStream;
+  dtls?: DtlsStream;
 }
 
 /** Suites by the tag that our offers give them, most wanted first. */
@@ -40,19 +51,22 @@ const SECURE = ['RTP/SAVP', 'RTP/SAVPF'];
 /** Without any setting: what a phone wants encrypted is refused, as there are no keys. */
 export const NO_SECURITY: LocalSecurity = { policy: 'off', keys: { AES_CM_128_HMAC_SHA1_80: '', AES_CM_128_HMAC_SHA1_32: '' } };
 
-/** What an offered line settles: SRTP, plain RTP (null), or why it cannot be taken. */
-export function offeredSecurity(line: PhoneLine, { policy, keys }: LocalSecurity): SrtpStream | null | string {
-  const secure = SECURE.includes(line.protocol);
+/** What an offered line settles: SRTP by keys in SDP, by DTLS, plain RTP (null), or why it cannot be taken. */
+export function offeredSecurity(line: PhoneLine, { policy, keys, fingerprint }: LocalSecurity, inUse: SecurityInUse | null): SrtpStream | DtlsStream | null | string {
+  const secure = SECURE.includes(line.protocol) || isDtls(line.protocol);
   if (!secure && !PLAIN.includes(line.protocol)) return `transport ${line.protocol} is not spoken here, only RTP/AVP${policy === 'off' ? '' : ' and RTP/SAVP'}`;
   if (policy === 'off') return secure ? `transport ${line.protocol} is not spoken here: SRTP is off` : null;
   const chosen = line.crypto.map(usable).find((found) => found !== null);
-  if (chosen) return { protocol: line.protocol, tag: chosen.tag, send: { suite: chosen.suite, key: keys[chosen.suite] }, receive: { suite: chosen.suite, key: chosen.key } };
-  if (secure) return 'no a=crypto line that is understood here';
+  if (chosen && !isDtls(line.protocol)) return { protocol: line.protocol, tag: chosen.tag, send: { suite: chosen.suite, key: keys[chosen.suite] }, receive: { suite: chosen.suite, key: chosen.key } };
+  const dtls = fingerprint === undefined ? null : offeredDtls(line, inUse?.dtls ?? null);
+  if (dtls) return dtls;
+  if (secure) return isDtls(line.protocol) ? 'no a=fingerprint line that is understood here' : 'no a=crypto line that is understood here';
   return policy === 'require' ? 'SRTP is required' : null;
 }
 
 /** What the answer to an offer of ours settles, as `offeredSecurity`. */
-export function answeredSecurity(line: PhoneLine, local: LocalSecurity, offered: PhoneOfferSecurity): SrtpStream | null | string {
+export function answeredSecurity(line: PhoneLine, local: LocalSecurity, { offered, inUse }: { offered: PhoneOfferSecurity; inUse: SecurityInUse | null }): SrtpStream | DtlsStream | null | string {
+  if (isDtls(offered.protocol)) return line.protocol === offered.protocol ? (answeredDtls(line, inUse?.dtls ?? null) ?? 'no a=fingerprint line that is understood here') : `transport ${line.protocol} was not offered`;
   const secure = SECURE.includes(line.protocol);
   if (offered.attributes.length === 0) return PLAIN.includes(line.protocol) ? null : `transport ${line.protocol} was not offered`;
   if (!secure && !PLAIN.includes(line.protocol)) return `transport ${line.protocol} was not offered`;
@@ -71,15 +85,17 @@ export interface PhoneOfferSecurity {
 }
 
 /** How our offer begins; inside a session as it was before, so that nobody falls back to plain sound. */
-export function ourOfferSecurity({ policy, keys, opportunistic }: LocalSecurity, inUse: SrtpStream | null): PhoneOfferSecurity {
+export function ourOfferSecurity({ policy, keys, opportunistic, fingerprint, offersDtls }: LocalSecurity, inUse: SecurityInUse | null): PhoneOfferSecurity {
   const lines = (): string[] => OFFERED.map((suite, n) => cryptoAttribute(n + 1, { suite, key: keys[suite] }));
-  if (inUse) return { protocol: inUse.protocol, attributes: lines(), mandatory: true };
+  if (fingerprint !== undefined && (inUse?.dtls || (offersDtls && !inUse && policy !== 'off'))) return { protocol: inUse?.dtls?.protocol ?? BROWSER_PROTOCOL, attributes: dtlsAttributes(fingerprint, 'actpass'), mandatory: true };
+  if (inUse?.srtp) return { protocol: inUse.srtp.protocol, attributes: lines(), mandatory: true };
   if (policy === 'require') return { protocol: 'RTP/SAVP', attributes: lines(), mandatory: true };
   return policy === 'allow' && opportunistic === true ? { protocol: 'RTP/AVP', attributes: lines(), mandatory: false } : { protocol: 'RTP/AVP', attributes: [], mandatory: false };
 }
 
-/** RFC 4568 §5.1.2: the tag of the offered line, a key of our own. */
-export function answerAttributes(srtp: SrtpStream | null): string[] {
+/** RFC 4568 §5.1.2: the tag of the offered line, a key of our own; with DTLS our fingerprint and role. */
+export function answerAttributes({ srtp, dtls }: SecurityInUse, { fingerprint }: LocalSecurity): string[] {
+  if (dtls && fingerprint !== undefined) return dtlsAttributes(fingerprint, dtls.role);
   return srtp ? [cryptoAttribute(srtp.tag, srtp.send)] : [];
 }
 

@@ -1,5 +1,7 @@
 import { chooseCodec, PHONE_CODECS, type ChosenCodec, type PhoneCodecName } from './phone-codecs.ts';
 import type { PhoneDescription, PhoneLine } from './phone-description.ts';
+import type { DtlsStream } from './phone-dtls.ts';
+import type { IceStream } from './phone-ice.ts';
 import type { SrtpStream } from './phone-security.ts';
 import { SdpError } from './sdp-error.ts';
 
@@ -15,6 +17,8 @@ export interface PhoneStream extends ChosenCodec {
   receive: boolean;
   /** Absent: plain RTP. */
   srtp?: SrtpStream;
+  dtls?: DtlsStream;
+  ice?: IceStream;
 }
 
 /** What may be taken. */
@@ -22,7 +26,9 @@ export interface Acceptable {
   /** Default all. */
   codecs?: readonly PhoneCodecName[] | undefined;
   /** SRTP of a line, null for plain RTP, or why the line cannot be taken. */
-  securityOf: (line: PhoneLine) => SrtpStream | null | string;
+  securityOf: (line: PhoneLine) => SrtpStream | DtlsStream | null | string;
+  /** Default: none. */
+  iceOf?: (line: PhoneLine) => IceStream | null;
 }
 
 const PTIMES_MS = [20, 10, 30, 40];
@@ -42,29 +48,36 @@ export function acceptableStream(description: PhoneDescription, acceptable: Acce
 }
 
 /** The stream of one line, or why it cannot be taken. */
-function streamOf(line: PhoneLine, { codecs = PHONE_CODECS, securityOf }: Acceptable): PhoneStream | string {
+function streamOf(line: PhoneLine, { codecs = PHONE_CODECS, securityOf, iceOf = () => null }: Acceptable): PhoneStream | string {
   if (line.port === 0) return 'audio is refused (port 0)';
-  const srtp = securityOf(line);
-  if (typeof srtp === 'string') return srtp;
+  const secured = securityOf(line);
+  if (typeof secured === 'string') return secured;
+  const ice = iceOf(line);
   if (!line.connection) return 'no connection address (c=)';
   const { family, address } = line.connection;
   if (!(family === 4 ? isUnicast4(address) : isAddress6(address))) return 'the connection address is not a unicast IP address';
   const chosen = chooseCodec(line, codecs);
   if (!chosen) return `no common codec: ${codecs.join(', ')} are spoken here`;
-  const towards = directionsOf(line, address);
+  const towards = directionsOf(line, ice ? null : address);
   return {
     address,
     port: line.port,
-    ...(line.rtcpPort === null ? {} : { rtcpPort: line.rtcpPort }),
+    ...(sharesPort(line, { ice, secured }) ? { rtcpPort: line.port } : line.rtcpPort === null ? {} : { rtcpPort: line.rtcpPort }),
     ...chosen,
     ptimeMs: chosen.codec === 'OPUS' ? DEFAULT_PTIME_MS : ptimeOf(line),
     ...towards,
-    ...(srtp && { srtp }),
+    ...(secured && ('fingerprint' in secured ? { dtls: secured } : { srtp: secured })),
+    ...(ice && { ice }),
   };
 }
 
-/** RFC 3264 §6.1, §8.4; the address 0.0.0.0 is the old way to put on hold. */
-function directionsOf(line: PhoneLine, address: string): { send: boolean; receive: boolean } {
+/** RFC 5761 §5.1.1. Phones that speak neither ICE nor DTLS keep their two ports. */
+function sharesPort(line: PhoneLine, by: { ice: unknown; secured: SrtpStream | DtlsStream | null }): boolean {
+  return line.rtcpMux && (by.ice !== null || (by.secured !== null && 'fingerprint' in by.secured));
+}
+
+/** RFC 3264 §6.1, §8.4; the address 0.0.0.0 is the old way to put on hold. Null: with ICE it says nothing. */
+function directionsOf(line: PhoneLine, address: string | null): { send: boolean; receive: boolean } {
   const held = address === '0.0.0.0' || address === '::';
   return {
     send: !held && (line.direction === 'sendrecv' || line.direction === 'recvonly'),

@@ -20,9 +20,11 @@ export interface LegAudio {
 /** Bytes of an SRTP master key and salt. */
 const SRTP_KEY_BYTES = 30;
 
-function newSecurity(policy: PhoneSrtpPolicy): LocalSecurity {
+const ICE_SECRET_BYTES = 24;
+
+function newSecurity(policy: PhoneSrtpPolicy, fingerprint: string | undefined): LocalSecurity {
   const key = (): string => randomBytes(SRTP_KEY_BYTES).toString('base64');
-  return { policy, keys: { AES_CM_128_HMAC_SHA1_80: key(), AES_CM_128_HMAC_SHA1_32: key() } };
+  return { policy, fingerprint, keys: { AES_CM_128_HMAC_SHA1_80: key(), AES_CM_128_HMAC_SHA1_32: key() } };
 }
 
 /** The media half of a leg: one PhoneMedia and the offers and answers that describe it. */
@@ -32,6 +34,8 @@ export class LegMedia {
   readonly #codecs: readonly PhoneCodecName[];
   readonly #security: LocalSecurity;
   #opportunistic = false;
+  #browser = false;
+  readonly #iceSecret = randomBytes(ICE_SECRET_BYTES).toString('base64');
   readonly #sessionId = String(randomInt(1, 2 ** 47));
   #phone: PhoneMedia | null = null;
   #closed = false;
@@ -45,7 +49,7 @@ export class LegMedia {
     this.#plane = plane;
     this.#addressOf = addressOf;
     this.#codecs = audio.codecs ?? PHONE_CODECS;
-    this.#security = newSecurity(audio.srtp ?? 'allow');
+    this.#security = newSecurity(audio.srtp ?? 'allow', plane.dtlsFingerprint);
   }
 
   get phone(): PhoneMedia | null {
@@ -63,6 +67,11 @@ export class LegMedia {
   /** Signaling is encrypted: offers may carry keys beside plain sound (RFC 8643). */
   signalingIsEncrypted(): void {
     this.#opportunistic = true;
+  }
+
+  /** It speaks DTLS and ICE alone: offers have them. */
+  peerIsBrowser(): void {
+    this.#browser = true;
   }
 
   offer(): SipBody {
@@ -84,7 +93,7 @@ export class LegMedia {
 
   /** Sends and receives as settled; over a hold by 0.0.0.0 the address stays the one we knew. */
   async apply(stream: PhoneStream): Promise<void> {
-    const held = stream.address === '0.0.0.0' || stream.address === '::';
+    const held = !stream.ice && (stream.address === '0.0.0.0' || stream.address === '::');
     const known = this.#lastStream;
     const remote = held && known ? { ...stream, address: known.address, port: known.port } : stream;
     this.#lastStream = remote;
@@ -101,8 +110,8 @@ export class LegMedia {
     return { address: this.#addressOf(), port: this.#phone.localPort, sessionId: this.#sessionId, version, ...this.#speaks() };
   }
 
-  #speaks(): Pick<LocalDescription, 'codecs' | 'security' | 'inUse'> {
-    return { codecs: this.#codecs, security: { ...this.#security, opportunistic: this.#opportunistic }, inUse: this.#lastStream };
+  #speaks(): Pick<LocalDescription, 'codecs' | 'security' | 'inUse' | 'ice'> {
+    return { codecs: this.#codecs, security: { ...this.#security, opportunistic: this.#opportunistic, offersDtls: this.#browser }, inUse: this.#lastStream, ice: { secret: this.#iceSecret, offered: this.#browser } };
   }
 
   /** RFC 3264 §8: the version goes up by one exactly when the description changes. */
@@ -114,9 +123,12 @@ export class LegMedia {
   }
 }
 
+/** Stands for ours where only the offer is looked at. */
+const NO_CERTIFICATE = `sha-256 ${Array(32).fill('00').join(':')}`;
+
 /** Throws SdpError unless the phone's offer holds something that may be spoken. Needs no socket: asked before a webhook is. */
 export function checkOffer(offer: SipBody, { codecs = PHONE_CODECS, srtp = 'allow' }: LegAudio = {}): void {
-  answerPhoneOffer(sdpOf(offer), { address: '127.0.0.1', port: 9, sessionId: '1', version: 1, codecs, security: newSecurity(srtp) });
+  answerPhoneOffer(sdpOf(offer), { address: '127.0.0.1', port: 9, sessionId: '1', version: 1, codecs, security: newSecurity(srtp, NO_CERTIFICATE), ice: { secret: '', offered: false } });
 }
 
 function sdpOf(body: SipBody): Uint8Array {

@@ -234,6 +234,7 @@ export class OutboundLeg extends Leg {
     if (this.over) return;
     this.#peer = unbracket(parseSipUri((options.outboundProxy ?? options.to).replace(/^<([^>]*)>.*$/, '$1'))?.host ?? '');
     if (/^sips:|;transport=tls\b/i.test(options.outboundProxy ?? options.to)) this.media.signalingIsEncrypted();
+    if (/;transport=wss?\b/i.test(options.outboundProxy ?? options.to)) this.media.peerIsBrowser();
     const offer = this.media.offer();
     const sip = this.#userAgent.call({ ...options, body: offer.bytes, contentType: offer.contentType });
     this.#sip = sip;
