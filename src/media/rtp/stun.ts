@@ -1,5 +1,4 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { isIPv4 } from 'node:net';
 import { crc32 } from 'node:zlib';
 
 /** STUN Binding of ICE checks (RFC 8489, RFC 8445 §7): read, checked and written. Pure. */
@@ -106,7 +105,7 @@ function attribute(type: number, value: Buffer): Buffer {
 
 /** RFC 8489 §14.2. */
 function xoredAddress(transactionId: Buffer, { address, port }: { address: string; port: number }): Buffer {
-  const ip = isIPv4(address) ? Buffer.from(address.split('.').map(Number)) : bytesOfIPv6(address);
+  const ip = !address.includes(':') ? Buffer.from(address.split('.').map(Number)) : bytesOfIPv6(address);
   const mask = Buffer.alloc(16);
   mask.writeUInt32BE(MAGIC_COOKIE);
   transactionId.copy(mask, 4, 0, TRANSACTION_BYTES);
