@@ -31,7 +31,7 @@ const MAX_SERVERS = 8;
  * Where a request to a name goes, best first (RFC 3263 §4). Pure: yields questions, each list of them to be asked at once,
  * and takes their answers in the same order. What the URI said (transport, port) is never overruled.
  */
-export function* findServers(to: Destination, random: () => number): Generator<Question[], Destination[], readonly Answer[]> {
+export function* findServers(to: Destination, random: (max: number) => number): Generator<Question[], Destination[], readonly Answer[]> {
   const servers = yield* serversOf(to, random);
   const named = servers.length > 0 ? servers : [{ transport: to.transport, target: to.host, port: to.port }];
   const wanted = named.filter(({ target }) => target !== '.').slice(0, MAX_SERVERS);
@@ -41,7 +41,7 @@ export function* findServers(to: Destination, random: () => number): Generator<Q
 }
 
 /** None: its own address records say (§4.2). */
-function* serversOf(to: Destination, random: () => number): Generator<Question[], Server[], readonly Answer[]> {
+function* serversOf(to: Destination, random: (max: number) => number): Generator<Question[], Server[], readonly Answer[]> {
   if (!to.open?.port || to.transport === 'ws') return [];
   if (!to.open.transport) return yield* bySrv([srvOf(to.transport, to.host)], random);
   const [naptr = NO_ANSWER] = yield [{ kind: 'naptr', name: to.host }];
@@ -71,7 +71,7 @@ function choicesOf(records: readonly NaptrRecord[], to: Destination): SrvChoice[
   }).slice(0, MAX_SERVERS);
 }
 
-function* bySrv(choices: readonly SrvChoice[], random: () => number): Generator<Question[], Server[], readonly Answer[]> {
+function* bySrv(choices: readonly SrvChoice[], random: (max: number) => number): Generator<Question[], Server[], readonly Answer[]> {
   const answers = yield choices.map(({ name }) => ({ kind: 'srv', name }));
   return choices.flatMap(({ transport }, n) =>
     weightedOrder((answers[n] ?? NO_ANSWER).srv, random).map(({ target, port }): Server => ({ transport, target, port: port || defaultPortOf(transport) })),

@@ -8,7 +8,6 @@ import { Resting } from './resting.ts';
 
 /** All questions about one name together. */
 const LIMIT_MS = 8_000;
-const RANDOM_STEPS = 2 ** 32;
 
 export interface RoutesParts {
   clock: Clock;
@@ -16,7 +15,8 @@ export interface RoutesParts {
   dns: Dns | null;
   /** Of the addresses that our sockets reach; 0: either. */
   family: () => 0 | 4 | 6;
-  random?: () => number;
+  /** A whole number from 0 to max - 1. */
+  random?: (max: number) => number;
 }
 
 /** Turns the name in a URI into the addresses of its servers, and remembers which of them did not answer (RFC 3263 §4). */
@@ -25,10 +25,10 @@ export class Routes {
   readonly #dns: Dns | null;
   readonly #cache: DnsCache | null;
   readonly #family: () => 0 | 4 | 6;
-  readonly #random: () => number;
+  readonly #random: (max: number) => number;
   readonly #resting = new Resting();
 
-  constructor({ clock, dns, family, random = () => randomInt(RANDOM_STEPS) / RANDOM_STEPS }: RoutesParts) {
+  constructor({ clock, dns, family, random = (max) => randomInt(max) }: RoutesParts) {
     this.#clock = clock;
     this.#dns = dns;
     this.#cache = dns && new DnsCache(dns, clock);

@@ -1,26 +1,25 @@
 /**
- * The order in which servers are tried (RFC 2782): lower priority first; within one, each next is drawn by its weight.
- * `random` gives numbers from 0 up to, not including, 1.
+ * The order in which servers are tried (RFC 2782): lower priority first; within one, each next is drawn by its weight, and
+ * those of weight 0 when no others are left. `random(max)` is a whole number from 0 to max - 1 (`randomInt` of node:crypto). Pure.
  */
-export function weightedOrder<T extends { priority: number; weight: number }>(records: readonly T[], random: () => number): T[] {
-  const ordered: T[] = [];
-  const byPriority = [...records].sort((a, b) => a.priority - b.priority || a.weight - b.weight);
-  while (byPriority.length > 0) {
-    const group = byPriority.filter(({ priority }) => priority === byPriority[0]?.priority);
-    const drawn = draw(group, random);
-    byPriority.splice(byPriority.indexOf(drawn), 1);
-    ordered.push(drawn);
-  }
-  return ordered;
+export function weightedOrder<T extends { priority: number; weight: number }>(records: readonly T[], random: (max: number) => number): T[] {
+  const priorities = [...new Set(records.map(({ priority }) => priority))].sort((a, b) => a - b);
+  return priorities.flatMap((wanted) => drawn(records.filter(({ priority }) => priority === wanted), random));
 }
 
-/** Those of weight 0 stand first and are drawn only when the lot is 0: a very small chance beside others, all of it alone. */
-function draw<T extends { weight: number }>(group: readonly T[], random: () => number): T {
-  const total = group.reduce((sum, { weight }) => sum + weight, 0);
-  let lot = Math.floor(random() * (total + 1));
-  for (const record of group) {
-    lot -= record.weight;
-    if (lot <= 0) return record;
+function drawn<T extends { weight: number }>(records: readonly T[], random: (max: number) => number): T[] {
+  const left = [...records];
+  const order: T[] = [];
+  while (left.length > 0) {
+    const [taken] = left.splice(draw(left, random), 1);
+    if (taken) order.push(taken);
   }
-  return group[group.length - 1] as T;
+  return order;
+}
+
+function draw(records: readonly { weight: number }[], random: (max: number) => number): number {
+  const total = records.reduce((sum, { weight }) => sum + weight, 0);
+  if (total === 0) return random(records.length);
+  let lot = random(total);
+  return Math.max(0, records.findIndex(({ weight }) => (lot -= weight) < 0));
 }
