@@ -288,6 +288,7 @@ export const settings = {
   }),
   outboundMaxCalls: setting({ env: 'PARTYLINE_OUTBOUND_MAX_CALLS', about: 'How many calls to numbers an account may have at once', defaultText: 'no limit when the bind address is a loopback address, else 100', schema: wholeNumber(1, 100_000) }),
   outboundCallsPerMinute: setting({ env: 'PARTYLINE_OUTBOUND_CALLS_PER_MINUTE', about: 'How many calls to numbers an account may begin in a minute', defaultText: 'no limit when the bind address is a loopback address, else 60', schema: wholeNumber(1, 100_000) }),
+  sipTransfers: setting({ env: 'PARTYLINE_SIP_TRANSFERS', about: 'Whether phones may transfer their calls (REFER, Replaces): on or off', defaultText: 'on', schema: onOff(true) }),
   callsPerSecond: setting({
     env: 'PARTYLINE_CALLS_PER_SECOND',
     about: 'How many REST calls an account may start in a second (0.1-1000); more wait in its queue, at most 24 hours',

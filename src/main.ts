@@ -161,6 +161,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
       strangers: strangersOf(config),
       outbound: outboundPolicyOf(config),
       carrier: config.carrier,
+      transfers: config.sipTransfers,
       ...(config.callsPerSecond === null ? {} : { callsPerSecond: config.callsPerSecond }),
       dataDir: config.dataDir,
       speech: { command: 'espeak-ng', recognizer: config.speechRecognizer },

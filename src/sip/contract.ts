@@ -27,6 +27,8 @@ export interface SipUserAgent extends Emitter<SipUserAgentEvents> {
   readonly ports: SipPorts;
   /** Sends an INVITE. The call is returned at once; failures arrive as `ended`, a URI or header that cannot be sent as `rejected` with 400. */
   call(options: OutgoingSipCallOptions): OutgoingSipCall;
+  /** The call that a Replaces names, seen from us; null for none that lives. */
+  callReplacedBy(replaces: Readonly<SipReplaces>): IncomingSipCall | OutgoingSipCall | null;
   /** Phones registered under an address that `IncomingSipRegister.accept` was given, most wanted first. */
   contactsOf(address: string): SipContact[];
   /** Asks by OPTIONS whether anybody is there. Rejects with SipError for a URI that is none. */
@@ -190,6 +192,8 @@ export interface SipCallEvents {
   reofferAnswered: [body: SipBody | null];
   /** SIP INFO, answered with 200 by the user agent. */
   infoReceived: [body: SipBody | null];
+  /** REFER inside the dialog (RFC 3515). Answered with 603 when nobody listens, or nobody has answered it when all have heard it. */
+  referReceived: [refer: IncomingSipRefer];
   /** Last event, exactly once. */
   ended: [ending: SipEnding];
 }
@@ -223,6 +227,30 @@ export interface SipCallBase<E extends SipCallEvents & { [K in keyof E]: unknown
   refer(referTo: string, watcher: SipReferWatcher): void;
 }
 
+/** The other side asks us to call somebody else in its place. */
+export interface IncomingSipRefer {
+  /** Refer-To: `sip:…` without headers, or `tel:…`. */
+  readonly target: string;
+  /** The dialog that its call would take the place of (RFC 3891), as the target sees it. */
+  readonly replaces: Readonly<SipReplaces> | null;
+  /** Referred-By (RFC 3892) as it came. */
+  readonly referredBy: string | null;
+  /** 202, and a NOTIFY of 100. To be done before the listener of `referReceived` returns, or never. */
+  accept(): void;
+  reject(statusCode: number, reasonPhrase?: string): void;
+  /** How the new call goes, by NOTIFY; from 200 on it is the last word. Says nothing once the dialog is over. */
+  progress(statusCode: number): void;
+}
+
+export interface SipReplaces {
+  callId: string;
+  /** Tag of the side that the INVITE goes to. */
+  toTag: string;
+  fromTag: string;
+  /** Only while that dialog is not answered. */
+  earlyOnly: boolean;
+}
+
 export interface SipReferWatcher {
   /** Final answer to the REFER, 408 and 503 when none came. From 300 on it is the last that is heard. */
   answered(statusCode: number): void;
@@ -239,6 +267,8 @@ export interface IncomingSipCall extends SipCallBase<SipCallEvents> {
   readonly to: SipParty;
   /** The offer; null for an INVITE without a body. */
   readonly body: SipBody | null;
+  /** The call of ours whose place it wants to take (RFC 3891): one that lives. */
+  readonly replaces: IncomingSipCall | OutgoingSipCall | null;
   /** All values of a header, in order; names compare case-insensitively and compact forms are known. */
   header(name: string): string[];
   /** All headers as they came, for SipHeader_X-… parameters. */

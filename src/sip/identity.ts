@@ -6,7 +6,7 @@ import { MAGIC_COOKIE } from './message/via.ts';
 import { transportParameter } from './transport/destination.ts';
 
 /** Methods we answer, for Allow. */
-export const METHODS = ['INVITE', 'ACK', 'BYE', 'CANCEL', 'OPTIONS', 'INFO', 'UPDATE', 'PRACK', 'REGISTER', 'NOTIFY'] as const;
+export const METHODS = ['INVITE', 'ACK', 'BYE', 'CANCEL', 'OPTIONS', 'INFO', 'UPDATE', 'PRACK', 'REGISTER', 'NOTIFY', 'REFER'] as const;
 export const ALLOW = METHODS.join(', ');
 
 /** How this user agent names itself in messages. */

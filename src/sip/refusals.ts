@@ -26,6 +26,8 @@ export function refusalOutsideDialog(request: SipRequest, core: MessageCore, sta
   if (unsupported.length > 0) return { statusCode: 420, headers: [['Unsupported', unsupported.join(', ')]] };
   if (method === 'OPTIONS') return { statusCode: 200, headers: [['Allow', ALLOW], ACCEPT, SUPPORTED] };
   if (method === 'REGISTER') return null;
+  // Nobody may make us call for them without being in a call with us.
+  if (method === 'REFER') return { statusCode: 403 };
   if (method !== 'INVITE') return { statusCode: 481 };
   if (isTooBrief(request)) return { statusCode: 422, headers: [MIN_SE_HEADER] };
   const media = refusalOfMedia(request);

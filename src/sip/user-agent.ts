@@ -6,8 +6,9 @@ import type { Log } from '../base/log.ts';
 import { chooseOwnAddress } from './transport/own-address.ts';
 import { IncomingCall } from './call/incoming-call.ts';
 import { OutgoingCall } from './call/outgoing-call.ts';
+import { replacedCall } from './call/replacing.ts';
 import { probe } from './call/probe.ts';
-import type { OutgoingSipCall, OutgoingSipCallOptions, SipContact, SipPorts, SipProbeOptions, SipProbeResult, SipRegistration, SipRegistrationOptions, SipServer, SipSource, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
+import type { OutgoingSipCall, OutgoingSipCallOptions, SipContact, SipPorts, SipReplaces, SipProbeOptions, SipProbeResult, SipRegistration, SipRegistrationOptions, SipServer, SipSource, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
 import type { SipCore } from './core.ts';
 import { DialogTable } from './dialog/dialog-table.ts';
 import { DEFAULT_SESSION_S } from './dialog/session-timer.ts';
@@ -127,6 +128,11 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     return call;
   }
 
+  callReplacedBy(replaces: Readonly<SipReplaces>): IncomingCall | OutgoingCall | null {
+    for (const call of this.#calls) if (call.isNamedBy(replaces)) return call;
+    return null;
+  }
+
   contactsOf(address: string): SipContact[] {
     const { clock, layer } = this.#core;
     return this.#registrar.bindings(address, clock.nowMs()).map((binding) => routeTo(binding, (source) => layer.hasConnection(source)));
@@ -231,7 +237,9 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
 
   #inviteReceived(transaction: ServerTransaction): void {
     transaction.respond(buildResponse(transaction.request, 100));
-    const call: IncomingCall = new IncomingCall(this.#core, transaction, () => void this.#calls.delete(call));
+    const replaced = replacedCall(transaction.request, (replaces) => this.callReplacedBy(replaces));
+    if ('statusCode' in replaced) return transaction.respond(this.#response(transaction.request, replaced.statusCode, { ...replaced, toTag: newTag() }));
+    const call: IncomingCall = new IncomingCall(this.#core, transaction, { replaces: replaced.call, forget: () => void this.#calls.delete(call) });
     this.#calls.add(call);
     this.#byInvite.set(transaction, call);
     this.emit('incomingCall', call);

@@ -20,6 +20,7 @@ import type { Registrations } from './registrations.ts';
 import type { Speech } from './speech.ts';
 import type { SpeechRecognizer } from './speech-recognition.ts';
 import { CallStreams } from './streams/call-streams.ts';
+import { ANSWERED_ELSEWHERE, reasonHeader } from './ending-words.ts';
 import { finalStatus, terminated, type Termination, type TerminationReason } from './termination.ts';
 import { DocumentLoader, type DocumentSource } from './twiml/document-loader.ts';
 import { runDocuments, runNested, type RunContext } from './twiml/interpreter.ts';
@@ -183,7 +184,7 @@ export class Call {
     this.#leg.ring();
     this.#rang();
     this.#timer = this.#deps.clock.after(this.#plan.ringTimeoutMs ?? DEFAULT_RING_TIMEOUT_MS, () => this.end(terminated('no-answer', { sipStatusCode: 480 })));
-    this.#start(this.#plan.source);
+    this.#start(this.#plan.source, this.#plan.attend);
   }
 
   /** A call we place. Ends by itself when it cannot be sent. */
@@ -264,8 +265,8 @@ export class Call {
 
   #leaveLeg(termination: Termination): void {
     const leg = this.#leg;
-    if (leg instanceof InboundLeg && this.record.answeredAtMs === null) leg.refuse(REFUSALS[termination.reason] ?? 500);
-    else leg.hangup(`X-Partyline;cause=${termination.sipStatusCode ?? 200};text="${termination.reason}"`);
+    if (leg instanceof InboundLeg && this.record.answeredAtMs === null) leg.refuse(REFUSALS[termination.reason] ?? 500, reasonHeader(termination.reason));
+    else leg.hangup(termination.reason === 'answered-elsewhere' ? ANSWERED_ELSEWHERE : reasonHeader(termination.reason));
     void leg.close();
   }
 
@@ -325,6 +326,8 @@ export class Call {
       parameters: () => this.#parameters(),
       answer: (near) => this.#answer(signal, near),
       refer: (uri, own) => this.#leg.refer(uri, AbortSignal.any([signal, own])),
+      onRefer: (listener) => this.#leg.on('referReceived', listener),
+      end: (termination) => this.end(termination),
       nested: (source, { signal: own, rule, parameters, phone }) => {
         const context = this.#context(AbortSignal.any([signal, own]));
         if (phone) Object.assign(context, { answer: () => Promise.resolve(phone) });

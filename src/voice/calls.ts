@@ -18,6 +18,7 @@ import { routeToRegistered } from './registrations.ts';
 import type { AnsweredCall } from './recording/call-recordings.ts';
 import { createStreamControl } from './streams/stream-control.ts';
 import { terminated } from './termination.ts';
+import { createTransfers, type Transfers } from './transfer/transfers.ts';
 import { legAudio, mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
 
 export type LiveCallsDeps = VoiceDeps & { carriers: Pick<Carriers, 'callerFor'> } & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings' | 'network'>;
@@ -44,7 +45,9 @@ export class LiveCalls implements Calls {
     this.#deps = deps;
     this.#pace = new DialPace(deps.config.callsPerSecond ?? null);
     this.#guard = new FraudGuard(deps.config.outbound ?? OPEN_POLICY, () => deps.trunks.all());
-    this.#dialler = createDialler({ ...deps, add: (make) => this.add(make), mayDial: (destination) => this.mayDial(destination) });
+    const { config, log } = deps;
+    const transfers = config.transfers === false ? null : createTransfers({ log, hosts: [...config.localHosts, config.publicAddress], callNamed: (callId) => this.#named(callId), callOf: (replaces) => this.#named(deps.sip.callReplacedBy(replaces)?.callId) });
+    this.#dialler = createDialler({ ...deps, transfers, add: (make) => this.add(make), mayDial: (destination) => this.mayDial(destination) });
   }
 
   get stopping(): boolean {
@@ -58,6 +61,16 @@ export class LiveCalls implements Calls {
   live(sid: CallSid): CallRecord | null {
     const call = this.#live.get(sid);
     return call ? { ...call.record } : null;
+  }
+
+  /** What bridges the phones of live calls; null when they may not be transferred. */
+  get transfers(): Transfers | null {
+    return this.#dialler.transfers;
+  }
+
+  #named(callId: string | undefined): CallSid | null {
+    for (const call of this.#live.values()) if (callId !== undefined && call.sipCallId === callId) return call.record.sid;
+    return null;
   }
 
   /** A call that is being talked in, for recordings. */

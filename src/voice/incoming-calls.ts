@@ -4,6 +4,7 @@ import { SdpError } from '../sdp/sdp-error.ts';
 import { newCallRecord } from './call-record.ts';
 import { Call } from './call.ts';
 import type { CallPlan } from './call.ts';
+import { replacing } from './transfer/replacing-calls.ts';
 import type { LiveCalls } from './calls.ts';
 import { toE164 } from './carrier/number-format.ts';
 import { decideCall, type Ask, type CallTarget, type Decision, type Refusal } from './dial-plan/dial-plan.ts';
@@ -39,7 +40,8 @@ export class IncomingCalls {
   }
 
   #decide(sip: IncomingSipCall, provenUser: string | null): Decision['outcome'] {
-    return decideCall({ requestUriUser: sip.requestUriUser, requestUriHost: sip.requestUriHost, toUser: sip.to.user, from: sip.from, identity: readIdentity((name) => sip.header(name)), sourceAddress: sip.source.address, provenUser }, dialPlanOf(this.#deps)).outcome;
+    // Who takes the place of a phone (RFC 3891) calls nobody: it is judged as a user of its own SIP domain.
+    return decideCall({ requestUriUser: sip.requestUriUser, requestUriHost: sip.replaces ? sip.from.host : sip.requestUriHost, toUser: sip.to.user, from: sip.from, identity: readIdentity((name) => sip.header(name)), sourceAddress: sip.source.address, provenUser }, dialPlanOf(this.#deps)).outcome;
   }
 
   #refuse(sip: IncomingSipCall, { statusCode, reasonPhrase, reason, why, errorCode }: Refusal): void {
@@ -67,6 +69,12 @@ export class IncomingCalls {
       log.info({ requestUri: withoutPassword(sip.requestUri), source: sip.source.address, reason: unacceptable }, 'call refused: no media in common');
       return sip.reject(488, 'Not Acceptable Here', [['Reason', `SIP;cause=488;text="${unacceptable.replace(/[^\w .,/:()=-]/g, '?')}"`]]);
     }
+    const place = sip.replaces ? replacing(sip, { transfers: live.transfers, live: (sid) => live.live(sid) }) : null;
+    const refusal = place && refusalOf(place, target);
+    if (refusal) {
+      log.info({ callId: sip.callId, source: sip.source.address, ...refusal }, 'a call that would replace another one is refused');
+      return sip.reject(refusal.statusCode);
+    }
     const nowMs = clock.wallMs();
     const record = newCallRecord({
       accountSid: target.account.sid,
@@ -80,7 +88,7 @@ export class IncomingCalls {
       callerName: callerName(target),
     });
     const leg = new InboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, target.trunk), log: log.child({ callSid: record.sid }) });
-    const plan = this.#plan(target, sip);
+    const plan = { ...this.#plan(target, sip), ...(place && 'attend' in place && { attend: place.attend, source: null, fallback: null, statusCallback: null }) };
     const call = live.add((callDeps, ended) => new Call(callDeps, { record, leg, plan, ended }));
     call.startInbound();
   }
@@ -96,6 +104,12 @@ export class IncomingCalls {
       ...(ringTimeoutMs === undefined ? {} : { ringTimeoutMs }),
     };
   }
+}
+
+/** A phone replaces those of its own account only. */
+function refusalOf(place: ReturnType<typeof replacing>, { account, domain }: CallTarget): { statusCode: number; why: string } | null {
+  if ('statusCode' in place) return place;
+  return domain && place.replaced.accountSid === account.sid ? null : { statusCode: 403, why: 'who replaces is no user of a SIP domain of the same account' };
 }
 
 function sipOf(sip: IncomingSipCall): { callId: string; sourceIp: string; headers: IncomingSipCall['headers'] } {

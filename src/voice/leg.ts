@@ -2,7 +2,7 @@ import { Emitter } from '../base/emitter.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
-import type { IncomingSipCall, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipUserAgent } from '../sip/contract.ts';
+import type { IncomingSipCall, IncomingSipRefer, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipUserAgent } from '../sip/contract.ts';
 import { parseSipUri, unbracket } from '../sip/message/uri.ts';
 import { keyOfInfo, type InfoKey } from './info-keys.ts';
 import { LegMedia, type LegAudio } from './leg-media.ts';
@@ -19,6 +19,8 @@ export interface LegEvents {
   /** First RTP packet of the phone. */
   heard: [];
   digitReceived: [digit: string];
+  /** The phone transfers its call (REFER); 603 when nobody answers it. */
+  referReceived: [refer: IncomingSipRefer];
   /** Over by itself: by the phone, the network or the media plane. At most once, never after `hangup` or `close`. */
   ended: [termination: Termination];
 }
@@ -110,6 +112,7 @@ export abstract class Leg extends Emitter<LegEvents> {
     events.on('ended', (ending) => this.endedBy(terminationOf(ending, side)));
     events.on('reoffered', (body, respond) => respond(this.#reoffered(body, sip.state === 'early')));
     events.on('reofferAnswered', (body) => this.#applyAnswer(body));
+    events.on('referReceived', (refer) => void (!this.#over && this.emit('referReceived', refer)));
     events.on('infoReceived', (body) => this.#keySignaled(keyOfInfo(body)));
   }
 
@@ -189,10 +192,10 @@ export class InboundLeg extends Leg {
   }
 
   /** Final refusal; after our 200 (the ACK may be missing) a BYE instead. */
-  refuse(statusCode: number): void {
+  refuse(statusCode: number, reason: string): void {
     this.letGo();
-    if (this.#sip.state === 'early') this.#sip.reject(statusCode);
-    else this.hangupDialog();
+    if (this.#sip.state === 'early') this.#sip.reject(statusCode, undefined, [['Reason', reason]]);
+    else this.hangupDialog(reason);
   }
 
   protected peer(): string {

@@ -1,5 +1,6 @@
 import type { SipEnding } from '../sip/contract.ts';
 import type { CallStatus } from './model.ts';
+import { meaningOf, readReasons } from './sip-causes.ts';
 
 /** By whose doing a call ended. */
 export type Fault = 'caller' | 'callee' | 'app' | 'network' | 'server' | 'api';
@@ -24,6 +25,10 @@ export type TerminationReason =
   | 'time-limit'
   /** The `<Dial>` that placed it is over: its caller left, or another phone took the call. */
   | 'dial-over'
+  /** Another phone of the same `<Dial>` took the call. */
+  | 'answered-elsewhere'
+  /** The phone handed its call on to somebody else (REFER, Replaces). */
+  | 'transferred'
   /** Nobody answered in time. */
   | 'no-answer'
   /** 486, 600 and 603 of a called phone. */
@@ -70,6 +75,8 @@ const ENDINGS: Record<TerminationReason, { fault: Fault; unanswered: FinalStatus
   'completed-by-api': { fault: 'api', unanswered: 'completed' },
   'canceled-by-api': { fault: 'api', unanswered: 'canceled' },
   'time-limit': { fault: 'app', unanswered: 'completed' },
+  'answered-elsewhere': { fault: 'callee', unanswered: 'canceled' },
+  transferred: { fault: 'caller', unanswered: 'completed' },
   'dial-over': { fault: 'caller', unanswered: 'canceled' },
   'no-answer': { fault: 'callee', unanswered: 'no-answer' },
   busy: { fault: 'callee', unanswered: 'busy' },
@@ -115,7 +122,7 @@ export function terminationOf(ending: SipEnding, side: 'inbound' | 'outbound'): 
     case 'remote-cancel':
       return terminated('caller-canceled', more);
     case 'rejected':
-      return refusal(ending.statusCode ?? 500, more);
+      return refusal(ending, more);
     case 'ring-timeout':
       return terminated('no-answer', { sipStatusCode: 487, ...more });
     case 'ack-timeout':
@@ -129,7 +136,10 @@ export function terminationOf(ending: SipEnding, side: 'inbound' | 'outbound'): 
   }
 }
 
-function refusal(statusCode: number, more: { detail?: string; sipStatusCode?: number }): Termination {
+/** A SIP answer that says busy is believed; for all others the cause of Q.850 beside it is the better word. */
+function refusal({ statusCode = 500, reason }: SipEnding, more: { detail?: string; sipStatusCode?: number }): Termination {
   if (BUSY.includes(statusCode)) return terminated('busy', more);
+  const meaning = meaningOf(readReasons(reason));
+  if (meaning) return terminated(meaning, more);
   return terminated(NO_ANSWER.includes(statusCode) ? 'no-answer' : 'refused', more);
 }

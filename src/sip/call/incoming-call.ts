@@ -1,9 +1,10 @@
 import type { Timer } from '../../base/clock.ts';
 import { Emitter } from '../../base/emitter.ts';
-import type { IncomingSipCall, SipAuthentication, SipBody, SipCallEvents, SipEnding, SipParty, SipReferWatcher, SipSecretLookup, SipSource } from '../contract.ts';
+import type { IncomingSipCall, SipAuthentication, SipBody, SipCallEvents, SipEnding, SipParty, SipReferWatcher, SipReplaces, SipSecretLookup, SipSource } from '../contract.ts';
 import type { SipCore } from '../core.ts';
 import { dialogOfServer } from '../dialog/dialog.ts';
 import { ReliableProvisionals } from '../dialog/reliable-provisionals.ts';
+import type { IncomingRefer } from '../dialog/incoming-refer.ts';
 import { DialogSession, type SessionOwner } from '../dialog/session.ts';
 import { authenticate } from '../digest/authenticate.ts';
 import { ALLOW, newTag } from '../identity.ts';
@@ -32,6 +33,7 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
   readonly to: SipParty;
   readonly body: SipBody | null;
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
+  readonly replaces: IncomingSipCall['replaces'];
   readonly #core: SipCore;
   readonly #transaction: ServerTransaction;
   readonly #session: DialogSession;
@@ -44,13 +46,14 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
   /** A 200 that waits for the PRACK of such an answer. */
   #held: (() => void) | null = null;
 
-  constructor(core: SipCore, transaction: ServerTransaction, forget: () => void) {
+  constructor(core: SipCore, transaction: ServerTransaction, { forget, replaces = null }: { forget: () => void; replaces?: IncomingSipCall['replaces'] }) {
     super();
     const { request, core: parsed, source } = transaction;
     const uri = parseSipUri(request.uri);
     this.#core = core;
     this.#transaction = transaction;
     this.#forget = forget;
+    this.replaces = replaces;
     this.callId = parsed.callId;
     this.source = source;
     this.requestUri = request.uri;
@@ -77,6 +80,12 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
   /** To tag of all our answers to this INVITE. */
   get localTag(): string {
     return this.#session.dialog.localTag;
+  }
+
+  /** Of its dialog (RFC 3891 §3), while that lives. */
+  isNamedBy({ callId, toTag, fromTag }: Readonly<SipReplaces>): boolean {
+    const { dialog } = this.#session;
+    return this.#state !== 'ended' && callId === this.callId && toTag === dialog.localTag && fromTag === dialog.remoteTag;
   }
 
   header(name: string): string[] {
@@ -214,6 +223,10 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
 
   reofferAnswered(body: SipBody | null): void {
     this.emit('reofferAnswered', body);
+  }
+
+  referReceived(refer: IncomingRefer): void {
+    if (this.#state === 'confirmed') this.emit('referReceived', refer);
   }
 
   infoReceived(body: SipBody | null): void {

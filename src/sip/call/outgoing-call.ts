@@ -1,9 +1,10 @@
 import type { Timer } from '../../base/clock.ts';
 import { Emitter } from '../../base/emitter.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipEnding, SipReferWatcher, SipSource } from '../contract.ts';
+import type { OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipEnding, SipReferWatcher, SipReplaces, SipSource } from '../contract.ts';
 import type { SipCore } from '../core.ts';
 import { dialogOfClient } from '../dialog/dialog.ts';
+import type { IncomingRefer } from '../dialog/incoming-refer.ts';
 import { DialogSession, type SessionOwner } from '../dialog/session.ts';
 import { readMinSe, readSessionExpires } from '../dialog/session-timer.ts';
 import { Authorizer } from '../digest/authorizer.ts';
@@ -83,6 +84,12 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
   get source(): SipSource {
     const to = this.#transaction?.destination ?? this.#invite?.destination;
     return { transport: to?.transport ?? 'udp', address: to?.address ?? to?.host ?? '', port: to?.port ?? 0 };
+  }
+
+  /** Of one of its dialogs (RFC 3891 §3), while that lives. */
+  isNamedBy({ callId, toTag, fromTag }: Readonly<SipReplaces>): boolean {
+    const session = this.#chosen ?? this.#sessions.get(fromTag);
+    return this.#state !== 'ended' && callId === this.#callId && session?.dialog.remoteTag === fromTag && session.dialog.localTag === toTag;
   }
 
   hangup(options: { reason?: string } = {}): void {
@@ -316,6 +323,10 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
 
   reofferAnswered(body: SipBody | null): void {
     this.emit('reofferAnswered', body);
+  }
+
+  referReceived(refer: IncomingRefer): void {
+    if (this.#state === 'confirmed') this.emit('referReceived', refer);
   }
 
   infoReceived(body: SipBody | null): void {

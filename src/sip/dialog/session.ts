@@ -15,6 +15,7 @@ import { Descriptions } from './descriptions.ts';
 import { DialogRequests } from './dialog-requests.ts';
 import { dialogKey, type DialogUser } from './dialog-table.ts';
 import { OurOffers, type OfferResult } from './our-offers.ts';
+import { IncomingRefer, readRefer } from './incoming-refer.ts';
 import { readReferNotice, referHeaders, Referral } from './referral.ts';
 import { ProvisionalOrder, type ReliableProvisionals } from './reliable-provisionals.ts';
 import { refreshTarget, takeRemoteCSeq, type Dialog } from './dialog.ts';
@@ -28,6 +29,7 @@ export interface SessionOwner extends OfferOwner {
   infoReceived(body: SipBody | null): void;
   /** It is over though nobody wanted it: no ACK in 32 s for a 200 of ours, no refresh, the other side knows nothing of it. BYE is on its way. */
   dialogOver(ending: SipEnding): void;
+  referReceived(refer: IncomingRefer): void;
 }
 
 type Phase = 'early' | 'accepted' | 'confirmed' | 'closing' | 'closed';
@@ -70,6 +72,7 @@ export class DialogSession implements DialogUser {
   /** As the other side says by Allow; null until it does. */
   #updatable: boolean | null = null;
   #referral: Referral | null = null;
+  #refers = 0;
   #byeWhenAcked: { reason: string | undefined } | null = null;
 
   constructor(core: SipCore, parts: SessionParts) {
@@ -138,6 +141,7 @@ export class DialogSession implements DialogUser {
     if (request.method === 'PRACK') return this.#prackReceived(transaction);
     if (request.method === 'OPTIONS') return this.#reply(transaction, 200, { headers: [['Allow', ALLOW], SUPPORTED] });
     if (request.method === 'NOTIFY') return this.#notified(transaction);
+    if (request.method === 'REFER') return this.#referReceived(transaction);
     if (request.method !== 'INFO') return this.#reply(transaction, 405, { headers: [['Allow', ALLOW]] });
     this.#reply(transaction, 200);
     this.#owner.infoReceived(bodyOf(request));
@@ -168,6 +172,27 @@ export class DialogSession implements DialogUser {
     if (!this.#referral) return this.#reply(transaction, 481, { reasonPhrase: 'Subscription Does Not Exist' });
     this.#reply(transaction, 200, { headers: this.#contactFor(transaction) });
     this.#referral.notified(notice);
+  }
+
+  /** RFC 3515 §2.4.2. */
+  #referReceived(transaction: ServerTransaction): void {
+    const asked = readRefer(transaction.request);
+    if (typeof asked === 'number') return this.#reply(transaction, asked);
+    if (this.#phase !== 'confirmed') return this.#reply(transaction, 500, { headers: [['Retry-After', '1']] });
+    const refer = new IncomingRefer(asked, {
+      eventId: this.#refers++ === 0 ? null : String(transaction.core.cseq.number),
+      answer: (statusCode, { headers, reasonPhrase }) => this.#reply(transaction, statusCode, { headers: [...headers, ...(statusCode < 300 ? this.#contactFor(transaction) : [])], ...(reasonPhrase !== undefined && { reasonPhrase }) }),
+      notify: (headers, fragment, lost) => this.#notify(headers, fragment, lost),
+    });
+    this.#owner.referReceived(refer);
+    if (!refer.answered) refer.reject(603);
+  }
+
+  #notify(headers: [string, string][], fragment: string, lost: () => void): boolean {
+    if (this.#phase !== 'confirmed') return false;
+    const body = { contentType: 'message/sipfrag;version=2.0', bytes: Buffer.from(fragment) };
+    this.#requests.send({ method: 'NOTIFY', headers, body, contact: true, wanted: () => this.#phase === 'confirmed', answered: ({ statusCode }) => void (statusCode >= 300 && lost()), failed: lost });
+    return true;
   }
 
   ackReceived(ack: SipRequest, core: MessageCore): void {

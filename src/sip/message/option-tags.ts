@@ -1,7 +1,7 @@
 import type { Headers } from './headers.ts';
 
-/** Extensions that calls of ours know (RFC 3262, RFC 4028), for Supported. */
-export const OPTION_TAGS = ['100rel', 'timer'] as const;
+/** Extensions that calls of ours know (RFC 3262, RFC 4028, RFC 3891, RFC 4488), for Supported. */
+export const OPTION_TAGS = ['100rel', 'timer', 'replaces', 'norefersub'] as const;
 export const SUPPORTED: [string, string] = ['Supported', OPTION_TAGS.join(', ')];
 
 /** Whether the sender of a message knows an extension. */

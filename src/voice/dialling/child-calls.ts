@@ -6,12 +6,14 @@ import { OutboundLeg } from '../leg.ts';
 import type { CallRecord } from '../model.ts';
 import type { Registrations } from '../registrations.ts';
 import { terminated } from '../termination.ts';
+import type { Transfers } from '../transfer/transfers.ts';
 import { legAudio, mediaAddressFor, type VoiceDeps } from '../voice-deps.ts';
 import type { ChildOptions, Dialler } from './dialler.ts';
 
 export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' | 'log' | 'clock' | 'directory' | 'trunks'>, Pick<Dialler, 'mayDial'> {
   carriers: Pick<Carriers, 'callerFor'>;
   registrations: Registrations;
+  transfers: Transfers | null;
   /** Keeps a new call among the live ones. */
   add(make: (deps: CallDeps, ended: (call: Call) => void) => Call): Call;
 }
@@ -20,8 +22,8 @@ export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' 
 const MAX_CALL_MS = 86_400_000;
 
 export function createDialler(deps: DiallerDeps): Dialler {
-  const { directory, registrations, trunks, mayDial } = deps;
-  return { directory, registrations, trunks, mayDial, place: (options) => place(options, deps) };
+  const { directory, registrations, trunks, transfers, mayDial } = deps;
+  return { directory, registrations, trunks, transfers, mayDial, place: (options) => place(options, deps) };
 }
 
 function place(options: ChildOptions, { sip, media, config, log, clock, add, carriers }: DiallerDeps): Call {

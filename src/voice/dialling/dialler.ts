@@ -8,6 +8,8 @@ import type { Registrations } from '../registrations.ts';
 import type { Termination } from '../termination.ts';
 import type { DocumentSource } from '../twiml/document-loader.ts';
 import type { NestedOptions, RunEnd } from '../twiml/nesting.ts';
+import type { ReferListener } from '../refer-listener.ts';
+import type { Transfers } from '../transfer/transfers.ts';
 import type { CallerId } from './caller-id.ts';
 import type { Target } from './target.ts';
 
@@ -30,6 +32,8 @@ export interface ChildContext {
   /** Its phone. */
   answer(): Promise<PhoneMedia>;
   nested(source: DocumentSource, options: NestedOptions): Promise<RunEnd>;
+  /** Hears the REFERs of its phone. */
+  onRefer(listener: ReferListener): () => void;
 }
 
 /** A call that a `<Dial>` places for its caller (contract §3.4). */
@@ -60,6 +64,8 @@ export interface Dialler {
   readonly trunks: TrunkDirectory;
   /** Asked before anybody is called; null: they may be. */
   mayDial(destination: Destination): DialRefusal | null;
+  /** Null: phones may not transfer. */
+  readonly transfers: Transfers | null;
   /** Starts dialling; failures arrive as `ended`. */
   place(options: ChildOptions): ChildCall;
 }

@@ -42,7 +42,7 @@ export class Hunt {
   letGo(kept: Party | null = null): void {
     for (const party of this.#parties) {
       if (party === kept) continue;
-      party.end(terminated('dial-over'));
+      party.end(terminated(kept ? 'answered-elsewhere' : 'dial-over'));
       party.release();
     }
   }

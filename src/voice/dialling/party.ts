@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { PhoneMedia } from '../../media/protocol.ts';
 import { terminated, type Termination } from '../termination.ts';
+import type { ReferListener } from '../refer-listener.ts';
 import type { DocumentSource } from '../twiml/document-loader.ts';
 import type { NestingRule } from '../twiml/nesting.ts';
 import type { ChildCall, ChildContext, ChildOptions, Dialler } from './dialler.ts';
@@ -37,6 +38,8 @@ export class Party {
   #becomeReady: (phone: PhoneMedia | null) => void = () => undefined;
   #goneAtMs: number | null = null;
   readonly #answered = new AbortController();
+  readonly #referListeners = new Set<ReferListener>();
+  #kept = false;
   #early: Promise<void> = Promise.resolve();
 
   constructor(options: PartyOptions) {
@@ -62,13 +65,30 @@ export class Party {
     return Math.max(0, Math.round(((this.#goneAtMs ?? this.#options.clock.wallMs()) - answeredAtMs) / 1000));
   }
 
+  /** A bridge has it from now on: whoever called it no longer ends or releases it. False: it is gone. */
+  keep(): boolean {
+    this.#kept = !this.gone.aborted;
+    return this.#kept;
+  }
+
+  /** Hears the REFERs of its phone, from its answer on. */
+  onRefer(listener: ReferListener): () => void {
+    this.#referListeners.add(listener);
+    return () => void this.#referListeners.delete(listener);
+  }
+
   /** Ends its call, unless it went its own way. */
   end(termination: Termination): void {
-    if (!this.gone.aborted) this.child.end(termination);
+    if (!this.gone.aborted && !this.#kept) this.child.end(termination);
   }
 
   /** Its phone is its own again: a document that replaced the verb's hold may run. */
   release(): void {
+    if (!this.#kept) this.#release();
+  }
+
+  /** As `release`, of the bridge that has it. */
+  let(): void {
     this.#release();
   }
 
@@ -80,8 +100,10 @@ export class Party {
     const declined = await this.#whisper(context);
     if (context.signal.aborted) return null;
     if (declined) return declined;
+    const forget = context.onRefer((refer) => this.#referListeners.forEach((listener) => listener(refer)));
     this.#becomeReady(phone);
     await this.#released;
+    forget();
     return null;
   }
 

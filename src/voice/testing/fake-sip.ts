@@ -1,6 +1,6 @@
 import { Emitter } from '../../base/emitter.ts';
 import { SipError } from '../../sip/errors.ts';
-import type { IncomingSipCall, SipAuthentication, SipContact, SipReferWatcher, SipSecretLookup, OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipCallEvents, SipProbeOptions, SipProbeResult, SipRegistration, SipRegistrationEvents, SipRegistrationOptions, SipUserAgent, SipUserAgentEvents } from '../../sip/contract.ts';
+import type { IncomingSipCall, IncomingSipRefer, SipAuthentication, SipContact, SipReferWatcher, SipSecretLookup, OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipCallEvents, SipProbeOptions, SipProbeResult, SipRegistration, SipRegistrationEvents, SipRegistrationOptions, SipUserAgent, SipUserAgentEvents } from '../../sip/contract.ts';
 
 const OFFER = ['v=0', 'o=- 1 1 IN IP4 198.51.100.7', 's=-', 'c=IN IP4 198.51.100.7', 't=0 0', 'm=audio 4000 RTP/AVP 0 101', 'a=rtpmap:101 telephone-event/8000', ''].join('\r\n');
 
@@ -22,6 +22,7 @@ export class FakeIncomingCall extends Emitter<SipCallEvents> implements Incoming
   readonly from = { displayName: '', uri: 'sip:+15557001@198.51.100.7', user: '+15557001', host: '198.51.100.7' };
   readonly to: IncomingSipCall['to'];
   readonly headers: [string, string][] = [['X-Team', 'a']];
+  replaces: IncomingSipCall['replaces'] = null;
   body: SipBody | null = sdpBody();
   /** Our SDP of the 200. */
   answer: SipBody | null = null;
@@ -194,6 +195,13 @@ export class FakeUserAgent extends Emitter<SipUserAgentEvents> implements SipUse
   readonly ports = { udp: 5060, tcp: 5060, tls: null };
   readonly placed: FakeOutgoingCall[] = [];
 
+  callReplacedBy(): FakeIncomingCall | FakeOutgoingCall | null {
+    return this.replaced;
+  }
+
+  /** What any Replaces names. */
+  replaced: FakeIncomingCall | FakeOutgoingCall | null = null;
+
   /** By address. */
   readonly registered = new Map<string, SipContact[]>();
 
@@ -234,5 +242,30 @@ export class FakeUserAgent extends Emitter<SipUserAgentEvents> implements SipUse
     const call = new FakeOutgoingCall(options);
     this.placed.push(call);
     return call;
+  }
+}
+
+/** A REFER of a phone; `said` are its answer and what was told in NOTIFYs. */
+export class FakeRefer implements IncomingSipRefer {
+  readonly target: string;
+  readonly replaces: IncomingSipRefer['replaces'];
+  readonly referredBy: string | null = '<sip:boss@198.51.100.7>';
+  readonly said: number[] = [];
+
+  constructor(target: string, replaces: IncomingSipRefer['replaces'] = null) {
+    this.target = target;
+    this.replaces = replaces;
+  }
+
+  accept(): void {
+    this.said.push(202);
+  }
+
+  reject(statusCode: number): void {
+    this.said.push(statusCode);
+  }
+
+  progress(statusCode: number): void {
+    this.said.push(statusCode);
   }
 }

@@ -12,6 +12,7 @@ import type { Speech } from '../speech.ts';
 import type { SpeechRecognizer } from '../speech-recognition.ts';
 import type { CallStreams } from '../streams/call-streams.ts';
 import type { Termination } from '../termination.ts';
+import type { ReferListener } from '../refer-listener.ts';
 import type { CookieJar } from '../webhook/client.ts';
 import type { TwimlElement } from './document.ts';
 import type { DocumentSource } from './document-loader.ts';
@@ -48,6 +49,10 @@ export interface VerbContext {
   answer(near?: RoomMedia | null): Promise<PhoneMedia>;
   /** Asks the phone to call somebody else (REFER). Rejects with SipError for what is no SIP URI. */
   refer(uri: string, signal: AbortSignal): Promise<ReferResult>;
+  /** Hears the REFERs of its phone until the returned function is called; answered with 603 when nobody does. */
+  onRefer(listener: ReferListener): () => void;
+  /** Ends the call: its phone went elsewhere. */
+  end(termination: Termination): void;
   /** A debugger entry; the exchange that brought the document is added. */
   report(problem: Omit<Problem, 'exchange'>): void;
   /** Keeps the time of a milestone, the first of each name. */

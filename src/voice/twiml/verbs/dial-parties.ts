@@ -4,8 +4,8 @@ import { Hunt } from '../../dialling/hunt.ts';
 import { Party } from '../../dialling/party.ts';
 import { targetsOf, type Target } from '../../dialling/target.ts';
 import type { CallEvent } from '../../model.ts';
-import { talk } from '../../queue/queue-bridge.ts';
-import { terminated } from '../../termination.ts';
+import { Bridge } from '../../transfer/bridge.ts';
+import { sideOfCall, sideOfParty } from '../../transfer/sides.ts';
 import { resolveUrl } from '../../webhook/client.ts';
 import { isTold } from '../../webhook/parameters.ts';
 import type { DocumentSource } from '../document-loader.ts';
@@ -35,9 +35,9 @@ export async function dialParties(nouns: readonly TwimlElement[], dial: TwimlEle
   try {
     const party = await hunt.run();
     await ringback.stop();
-    const bridged = party !== null && (await bridge(party, { dial, context, recorder }));
+    const last = party && (await bridge(party, { ...reading, dial, context, recorder }));
     const recorded = await recorder.stop();
-    return resultOf(party ?? hunt.last, { bridged, context, recorded });
+    return resultOf(last ?? party ?? hunt.last, { bridged: last !== null, context, recorded });
   } finally {
     context.signal.removeEventListener('abort', leave);
     hunt.letGo();
@@ -123,26 +123,43 @@ function whisperOf(noun: TwimlElement, context: VerbContext): DocumentSource | n
   return { kind: 'url', url: resolveUrl(context.documentUrl, reference) ?? reference, method: methodOf(noun) };
 }
 
-/** Lets both talk until one of them goes or the time is up. Whether they were brought together. */
-async function bridge(party: Party, { dial, context, recorder }: { dial: TwimlElement; context: VerbContext; recorder: DialRecorder }): Promise<boolean> {
+interface Joining extends Reading {
+  dial: TwimlElement;
+  context: VerbContext;
+  recorder: DialRecorder;
+}
+
+/** Lets both talk until one of them goes or the time is up. The phone that was talked with last, which a transfer may have changed; null: they were never brought together. */
+async function bridge(party: Party, { dial, context, recorder, targets }: Joining): Promise<Party | null> {
   const phone = await party.ready;
   const caller = await context.answer();
-  if (!phone || party.gone.aborted || context.signal.aborted) return false;
+  if (!phone || party.gone.aborted || context.signal.aborted) return null;
   context.reached('bridged');
   await recorder.reached('answer', caller);
-  const limit = context.clock.after(timeLimitMs(dial), () => party.end(terminated('time-limit')));
+  if (!party.keep()) return null;
+  const { dialler, clock, gatherings, call } = context;
+  const noun = party.target.noun;
+  const called = [party];
+  const joint = new Bridge({
+    ...{ sides: [sideOfCall(context, caller), sideOfParty(party, phone)], kind: 'dial', call, callerId: dial.attributes['callerId'], timeLimitMs: timeLimitMs(dial), dialler, clock, media: gatherings.media },
+    // A phone that is called for a transfer is told of like the one whose place it takes, and nothing else is done with it.
+    dial: (target, callerId, ended) => {
+      const next = dialOne({ ...target, noun: { ...noun, name: target.noun.name, attributes: statusAttributes(noun) } }, { targets, callerId, dial, context, early: null, ended });
+      called.push(next);
+      return next;
+    },
+  });
   try {
-    await talk(context.gatherings.media, [caller, phone], AbortSignal.any([context.signal, party.gone]));
+    await joint.run();
   } catch (error) {
-    if (!(error instanceof MediaError)) throw error;
-    party.end(terminated('media-lost', { detail: error.message }));
-    return false;
-  } finally {
-    limit.cancel();
-    party.end(terminated(context.signal.aborted ? 'dial-over' : 'media-lost'));
-    party.release();
+    if (error instanceof MediaError) return null;
+    throw error;
   }
-  return true;
+  return called.find(({ child }) => child.record === joint.second.record) ?? party;
+}
+
+function statusAttributes({ attributes }: TwimlElement): TwimlElement['attributes'] {
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => name.startsWith('statusCallback')));
 }
 
 function resultOf(party: Party | null, { bridged, context, recorded }: { bridged: boolean; context: VerbContext; recorded: [name: string, value: string][] }): DialResult {
