@@ -169,6 +169,13 @@ describe('a carrier', () => {
     expect(out).toMatchObject({ code: 0, text: expect.stringMatching(/target 1 +sip:\+4989112233@192\.0\.2\.1 [^]*target 2 +sip:\+4989112233@127\.0\.0\.1:9 /) as string });
   });
 
+  it('stays as it was when the file is changed for the worse', async () => {
+    writeFileSync(trunksFile, JSON.stringify({ trunks: [{ name: 'acme', inbound: { networks: ['here'] } }] }));
+    process.kill(stage.server.pid, 'SIGHUP');
+    await waitUntil(() => /trunks\[0\]\.inbound\.networks\[0\] must be an address/.test(stage.server.log()), { what: 'the log to tell what is wrong' });
+    expect((await stage.server.client.voice.v1.byocTrunks.list()).map(({ friendlyName }) => friendlyName)).toEqual(['acme']);
+  });
+
   it('of the file is a resource of the official client that is not changed there', async () => {
     const { byocTrunks, connectionPolicies } = stage.server.client.voice.v1;
     const [trunk] = await byocTrunks.list();
