@@ -556,7 +556,7 @@ describe('a REGISTER', () => {
     const challenge = header(await peer.next('401'), 'WWW-Authenticate');
     peer.send(register(2, [proof(challenge, '00000001'), 'Expires: 120']));
     expect(header(await peer.next('200'), 'Contact')).toBe(`<sip:peer@127.0.0.1:${peer.port}>;expires=120`);
-    expect(ua.contactsOf('alice')).toEqual([{ uri: `sip:peer@127.0.0.1:${peer.port}`, outboundProxy: `sip:127.0.0.1:${peer.port}` }]);
+    expect(ua.contactsOf('alice')).toEqual([{ uri: `sip:peer@127.0.0.1:${peer.port}`, outboundProxy: `sip:127.0.0.1:${peer.port};transport=udp` }]);
     peer.send(register(3, [proof(challenge, '00000001'), 'Expires: 0']));
     expect(header(await peer.next('401'), 'WWW-Authenticate')).toContain('stale=true');
     peer.send(register(4, [proof(challenge, '00000002'), 'Expires: 30']));

@@ -1,6 +1,6 @@
 import type { SipContact, SipSource } from '../contract.ts';
 import { bracket, parseSipUri, unbracket } from '../message/uri.ts';
-import { behindNat, isReliable, transportOf, transportParameter } from '../transport/destination.ts';
+import { behindNat, isReliable, transportOf } from '../transport/destination.ts';
 import type { Binding } from './binding.ts';
 
 /**
@@ -15,11 +15,12 @@ export function routeTo(binding: Binding, hasConnection: (source: SipSource) => 
   const open = isReliable(source.transport) && hasConnection(source);
   const natted = source.transport === 'udp' && contact !== null && (binding.outbound !== null || unbracket(contact.host) !== source.address);
   if (open || natted || !contact) return { uri, outboundProxy: proxyText(source) };
-  return { uri, outboundProxy: `sip:${contact.host}${contact.port === null ? '' : `:${contact.port}`}${transportParameter(transportOf(contact))}` };
+  return { uri, outboundProxy: `sip:${contact.host}${contact.port === null ? '' : `:${contact.port}`};transport=${transportOf(contact)}` };
 }
 
+/** With UDP said too: a large request may not go to the same port over TCP instead (RFC 3261 §18.1.1), a NAT lets nothing in there. */
 function proxyText({ transport, address, port }: SipSource): string {
-  return `sip:${bracket(address)}:${port}${transportParameter(transport)}`;
+  return `sip:${bracket(address)}:${port};transport=${transport}`;
 }
 
 /** Whether a phone is reached by the connection of its REGISTER or not at all. */

@@ -172,8 +172,8 @@ describe('the way to a registered phone', () => {
     registrar.register('alice', register({ contacts: [contact], source }), 0);
     return routeTo(registrar.bindings('alice', 0)[0]!, () => open).outboundProxy;
   };
-  it('behind NAT is where its packets come from', () => expect(wayOf(CONTACT, SOURCE)).toBe('sip:203.0.113.9:40000'));
-  it('is its contact when that names where it is', () => expect(wayOf('<sip:alice@203.0.113.9:5070>', SOURCE)).toBe('sip:203.0.113.9:5070'));
+  it('behind NAT is where its packets come from', () => expect(wayOf(CONTACT, SOURCE)).toBe('sip:203.0.113.9:40000;transport=udp'));
+  it('is its contact when that names where it is', () => expect(wayOf('<sip:alice@203.0.113.9:5070>', SOURCE)).toBe('sip:203.0.113.9:5070;transport=udp'));
   it('is the path that its REGISTER took, nearest first', () => {
     const registrar = new Registrar();
     registrar.register('alice', register({ path: ['<sip:192.0.2.7;lr>', '<sip:192.0.2.8;lr;transport=tcp>'] }), 0);
