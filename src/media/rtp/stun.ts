@@ -116,9 +116,9 @@ function xoredAddress(transactionId: Buffer, { address, port }: { address: strin
   return value;
 }
 
-/** Of an address as sockets print it. */
+/** Of an address as sockets print it; an IPv4 address that was mapped has its own name by now. */
 function bytesOfIPv6(address: string): Buffer {
-  const text = address.replace(/%.*$/, '').replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_all, a, b, c, d) => `${(Number(a) * 256 + Number(b)).toString(16)}:${(Number(c) * 256 + Number(d)).toString(16)}`);
+  const text = address.replace(/%.*$/, '');
   const [head = '', tail] = text.split('::');
   const groups = (part: string): number[] => (part === '' ? [] : part.split(':').map((group) => parseInt(group, 16)));
   const [first, last] = [groups(head), groups(tail ?? '')];
