@@ -23,10 +23,14 @@ export interface PhoneOptions {
   rateHz?: number;
   /** `auto` answers at once (default), `manual` rings. */
   answerMode?: 'auto' | 'manual' | 'early';
-  /** IPv4 address of its SIP and RTP. Default 127.0.0.1. */
+  /** IP address of its SIP and RTP. Default 127.0.0.1. */
   address?: string;
   /** How it encrypts its sound; default not. `srtp` and `srtp-mand`: keys in SDP, beside plain sound or without it. */
   encryption?: 'srtp' | 'srtp-mand' | 'srtp-mandf' | 'dtls_srtp';
+  /** It speaks ICE; its `address` is none of the loopback then. */
+  ice?: boolean;
+  /** PEM file of its certificate and its key, to be called over TLS. */
+  certificate?: string;
   /** Registers `user` at a SIP domain of the server at `server` (`host:port`). */
   registration?: { domain: string; password: string; server: string };
 }
@@ -61,9 +65,15 @@ export interface Phone {
   stop(): Promise<void>;
 }
 
-const configText = (o: { address: string; sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string; rateHz: number; caFile: string | undefined; modules: string }): string => `poll_method epoll
-sip_listen ${o.address}:${o.sipPort}
-${o.caFile === undefined ? '' : `sip_cafile ${o.caFile}
+const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
+
+const modulesOf = ({ encryption, ice }: PhoneOptions): string =>
+  [...(ice ? ['stun', 'turn', 'ice'] : []), ...(encryption === undefined ? [] : [encryption === 'dtls_srtp' ? 'dtls_srtp' : 'srtp'])].map((name) => `module ${name}.so\n`).join('');
+
+const configText = (o: { address: string; sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string; rateHz: number; caFile: string | undefined; certificate: string | undefined; modules: string }): string => `poll_method epoll
+sip_listen ${bracketed(o.address)}:${o.sipPort}
+${o.certificate === undefined ? '' : `sip_certificate ${o.certificate}
+`}${o.caFile === undefined ? '' : `sip_cafile ${o.caFile}
 `}call_local_timeout 120
 call_max_calls 4
 audio_player aubridge,sink
@@ -108,12 +118,13 @@ export async function startPhone(options: PhoneOptions): Promise<Phone> {
   const sipPort = await freePorts(2);
   const controlPort = await freePort();
   const rtpFirst = await freePorts(20);
-  const { address: host = '127.0.0.1', transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto', rateHz = 8000 } = options;
-  writeFileSync(`${folder}/config`, configText({ address: host, sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz, { rateHz }), recordings, rateHz, caFile: options.caFile, modules: options.encryption === undefined ? '' : `module ${options.encryption === 'dtls_srtp' ? 'dtls_srtp' : 'srtp'}.so\n` }));
+  const { address: bound = '127.0.0.1', transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto', rateHz = 8000 } = options;
+  const host = bracketed(bound);
+  writeFileSync(`${folder}/config`, configText({ address: bound, sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz, { rateHz }), recordings, rateHz, caFile: options.caFile, certificate: options.certificate, modules: modulesOf(options) }));
   const { registration } = options;
   const address = registration === undefined ? `${options.user}@${host}:${sipPort}` : `${options.user}@${registration.domain}`;
   const registering = registration === undefined ? 'regint=0' : `auth_pass=${registration.password};outbound="sip:${registration.server};transport=${transport}";regint=60`;
-  const encrypting = options.encryption === undefined ? '' : `mediaenc=${options.encryption};`;
+  const encrypting = `${options.encryption === undefined ? '' : `mediaenc=${options.encryption};`}${options.ice ? 'medianat=ice;' : ''}`;
   writeFileSync(`${folder}/accounts`, `<sip:${address};transport=${transport}>;audio_codecs=${codecs};answermode=${answerMode};ptime=20;${encrypting}${registering}\n`);
   writeFileSync(`${folder}/contacts`, '\n');
   const name = `baresip ${options.user}`;
@@ -121,7 +132,7 @@ export async function startPhone(options: PhoneOptions): Promise<Phone> {
   try {
     await waitUntil(() => child.exitCode === undefined && /baresip is ready/.test(child.log()), { timeoutMs: 8000, what: () => `${name} to be ready\n${child.log().slice(-1500)}` });
     const control = await Control.open(controlPort);
-    return new BaresipPhone({ name, uri: `sip:${options.user}@${host}:${sipPort}`, transport, sipPort, recordings, child, control });
+    return new BaresipPhone({ name, uri: `sip:${options.user}@${host}:${transport === 'tls' ? sipPort + 1 : sipPort}`, transport, sipPort, recordings, child, control });
   } catch (error) {
     await child.stop();
     throw error;
