@@ -106,7 +106,8 @@ describe.each(ROWS)('$name', ({ name, shows, ...options }) => {
     await stage.waitParticipants(ROOM, 1);
   });
 
-  it('is called', async () => {
+  // A phone that takes nothing but encrypted sound refuses an offer of plain sound, which is what goes out over UDP.
+  it.skipIf(options.encryption !== undefined && options.encryption !== 'srtp')('is called', async () => {
     await stage.server.client.calls.create({ to: phone.uri, from: '+15550100', url: `${stage.app.url}/voice` });
     await phone.waitEstablished({ nth: 2 });
     await expectTonesBothWays(phone);
