@@ -289,6 +289,8 @@ export const settings = {
   outboundMaxCalls: setting({ env: 'PARTYLINE_OUTBOUND_MAX_CALLS', about: 'How many calls to numbers an account may have at once', defaultText: 'no limit when the bind address is a loopback address, else 100', schema: wholeNumber(1, 100_000) }),
   outboundCallsPerMinute: setting({ env: 'PARTYLINE_OUTBOUND_CALLS_PER_MINUTE', about: 'How many calls to numbers an account may begin in a minute', defaultText: 'no limit when the bind address is a loopback address, else 60', schema: wholeNumber(1, 100_000) }),
   sipTransfers: setting({ env: 'PARTYLINE_SIP_TRANSFERS', about: 'Whether phones may transfer their calls (REFER, Replaces): on or off', defaultText: 'on', schema: onOff(true) }),
+  maxCalls: setting({ env: 'PARTYLINE_MAX_CALLS', about: 'How many calls may stand at once; a call that comes in beyond is answered with 503', defaultText: 'no limit', schema: wholeNumber(1, 100_000) }),
+  sipStrangerRate: setting({ env: 'PARTYLINE_SIP_STRANGER_RATE', about: 'How many SIP messages a second are read from an address that is no trunk, no registered phone and in no call; 0: as many as come', defaultText: 'no limit when the bind address is a loopback address, else 50', schema: wholeNumber(0, 100_000) }),
   callsPerSecond: setting({
     env: 'PARTYLINE_CALLS_PER_SECOND',
     about: 'How many REST calls an account may start in a second (0.1-1000); more wait in its queue, at most 24 hours',
@@ -372,6 +374,12 @@ export function privateNetworksOf({ webhookPrivateNetworks, bindAddress }: Pick<
 /** What `PARTYLINE_SIP_STRANGERS` says or, unset, what suits the bind address. */
 export function strangersOf({ sipStrangers, bindAddress }: Pick<Config, 'sipStrangers' | 'bindAddress'>): Strangers {
   return sipStrangers ?? (/^127\.|^::1$/.test(bindAddress) ? 'allow' : 'unless-trunks');
+}
+
+/** What `PARTYLINE_SIP_STRANGER_RATE` says or, unset, what suits the bind address. */
+export function strangerRateOf({ sipStrangerRate, bindAddress }: Pick<Config, 'sipStrangerRate' | 'bindAddress'>): number | null {
+  const rate = sipStrangerRate ?? (/^127\.|^::1$/.test(bindAddress) ? 0 : 50);
+  return rate === 0 ? null : rate;
 }
 
 /** What the settings of calls to numbers say or, unset, what suits the bind address. */

@@ -11,10 +11,11 @@ import { bracket } from './sip/message/uri.ts';
 import type { Log } from './base/log.ts';
 import { newSid, type AccountSid } from './base/sid.ts';
 import { createRoomConnector } from './bridge/phone-participant.ts';
-import { describeSettings, outboundPolicyOf, privateNetworksOf, readConfig, strangersOf, turnAccessOf, type Config } from './config.ts';
+import { describeSettings, outboundPolicyOf, privateNetworksOf, readConfig, strangerRateOf, strangersOf, turnAccessOf, type Config } from './config.ts';
 import { loadCredentials, type Credentials } from './credentials.ts';
 import { keepRegistrations } from './kept-registrations.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
+import { Overload, watchEventLoop } from './overload.ts';
 import { choicesOf, localHostsOf, mediaBinding, ownAddressesOf, shownSipAddress, sipAddressesOf } from './own-addresses.ts';
 import { checkPorts } from './port-check.ts';
 import { createRoomRecordings } from './recording/room-recordings.ts';
@@ -38,10 +39,13 @@ import type { PhoneNumberRecord } from './voice/model.ts';
 import { createCommandRecognizer } from './voice/speech-recognition.ts';
 import { readTrunks } from './voice/carrier/trunks-file.ts';
 import { createTrunks, type DescribedTrunk } from './voice/carrier/trunks.ts';
+import { trustedSources } from './voice/carrier/trusted-sources.ts';
 import { createVoice } from './voice/voice.ts';
 
 const DEMO_ROOM = 'DailyStandup';
 const DRAIN_MS = 1500;
+/** RFC 3261 §21.5.4. */
+const OVERLOADED: NonNullable<ReturnType<NonNullable<SipUserAgentOptions['admit']>>> = { statusCode: 503, headers: [['Retry-After', '10']] };
 const clock = systemClock;
 
 /** A running server. */
@@ -62,7 +66,7 @@ export interface RunningServer {
  * The order in which the house is left: no more browsers come in, calls hang up, then rooms tell their browsers, then the
  * doors close, then the last callbacks go out, and the database last of all. docs/design/closures.md draws it.
  */
-const STOP_ORDER = ['lobby', 'calls', 'rooms', 'transcriptions', 'recordings', 'compositions', 'signaling', 'api', 'voice', 'sip', 'media', 'metrics', 'store'] as const;
+const STOP_ORDER = ['load', 'lobby', 'calls', 'rooms', 'transcriptions', 'recordings', 'compositions', 'signaling', 'api', 'voice', 'sip', 'media', 'metrics', 'store'] as const;
 type Closers = Map<(typeof STOP_ORDER)[number], () => Promise<void> | void>;
 
 /**
@@ -136,7 +140,8 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   describeTrunks();
   const demoUrls: string[] = [];
   const listening = { url: 'http://localhost' };
-  const sip = createSipUserAgent({ bindAddress: sipAddressesOf(config).bind, port: config.sipPort, addressFor: own.sip, product: `Partyline/${version()}`, digestAlgorithms: config.sipDigest, natKeepAliveMs: config.sipNatKeepAliveS * 1000, sessionIntervalS: config.sipSessionS, ...sipTlsOf(config) }, { clock, log: log.child({ part: 'sip' }) });
+  const overload = new Overload(config.maxCalls);
+  const sip = createSipUserAgent({ door: { strangerRatePerS: strangerRateOf(config), isTrusted: trustedSources(trunks) }, admit: () => (overload.refusal(voice.calls.liveCount) ? OVERLOADED : null), bindAddress: sipAddressesOf(config).bind, port: config.sipPort, addressFor: own.sip, product: `Partyline/${version()}`, digestAlgorithms: config.sipDigest, natKeepAliveMs: config.sipNatKeepAliveS * 1000, sessionIntervalS: config.sipSessionS, ...sipTlsOf(config) }, { clock, log: log.child({ part: 'sip' }) });
   closers.set('sip', () => sip.stop());
 
   const voice = createVoice({
@@ -227,7 +232,9 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
       makeToken: (identity, room) => makeAccessToken({ ...credentials, identity, ...(room ? { room } : {}) }),
     });
   }
-  const metrics = createMetrics({ calls: () => voice.calls.liveCount, carriers: () => voice.carriers.counts(), rooms: () => rooms.all().length, participants: () => participantsOf(rooms), workers: () => media.cpuUsage() });
+  const loopWatch = watchEventLoop(overload, { clock, changed: (late, delayMs) => log.warn({ delayMs: Math.round(delayMs) }, late ? 'the server is late: new calls are answered with 503' : 'the server is in time again: new calls are taken') });
+  closers.set('load', () => loopWatch.stop());
+  const metrics = createMetrics({ sipRefused: () => ({ ...sip.refusedAtDoor, ...overload.refused }), calls: () => voice.calls.liveCount, carriers: () => voice.carriers.counts(), rooms: () => rooms.all().length, participants: () => participantsOf(rooms), workers: () => media.cpuUsage() });
   if (config.metricsPort !== null) {
     const server = await serveMetrics(metrics, { address: config.bindAddress, port: config.metricsPort }, { log });
     closers.set('metrics', () => server.close());

@@ -5,6 +5,8 @@ export interface MetricSources {
   calls(): number;
   /** Targets of trunks that are probed, and our registrations at carriers, by state. */
   carriers(): { targets: Record<string, number>; registrations: Record<string, number> };
+  /** SIP messages and calls that were not taken since the start, by why. */
+  sipRefused(): Record<string, number>;
   rooms(): number;
   participants(): { browser: number; phone: number };
   /** What each living media worker has used since its start. */
@@ -61,6 +63,16 @@ function addGauges(register: Registry, sources: MetricSources): void {
   });
   addStateGauge(register, { name: 'partyline_trunk_targets', help: 'Targets of trunks that are probed', states: () => sources.carriers().targets });
   addStateGauge(register, { name: 'partyline_sip_registrations', help: 'Registrations of this server at carriers', states: () => sources.carriers().registrations });
+  new Counter({
+    name: 'partyline_sip_refused_total',
+    help: 'SIP messages that were not read (rate, total-rate, banned) and calls that were answered with 503 (max-calls, late)',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [reason, count] of Object.entries(sources.sipRefused())) this.inc({ reason }, count);
+    },
+  });
   addWorkerGauge(register, sources, { name: 'partyline_media_cpu_seconds', help: 'CPU that the living media workers have used since their start', value: ({ userMs, systemMs }) => (userMs + systemMs) / 1000 });
   addWorkerGauge(register, sources, { name: 'partyline_media_resident_memory_bytes', help: 'Memory of the media workers', value: ({ rssBytes }) => rssBytes });
 }

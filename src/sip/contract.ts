@@ -1,4 +1,5 @@
 import type { Emitter } from '../base/emitter.ts';
+import type { DoorOptions, RefusalAtDoor } from './defence/door.ts';
 import type { WebSocketUpgrade } from './transport/upgrade.ts';
 
 /** What voice/ and cli/ see of sip/: a user agent that takes and places calls. Bodies are opaque bytes. */
@@ -91,6 +92,8 @@ export interface SipRegistrationEvents {
 
 /** A user agent that browsers reach too, through the HTTP server of somebody else. */
 export interface SipServer extends SipUserAgent {
+  /** Messages that were not read since the start, by why. */
+  readonly refusedAtDoor: Readonly<Record<RefusalAtDoor, number>>;
   /** Takes over a WebSocket upgrade with the subprotocol `sip`; false for any other, untouched. */
   handleUpgrade(...upgrade: WebSocketUpgrade): boolean;
   /** The phones that are registered, as JSON that `restoreRegistrations` takes after a restart. */
@@ -335,6 +338,8 @@ export interface SipUserAgentOptions {
   natKeepAliveMs?: number;
   /** Session interval that calls ask for, s (RFC 4028): each side finds out in that time when the other is gone. Default 1800; 0 asks for none, and still keeps to what others ask. */
   sessionIntervalS?: number;
+  /** Who is read and who is not, by the source of a message alone. Default: everybody is. */
+  door?: DoorOptions;
   /** Called for an INVITE before `incomingCall`, to refuse cheaply: overload (503) or unknown domain. */
   admit?: (request: { requestUri: string; source: SipSource }) => { statusCode: number; reasonPhrase?: string; headers?: [string, string][] } | null;
 }

@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Door } from './defence/door.ts';
+import type { DoorLog } from './defence/door-log.ts';
 import type { DialogTable } from './dialog/dialog-table.ts';
 import type { DigestGuard } from './digest/guard.ts';
 import { newBranch, type Identity } from './identity.ts';
@@ -20,6 +22,8 @@ export interface SipCore {
   readonly layer: TransactionLayer;
   readonly dialogs: DialogTable;
   readonly guard: DigestGuard;
+  readonly door: Door;
+  readonly doorLog: DoorLog;
   readonly routes: Routes;
   /** Session interval that calls ask for, s (RFC 4028); 0: none. */
   readonly sessionIntervalS: number;

@@ -10,6 +10,9 @@ import { replacedCall } from './call/replacing.ts';
 import { probe } from './call/probe.ts';
 import type { OutgoingSipCall, OutgoingSipCallOptions, SipContact, SipPorts, SipReplaces, SipProbeOptions, SipProbeResult, SipRegistration, SipRegistrationOptions, SipServer, SipSource, SipUserAgentEvents, SipUserAgentOptions } from './contract.ts';
 import type { SipCore } from './core.ts';
+import { Door, type RefusalAtDoor } from './defence/door.ts';
+import { DoorLog } from './defence/door-log.ts';
+import { SpokenTo } from './defence/spoken-to.ts';
 import { DialogTable } from './dialog/dialog-table.ts';
 import { DEFAULT_SESSION_S } from './dialog/session-timer.ts';
 import { DigestGuard } from './digest/guard.ts';
@@ -103,13 +106,19 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     this.#transports = carrier({ received: (...message) => this.#received(...message), closed: (source) => this.#registrar.flowClosed(source) });
     const addressFor = options.addressFor ?? chooseOwnAddress({ bind: addressesOf(options) });
     const identity = new Identity({ product: options.product, addressFor, ports: () => this.#transports.ports });
+    const door = new Door(options.door ?? { strangerRatePerS: null });
+    const sender = new SpokenTo(this.#transports, { door, clock });
     const routes = new Routes({ clock, dns: deps.dns ?? null, family: () => this.#transports.family ?? 0 });
-    this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender: this.#transports }), dialogs: new DialogTable(), guard: new DigestGuard(options.digestAlgorithms), routes, sessionIntervalS: options.sessionIntervalS ?? DEFAULT_SESSION_S };
+    this.#core = { clock, log, identity, layer: new TransactionLayer({ clock, log, sender }), dialogs: new DialogTable(), guard: new DigestGuard(options.digestAlgorithms), door, doorLog: new DoorLog(log), routes, sessionIntervalS: options.sessionIntervalS ?? DEFAULT_SESSION_S };
     this.#natKeepAlive = new NatKeepAlive(this.#core, { registrar: this.#registrar, intervalMs: options.natKeepAliveMs ?? DEFAULT_NAT_KEEP_ALIVE_MS });
   }
 
   get ports(): SipPorts {
     return this.#transports.ports;
+  }
+
+  get refusedAtDoor(): Readonly<Record<RefusalAtDoor, number>> {
+    return this.#core.door.refused;
   }
 
   handleUpgrade(...upgrade: WebSocketUpgrade): boolean {
@@ -123,6 +132,9 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
   call(options: OutgoingSipCallOptions): OutgoingSipCall {
     const call: OutgoingCall = new OutgoingCall(this.#core, options, () => void this.#calls.delete(call));
     this.#calls.add(call);
+    const standing = this.#standing(call);
+    call.on('confirmed', standing.stands);
+    call.on('ended', standing.ended);
     if (options.outboundProxy !== undefined) watchContact(call, { uri: options.to, outboundProxy: options.outboundProxy }, this.#registrar);
     if (this.#stopping) queueMicrotask(() => call.serverStopped());
     return call;
@@ -181,6 +193,10 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
   // ── the way in ──
 
   #received(bytes: Buffer, source: SipSource, defect?: Defect): void {
+    const { door, doorLog, clock } = this.#core;
+    const nowMs = clock.nowMs();
+    const refusal = door.refusalOf(source.address, nowMs);
+    if (refusal) return doorLog.refused(source.address, refusal, nowMs);
     try {
       this.#read(bytes, source, defect);
     } catch (error) {
@@ -242,6 +258,9 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     const call: IncomingCall = new IncomingCall(this.#core, transaction, { replaces: replaced.call, forget: () => void this.#calls.delete(call) });
     this.#calls.add(call);
     this.#byInvite.set(transaction, call);
+    const standing = this.#standing(call);
+    call.on('confirmed', standing.stands);
+    call.on('ended', standing.ended);
     this.emit('incomingCall', call);
   }
 
@@ -270,6 +289,22 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     const transaction = this.#core.layer.serve(request, core, source);
     transaction?.respond(this.#response(request, 200, { statusCode: 200, toTag: call?.localTag ?? newTag() }));
     call?.cancelled(request.headers.get('reason'));
+  }
+
+  /** Who is in a call is known at the door as long as it stands. */
+  #standing(call: { readonly source: SipSource }): { stands: () => void; ended: () => void } {
+    const { door } = this.#core;
+    let address: string | null = null;
+    const ended = (): void => {
+      if (address !== null) door.callEnded(address);
+      address = null;
+    };
+    const stands = (): void => {
+      ended();
+      ({ address } = call.source);
+      door.callStands(address);
+    };
+    return { stands, ended };
   }
 
   // ── answers without state ──

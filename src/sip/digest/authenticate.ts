@@ -1,5 +1,6 @@
 import type { SipAuthentication, SipSecretLookup } from '../contract.ts';
 import type { SipCore } from '../core.ts';
+import type { GuardVerdict } from './guard.ts';
 import type { Refusal } from '../refusals.ts';
 import type { ServerTransaction } from '../transaction/layer.ts';
 import { REALM } from './secret.ts';
@@ -12,6 +13,7 @@ export function authenticate(core: SipCore, { request, source }: ServerTransacti
   const nowMs = core.clock.nowMs();
   const credentials = request.headers.lines(proxy ? 'proxy-authorization' : 'authorization');
   const verdict = core.guard.check({ method: request.method, requestUri: request.uri, credentials, sourceAddress: source.address }, { realm: REALM, secretsOf }, nowMs);
+  note(core, source.address, { verdict, nowMs });
   if (verdict.kind === 'verified') return { authentication: { verified: true, username: verdict.username }, refusal: null };
   if (verdict.kind === 'refused') {
     // The same words for a wrong name, a wrong password and too many of them.
@@ -20,4 +22,12 @@ export function authenticate(core: SipCore, { request, source }: ServerTransacti
   const name = proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate';
   const headers = core.guard.challenges(REALM, { nowMs, stale: verdict.stale }).map((value): [string, string] => [name, value]);
   return { authentication: { verified: false, reason: 'asked', username: null }, refusal: { statusCode: proxy ? 407 : 401, headers } };
+}
+
+/** Who proves itself is known at the door from then on, who fails again and again is banned there. */
+function note({ door, doorLog }: SipCore, address: string, { verdict, nowMs }: { verdict: GuardVerdict; nowMs: number }): void {
+  if (verdict.kind === 'verified') door.proved(address, nowMs);
+  if (verdict.kind !== 'refused') return;
+  const banMs = door.failed(address, nowMs);
+  if (banMs !== null) doorLog.banned(address, banMs, nowMs);
 }

@@ -33,6 +33,8 @@ export interface StreamEvents {
 
 /** Connections at once, both directions. */
 const MAX_CONNECTIONS = 1_000;
+/** Those that one address opened, half-open and in a TLS handshake too: others must find room. */
+const MAX_PER_ADDRESS = 500;
 /** A message that has begun must be complete after this. */
 const HALF_MESSAGE_TIMEOUT_MS = 10_000;
 /** A connection on which nothing came or went for so long is closed. */
@@ -79,6 +81,7 @@ export class StreamTransport {
   readonly #aliases = new Map<string, Connection>();
   /** As accepted, those in a TLS handshake among them: `close` of the server waits for them all. */
   readonly #accepting = new Set<Socket>();
+  readonly #acceptedBy = new Map<string, number>();
   #events: StreamEvents;
   #clock: Clock;
 
@@ -98,6 +101,7 @@ export class StreamTransport {
     this.#servers.push(server);
     server.maxConnections = MAX_CONNECTIONS;
     server.on('connection', (socket: Socket) => {
+      if (!this.#hasRoom(socket)) return void socket.destroy();
       this.#accepting.add(socket);
       socket.once('close', () => this.#accepting.delete(socket));
     });
@@ -110,6 +114,20 @@ export class StreamTransport {
         resolve(typeof bound === 'object' && bound ? bound.port : port);
       });
     });
+  }
+
+  /** Counts it with its address until it closes; false when there are too many. */
+  #hasRoom(socket: Socket): boolean {
+    const address = socket.remoteAddress ?? '';
+    const own = this.#acceptedBy.get(address) ?? 0;
+    if (own >= MAX_PER_ADDRESS) return false;
+    this.#acceptedBy.set(address, own + 1);
+    socket.once('close', () => {
+      const left = (this.#acceptedBy.get(address) ?? 0) - 1;
+      if (left > 0) this.#acceptedBy.set(address, left);
+      else this.#acceptedBy.delete(address);
+    });
+    return true;
   }
 
   /** Whether a connection to or from there is open, so that a response can go back on it. */
@@ -175,7 +193,7 @@ export class StreamTransport {
   }
 
   #accepted(socket: Socket): void {
-    if (this.#connections.size >= MAX_CONNECTIONS || !socket.remoteAddress) return void socket.destroy();
+    if (socket.destroyed || this.#connections.size >= MAX_CONNECTIONS || !socket.remoteAddress) return void socket.destroy();
     const address = plainAddress(socket.remoteAddress);
     const port = socket.remotePort ?? 0;
     this.#add(socket, { key: acceptedKey(address, port), address, port, waiting: null });

@@ -121,6 +121,27 @@ describe('SIP over TLS', () => {
   });
 });
 
+describe('SIP over TCP', () => {
+  it('leaves room for others: one address has 500 connections at most, and gets another when it closed one', async () => {
+    const { ports } = await agent();
+    const open = (): Promise<'kept' | 'cut'> =>
+      new Promise((resolve) => {
+        const socket = connectTcp(ports.tcp, '127.0.0.1', () => socket.write('\r\n\r\n'));
+        closing.push(() => void socket.destroy());
+        socket.on('error', () => resolve('cut'));
+        socket.on('close', () => resolve('cut'));
+        socket.on('data', () => resolve('kept'));
+        opened.push(() => void socket.end());
+      });
+    const opened: (() => void)[] = [];
+    const all = await Promise.all(Array.from({ length: 500 }, () => open()));
+    expect(all.filter((fate) => fate === 'kept')).toHaveLength(500);
+    expect(await open()).toBe('cut');
+    opened[0]?.();
+    await expect.poll(() => open()).toBe('kept');
+  });
+});
+
 describe('SIP over WebSocket', () => {
   async function listening(): Promise<{ ua: SipServer; url: string; http: Server }> {
     const ua = await agent();

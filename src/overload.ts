@@ -1,0 +1,66 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Clock, Timer } from './base/clock.ts';
+
+/** The control plane is late by so much: nothing new is begun … */
+const LATE_MS = 250;
+/** … until it has been late by less than this for `CALM_SAMPLES` in a row. */
+const CALM_MS = 80;
+const LATE_SAMPLES = 2;
+const CALM_SAMPLES = 5;
+const SAMPLE_MS = 1_000;
+
+export type OverloadReason = 'max-calls' | 'late';
+
+/** Whether calls that come in can be taken without those that stand suffering. Pure: samples come from outside, one a second. */
+export class Overload {
+  readonly #maxCalls: number | null;
+  #late = false;
+  #inARow = 0;
+  readonly refused: Record<OverloadReason, number> = { 'max-calls': 0, late: 0 };
+
+  constructor(maxCalls: number | null) {
+    this.#maxCalls = maxCalls;
+  }
+
+  get late(): boolean {
+    return this.#late;
+  }
+
+  /** How late the event loop was at worst but for one in a hundred, ms. */
+  sampled(delayMs: number): void {
+    const contrary = this.#late ? delayMs < CALM_MS : delayMs > LATE_MS;
+    this.#inARow = contrary ? this.#inARow + 1 : 0;
+    if (this.#inARow < (this.#late ? CALM_SAMPLES : LATE_SAMPLES)) return;
+    this.#late = !this.#late;
+    this.#inARow = 0;
+  }
+
+  /** Null: one more call can be taken, `liveCalls` standing. A refusal is counted. */
+  refusal(liveCalls: number): OverloadReason | null {
+    const reason = this.#maxCalls !== null && liveCalls >= this.#maxCalls ? 'max-calls' : this.#late ? 'late' : null;
+    if (reason) this.refused[reason]++;
+    return reason;
+  }
+}
+
+/** Feeds it with the delays of this process; `changed` when it begins or ends to be late. */
+export function watchEventLoop(overload: Overload, { clock, changed }: { clock: Clock; changed: (late: boolean, delayMs: number) => void }): { stop: () => void } {
+  const histogram = monitorEventLoopDelay({ resolution: 20 });
+  histogram.enable();
+  let timer: Timer;
+  const sample = (): void => {
+    const delayMs = Math.max(0, histogram.percentile(99) / 1e6 - 20);
+    histogram.reset();
+    const before = overload.late;
+    overload.sampled(delayMs);
+    if (overload.late !== before) changed(overload.late, delayMs);
+    timer = clock.after(SAMPLE_MS, sample);
+  };
+  timer = clock.after(SAMPLE_MS, sample);
+  return {
+    stop: () => {
+      timer.cancel();
+      histogram.disable();
+    },
+  };
+}
