@@ -133,6 +133,19 @@ export interface PhoneMediaStats {
   packetsLost: number;
   packetsDiscarded: number;
   jitterMs: number;
+  /** How it sounds here, and how it is at the phone by its RTCP; absent where there is no phone. */
+  quality?: PhoneQuality;
+}
+
+export interface PhoneQuality {
+  codec: PhoneCodec;
+  /** 1–4.41 (ITU-T G.107); null: nothing was heard of it. */
+  mos: number | null;
+  /** Mean of the call; these three are null when the phone never told. */
+  roundTripMs: number | null;
+  /** Of our packets. */
+  remoteLost: number | null;
+  remoteJitterMs: number | null;
 }
 
 /** What a phone gives to and takes from the mix of its room. Everybody else's mix obeys at once. */

@@ -1,3 +1,4 @@
+import { subscribe } from 'node:diagnostics_channel';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 /** What the server is doing, asked for at each scrape. */
@@ -44,6 +45,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const register = new Registry();
   collectDefaultMetrics({ register, prefix: 'partyline_' });
   addGauges(register, sources);
+  phoneMetrics(register);
   const reported = browserMetrics(register);
   return { browserReported: reported, text: () => register.metrics(), contentType: register.contentType };
 }
@@ -102,6 +104,20 @@ function addWorkerGauge(register: Registry, sources: MetricSources, { name, help
       this.reset();
       for (const [worker, usage] of workers.entries()) this.set({ worker }, value(usage));
     },
+  });
+}
+
+const MOS_BUCKETS = [1.5, 2, 2.5, 3, 3.5, 3.8, 4, 4.2, 4.4];
+
+/** Phones tell at the end of their calls, over the channel of voice/leg-quality.ts. */
+function phoneMetrics(register: Registry): void {
+  const registers = [register];
+  const mos = new Histogram({ name: 'partyline_phone_mos', help: 'Mean opinion score of the sound of a phone (ITU-T G.107), at the end of its call', labelNames: ['codec'], buckets: MOS_BUCKETS, registers });
+  const roundTrip = new Histogram({ name: 'partyline_phone_round_trip_seconds', help: 'Mean round-trip time of a phone that answers our RTCP', buckets: SECONDS_BUCKETS, registers });
+  subscribe('partyline:phone-quality', (message) => {
+    const heard = message as { codec: string; mos: number | null; roundTripMs: number | null };
+    if (heard.mos !== null) mos.observe({ codec: heard.codec }, heard.mos);
+    observe(roundTrip, heard.roundTripMs === null ? null : heard.roundTripMs / 1000);
   });
 }
 

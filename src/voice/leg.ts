@@ -6,6 +6,7 @@ import type { IncomingSipCall, IncomingSipRefer, OutgoingSipCall, OutgoingSipCal
 import { parseSipUri, unbracket } from '../sip/message/uri.ts';
 import { keyOfInfo, type InfoKey } from './info-keys.ts';
 import { LegMedia, type LegAudio } from './leg-media.ts';
+import { tellQuality } from './leg-quality.ts';
 import { referCall, type Referable, type ReferResult } from './refer-call.ts';
 import { terminated, terminationOf, type Termination } from './termination.ts';
 
@@ -37,6 +38,7 @@ export abstract class Leg extends Emitter<LegEvents> {
   protected readonly media: LegMedia;
   protected readonly log: Log;
   #over = false;
+  #told = false;
 
   constructor(deps: LegDeps) {
     super();
@@ -75,6 +77,9 @@ export abstract class Leg extends Emitter<LegEvents> {
   /** Gives the RTP socket back. Never rejects. */
   async close(): Promise<void> {
     this.#over = true;
+    const { phone } = this.media;
+    if (phone && !this.#told) tellQuality(phone, this.log);
+    this.#told = true;
     await this.media.close().catch((error: unknown) => this.log.warn({ error: messageOf(error) }, 'media of a call did not close cleanly'));
   }
 

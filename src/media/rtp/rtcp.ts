@@ -97,7 +97,7 @@ export interface RtcpReport {
   /** Middle 32 bits of the SR's NTP time; null without an SR. */
   senderReport: number | null;
   /** Reports on what we send. */
-  blocks: { ssrc: number; fractionLost: number; lost: number; jitter: number }[];
+  blocks: { ssrc: number; fractionLost: number; lost: number; jitter: number; /** As of `ReportBlock`. */ lastSr: number; delaySinceLastSr: number }[];
   bye: boolean;
 }
 
@@ -126,6 +126,6 @@ function readPacket(report: RtcpReport, buffer: Buffer, offset: number, end: num
   let o = offset + (type === SR ? 28 : 8);
   for (let i = 0; i < count && o + 24 <= end; i++, o += 24) {
     const lost = buffer.readUInt32BE(o + 4);
-    report.blocks.push({ ssrc: buffer.readUInt32BE(o), fractionLost: lost >>> 24, lost: (lost << 8) >> 8, jitter: buffer.readUInt32BE(o + 12) });
+    report.blocks.push({ ssrc: buffer.readUInt32BE(o), fractionLost: lost >>> 24, lost: (lost << 8) >> 8, jitter: buffer.readUInt32BE(o + 12), lastSr: buffer.readUInt32BE(o + 16), delaySinceLastSr: buffer.readUInt32BE(o + 20) });
   }
 }

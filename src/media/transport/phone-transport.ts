@@ -8,11 +8,12 @@ import { PhoneVoice } from '../mix/phone-voice.ts';
 import type { WideStream } from '../mix/wide-stream.ts';
 import type { Ticked } from '../mix/ticker.ts';
 import type { PcmSource } from '../play/pcm-source.ts';
-import { MediaError, type PhoneCodec, type PhoneMediaStats, type PhoneRemote, type PlayOutcome } from '../protocol.ts';
+import { MediaError, type PhoneCodec, type PhoneMediaStats, type PhoneQuality, type PhoneRemote, type PlayOutcome } from '../protocol.ts';
 import { DtmfReceiver, DtmfSender } from '../rtp/dtmf.ts';
 import { FRAME_SAMPLES } from '../rtp/jitter-buffer.ts';
 import { isRtcp, parseRtp, RtpView } from '../rtp/packet.ts';
 import { PhoneSender } from '../rtp/phone-sender.ts';
+import { meanOpinionScore, RemoteQuality } from '../rtp/quality.ts';
 import { Reception } from '../rtp/reception.ts';
 import { parseRtcp, writeReport, type ReportBlock } from '../rtp/rtcp.ts';
 import { SourceLatch } from '../rtp/source-latch.ts';
@@ -28,6 +29,8 @@ export const DEFAULT_MEDIA_TIMEOUT_MS = 60_000;
 /** RFC 3551 §6: comfort noise, which means nothing else. */
 const COMFORT_NOISE = 13;
 const RTCP_INTERVAL_MS = 5000;
+/** Packet time and jitter buffer, for the score. */
+const ASSUMED_BUFFER_MS = 60;
 /** A pipe that has brought nothing for this long is filled up with silence. */
 const PIPE_FRESH_MS = 60;
 
@@ -88,6 +91,7 @@ export class PhoneTransport implements MixOutput {
   readonly #latch = new SourceLatch();
   readonly #rtcpTarget = { address: '', port: 0 };
   readonly #reception = new Reception();
+  readonly #remoteQuality = new RemoteQuality();
   readonly #dtmfIn = new DtmfReceiver();
   readonly #sender: PhoneSender;
   readonly #pcm = new Int16Array(FRAME_SAMPLES);
@@ -292,7 +296,17 @@ export class PhoneTransport implements MixOutput {
       packetsLost: this.#reception.lost,
       packetsDiscarded: this.#discarded + this.voice.discarded,
       jitterMs: (this.#reception.jitter * 1000) / this.#path.clockRateHz,
+      quality: this.#quality(),
     };
+  }
+
+  #quality(): PhoneQuality {
+    const { received, lost } = this.#reception;
+    const { roundTripMs, lost: remoteLost, jitter } = this.#remoteQuality;
+    const lossRatio = (lost + Math.min(received, this.voice.discarded)) / Math.max(1, received + lost);
+    const delayMs = (roundTripMs ?? 0) / 2 + ASSUMED_BUFFER_MS;
+    const mos = received === 0 ? null : meanOpinionScore({ codec: this.codec, lossRatio, delayMs });
+    return { codec: this.codec, mos, roundTripMs, remoteLost, remoteJitterMs: jitter === null ? null : (jitter * 1000) / this.#path.clockRateHz };
   }
 
   /** Says BYE and closes the sockets; idempotent. What was playing ends as `stopped`. */
@@ -387,7 +401,10 @@ export class PhoneTransport implements MixOutput {
 
   #rtcpReceived(packet: Buffer): void {
     const report = parseRtcp(packet);
-    if (!report || report.senderReport === null) return;
+    if (!report) return;
+    const own = report.blocks.find(({ ssrc }) => ssrc === this.#sender.ssrc);
+    if (own) this.#remoteQuality.reportReceived(own, this.#options.clock.wallMs());
+    if (report.senderReport === null) return;
     this.#lastSr = report.senderReport;
     this.#lastSrMs = this.#options.clock.nowMs();
   }

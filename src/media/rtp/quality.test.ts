@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { parseRtcp, writeReport } from './rtcp.ts';
+import { meanOpinionScore, RemoteQuality, roundTripMs } from './quality.ts';
+
+const mos = (lossRatio: number, delayMs = 0, codec: 'PCMU' | 'G722' | 'OPUS' = 'PCMU'): number => Number(meanOpinionScore({ codec, lossRatio, delayMs }).toFixed(2));
+
+describe('the mean opinion score', () => {
+  it('is what G.107 has for a perfect line, and falls with loss and delay', () => {
+    expect(mos(0)).toBe(4.41);
+    const byLoss = [0, 0.01, 0.05, 0.1, 0.2, 0.5, 1].map((loss) => mos(loss));
+    expect(byLoss).toEqual([...byLoss].sort((a, b) => b - a));
+    expect(mos(0.1)).toBeGreaterThan(2.9);
+    expect(mos(0.1)).toBeLessThan(3.6);
+    expect(mos(1)).toBeLessThan(1.8);
+    expect([mos(0, 150), mos(0, 400)].map((score) => score > 4)).toEqual([true, false]);
+    expect(mos(1, 5000)).toBe(1);
+  });
+
+  it('falls less where the codec stands loss better', () => {
+    expect(mos(0.05, 0, 'OPUS')).toBeGreaterThan(mos(0.05));
+    expect(mos(0.05, 0, 'G722')).toBeLessThan(mos(0.05));
+  });
+});
+
+describe('reports of a phone', () => {
+  /** Its report on us, 30 ms after ours that left at `sentMs`. */
+  const answerTo = (sentMs: number) => {
+    const ours = Buffer.alloc(256);
+    const length = writeReport(ours, { ssrc: 1, cname: 'us', wallMs: sentMs, sent: { rtpTimestamp: 0, packets: 1, octets: 160 }, received: null, bye: false });
+    const lastSr = parseRtcp(ours.subarray(0, length))?.senderReport ?? 0;
+    const theirs = Buffer.alloc(256);
+    const end = writeReport(theirs, { ssrc: 2, cname: 'phone', wallMs: 0, sent: null, received: { ssrc: 1, fractionLost: 25, lost: 10, extendedHighest: 100, jitter: 80, lastSr, delaySinceLastSr: Math.round(30 * 65.536) }, bye: false });
+    const block = parseRtcp(theirs.subarray(0, end))?.blocks[0];
+    if (!block) throw new TypeError('no report block');
+    return block;
+  };
+
+  it('tell the round trip, with what the phone held them back left out', () => {
+    const wallMs = Date.UTC(2026, 10, 24, 21, 0, 0, 123);
+    expect(roundTripMs(answerTo(wallMs), wallMs + 30 + 84)).toBeCloseTo(84, 0);
+    const quality = new RemoteQuality();
+    quality.reportReceived(answerTo(wallMs), wallMs + 30 + 100);
+    quality.reportReceived(answerTo(wallMs), wallMs + 30 + 50);
+    expect(quality.roundTripMs).toBeCloseTo(75, 0);
+    expect([quality.lost, quality.jitter]).toEqual([10, 80]);
+  });
+
+  it('that answer none of ours, or from the future, tell none', () => {
+    const wallMs = Date.UTC(2026, 10, 24);
+    expect(roundTripMs({ ...answerTo(wallMs), lastSr: 0 }, wallMs)).toBeNull();
+    expect(roundTripMs(answerTo(wallMs), wallMs - 5000)).toBeNull();
+    expect(roundTripMs(answerTo(wallMs), wallMs + 60_000)).toBeNull();
+    expect(new RemoteQuality().roundTripMs).toBeNull();
+  });
+});
