@@ -326,6 +326,7 @@ export class Call {
       parameters: () => this.#parameters(),
       answer: (near) => this.#answer(signal, near),
       refer: (uri, own) => this.#leg.refer(uri, AbortSignal.any([signal, own])),
+      soundEarly: () => (this.#leg instanceof InboundLeg ? this.#leg.soundEarly() : Promise.resolve(null)),
       onRefer: (listener) => this.#leg.on('referReceived', listener),
       end: (termination) => this.end(termination),
       nested: (source, { signal: own, rule, parameters, phone }) => {

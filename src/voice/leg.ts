@@ -155,6 +155,7 @@ export abstract class Leg extends Emitter<LegEvents> {
 /** The leg of a call that came in. */
 export class InboundLeg extends Leg {
   readonly #sip: IncomingSipCall;
+  #early: Promise<PhoneMedia | null> | null = null;
   #answering: Promise<PhoneMedia> | null = null;
   /** Settled when the ACK came. */
   readonly #confirmed: Promise<SipBody | null>;
@@ -174,13 +175,29 @@ export class InboundLeg extends Leg {
     if (!this.over && this.#sip.state === 'early') this.#sip.ring();
   }
 
+  /** Sound before the answer, both ways: 183 with our description (RFC 3960 §2). Null where there is no offer to answer, or nothing to be early for. */
+  soundEarly(): Promise<PhoneMedia | null> {
+    return (this.#early ??= this.#soundEarly());
+  }
+
+  async #soundEarly(): Promise<PhoneMedia | null> {
+    const offer = this.#sip.body;
+    if (!offer || this.over || this.#answering || this.#sip.state !== 'early') return null;
+    const phone = await this.openMedia();
+    const { body, stream } = this.media.answer(offer);
+    // Its silence is no reason to end a call that is not answered.
+    await this.media.apply({ ...stream, receive: false });
+    if (!this.over && this.#sip.state === 'early') this.#sip.ring({ statusCode: 183, body });
+    return phone;
+  }
+
   /** 200, once; resolves when the phone has confirmed it and media flows. A call that ends meanwhile never resolves. */
   answer(near?: RoomMedia | null): Promise<PhoneMedia> {
     return (this.#answering ??= this.#sip.body ? this.#answerOffer(this.#sip.body, near) : this.#answerByOffer(near));
   }
 
   async #answerOffer(offer: SipBody, near?: RoomMedia | null): Promise<PhoneMedia> {
-    const phone = await this.openMedia(near);
+    const phone = (await this.#early) ?? (await this.openMedia(near));
     const { body, stream } = this.media.answer(offer);
     await this.media.apply(stream);
     if (!this.over) this.#sip.accept({ body });

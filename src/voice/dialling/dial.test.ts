@@ -131,6 +131,31 @@ describe('<Dial> of a number', () => {
     expect(phones().flatMap(({ played }) => played)).toEqual([]);
   });
 
+  it('answerOnBridge: what the called phone sends before it answers is heard by the caller, by 183', async () => {
+    const caller = await call('<Dial answerOnBridge="true" action="/after">+15557001000</Dial>');
+    callee().soundsEarly();
+    await later(0);
+    expect(caller.said).toEqual(['180', '183']);
+    expect(media(0).room).not.toBeNull();
+    expect(media(1).room).toBe(media(0).room);
+    expect(parent().status).toBe('ringing');
+    callee().answers();
+    await later(0);
+    expect(caller.said).toEqual(['180', '183', '200']);
+    expect([phones().length, media(0).room === media(1).room, media(0).room === null]).toEqual([2, true, false]);
+  });
+
+  it('answerOnBridge: after an announcement and a refusal the caller is refused too', async () => {
+    const caller = await call('<Dial answerOnBridge="true" action="/busy">+15557001000</Dial>');
+    world.app.on('/busy', '<Response><Reject reason="busy"/></Response>');
+    callee().soundsEarly();
+    await later(0);
+    callee().refuses(486);
+    await later(0);
+    expect(caller.said).toEqual(['180', '183', '486']);
+    expect([world.live.liveCount, world.clock.pending]).toEqual([0, 0]);
+  });
+
   it('hangupOnStar: the caller’s * ends the called phone and the call goes on', async () => {
     await call('<Dial hangupOnStar="true" action="/after">+15557001000</Dial>');
     callee().answers();
@@ -554,7 +579,6 @@ describe('what a called phone sends before it answers', () => {
   it.each([
     ['with a ringTone', '<Dial ringTone="us">+15557001000</Dial>'],
     ['of two that ring at once', '<Dial><Number>+15557001000</Number><Number>+15557002000</Number></Dial>'],
-    ['under answerOnBridge', '<Dial answerOnBridge="true">+15557001000</Dial>'],
   ])('is not heard %s', async (_, dial) => {
     await early(dial);
     expect(world.media.rooms).toEqual([]);

@@ -52,8 +52,8 @@ export class FakeIncomingCall extends Emitter<SipCallEvents> implements Incoming
     return { verified: false, reason: proof ? 'wrong' : 'asked', username: proof?.username ?? null };
   }
 
-  ring(): void {
-    this.said.push('180');
+  ring({ statusCode = 180 }: { statusCode?: 180 | 183 } = {}): void {
+    this.said.push(String(statusCode));
   }
 
   accept({ body }: { body: SipBody }): void {

@@ -49,6 +49,8 @@ export interface VerbContext {
   answer(near?: RoomMedia | null): Promise<PhoneMedia>;
   /** Asks the phone to call somebody else (REFER). Rejects with SipError for what is no SIP URI. */
   refer(uri: string, signal: AbortSignal): Promise<ReferResult>;
+  /** Lets a caller that is not answered hear and be heard (183); null where that cannot be. */
+  soundEarly(): Promise<PhoneMedia | null>;
   /** Hears the REFERs of its phone until the returned function is called; answered with 603 when nobody does. */
   onRefer(listener: ReferListener): () => void;
   /** Ends the call: its phone went elsewhere. */

@@ -16,13 +16,38 @@ export interface Ringback {
 
 /**
  * Answers the caller and lets it hear ringing; under `answerOnBridge` an unanswered caller hears that of its own network
- * instead. Early sound takes the place of the ringing unless `ringTone` asks for that.
+ * instead, or what the called phone sends before it answers. Early sound takes the place of the ringing unless `ringTone` asks for that.
  */
 export async function startRingback(dial: TwimlElement, context: VerbContext): Promise<Ringback> {
-  if (dial.attributes['answerOnBridge']?.toLowerCase() === 'true' && !context.answered) return { early: null, stop: () => Promise.resolve() };
+  if (dial.attributes['answerOnBridge']?.toLowerCase() === 'true' && !context.answered) return new EarlyBridge(context);
   const sound = new CallerSound(await context.answer(), context);
   const early: Ringback['early'] = (phone, until) => sound.early(phone, until);
   return { early: dial.attributes['ringTone'] === undefined ? early : null, stop: () => sound.stop() };
+}
+
+/** For a caller that is not answered: early sound of the called phone, both ways, and no other. */
+class EarlyBridge implements Ringback {
+  readonly #context: VerbContext;
+  readonly #stopping = new AbortController();
+  #heard: Promise<void> = Promise.resolve();
+
+  constructor(context: VerbContext) {
+    this.#context = context;
+  }
+
+  readonly early = (phone: PhoneMedia, until: AbortSignal): Promise<void> => (this.#heard = this.#hear(phone, AbortSignal.any([until, this.#stopping.signal, this.#context.signal])));
+
+  async #hear(phone: PhoneMedia, until: AbortSignal): Promise<void> {
+    const caller = until.aborted ? null : await this.#context.soundEarly();
+    if (!caller || until.aborted) return;
+    this.#context.reached('early media');
+    await talk(this.#context.gatherings.media, [caller, phone], until).catch(lostAlready);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping.abort();
+    return this.#heard;
+  }
 }
 
 class CallerSound {
