@@ -25,7 +25,7 @@ function explain(request: Partial<ExplainRequest>): Explanation {
   const { directory, sipDirectory, trunks, sip, clock, accountSid } = world;
   const config = { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], strangers: 'unless-trunks' as const, carrier: null, dataDir: '', speech: { command: '' } };
   const carriers = new Carriers({ sip, trunks, clock, log: silentLog, publicAddress: '192.0.2.1' });
-  return createExplainer({ directory, sipDirectory, trunks, config, carriers }).explain(accountSid, { direction: 'inbound', from: '089998877', to: '030123456', ...request });
+  return createExplainer({ directory, sipDirectory, trunks, config, carriers, mayDial: (destination) => world.live.mayDial(destination) }).explain(accountSid, { direction: 'inbound', from: '089998877', to: '030123456', ...request });
 }
 const rules = ({ steps }: Explanation): string[] => steps.map(({ rule, verdict }) => `${rule} ${verdict}`);
 
@@ -55,6 +55,13 @@ it('a call out: by which trunk, to which targets, as whom; no password is told',
   expect(explained.steps.filter(({ rule }) => rule.startsWith('target')).map(({ text }) => text)).toEqual(['sip:089112233@a.test (priority 10, weight 10)', 'sip:089112233@b.test:5070 (priority 20, weight 10)']);
   expect(explained.steps.find(({ rule }) => rule === 'caller')?.text).toBe('From sip:030123456@192.0.2.1, P-Asserted-Identity: <sip:030123456@192.0.2.1>');
   expect(JSON.stringify(explained)).not.toContain('hush');
+});
+
+it('a call out that the fraud guard stops says what to change', () => {
+  world.trunks.describe(readTrunks(JSON.stringify({ trunks: [{ ...ACME, outbound: {} }] }), { accountSid: world.accountSid, nowMs: 0 }));
+  const explained = explain({ direction: 'outbound', from: '+4930123456', to: '+881612345678' });
+  expect(explained).toMatchObject({ accepted: false, outcome: expect.stringMatching(/^refused: 21215 .*satellite/) as string });
+  expect(rules(explained)).toEqual(['fraud guard refused']);
 });
 
 it('a call out that may not leave says so with the number of the API', () => {

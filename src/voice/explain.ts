@@ -6,6 +6,7 @@ import type { Carriers } from './carrier/carriers.ts';
 import { usableBy } from './carrier/inbound.ts';
 import { checkCreate } from './create-checks.ts';
 import { decideCall, type CallFacts, type Decision, type DialPlan } from './dial-plan/dial-plan.ts';
+import type { Destination, DialRefusal } from './dial-plan/fraud-guard.ts';
 import { addressBits } from './dial-plan/ip-range.ts';
 import { Trace, type Step } from './dial-plan/trace.ts';
 import type { VoiceDeps } from './voice-deps.ts';
@@ -37,7 +38,7 @@ export interface Explainer {
   explain(accountSid: AccountSid, request: ExplainRequest): Explanation;
 }
 
-type Deps = Pick<VoiceDeps, 'directory' | 'sipDirectory' | 'trunks' | 'config'> & { carriers: Pick<Carriers, 'preview'> };
+type Deps = Pick<VoiceDeps, 'directory' | 'sipDirectory' | 'trunks' | 'config'> & { carriers: Pick<Carriers, 'preview'>; mayDial: (destination: Destination) => DialRefusal | null };
 
 /** Explains calls by the dial plan and the trunks of this moment. */
 export function createExplainer(deps: Deps): Explainer {
@@ -45,7 +46,7 @@ export function createExplainer(deps: Deps): Explainer {
 }
 
 /** The dial plan of this moment. */
-export function dialPlanOf({ directory, sipDirectory, trunks, config }: Omit<Deps, 'carriers'>): DialPlan {
+export function dialPlanOf({ directory, sipDirectory, trunks, config }: Omit<Deps, 'carriers' | 'mayDial'>): DialPlan {
   return { directory, sipDirectory, trunks: trunks.all(), localHosts: config.localHosts, strangers: config.strangers ?? 'allow' };
 }
 
@@ -95,6 +96,12 @@ function outbound(accountSid: AccountSid, { from, to, byoc = '' }: ExplainReques
     return { outcome: `refused: ${error.code} ${messageOf(error)}`, accepted: false, steps: trace.steps };
   }
   const { trunk } = checked;
+  const guard = deps.mayDial({ accountSid, to: checked.to, trunk });
+  if (guard) {
+    trace.refused('fraud guard', `${guard.restCode}: ${guard.message}`);
+    return { outcome: `refused: ${guard.restCode} ${guard.message}`, accepted: false, steps: trace.steps };
+  }
+  trace.yes('fraud guard', 'this account may call there');
   trace.yes('from', `${checked.from} may call`);
   if (!trunk) {
     trace.yes('address', `${checked.to} is called as it is, by no trunk`);

@@ -70,7 +70,7 @@ export function createVoice(deps: VoiceDeps): Voice {
     recordingMedia: createRecordingMedia({ command: 'ffmpeg' }, { recordings, log }),
     callRecordings: createCallRecordings(recordings, (sid) => calls.answeredCall(sid)),
     gatherings,
-    explainer: createExplainer({ ...deps, carriers }),
+    explainer: createExplainer({ ...deps, carriers, mayDial: (destination) => calls.mayDial(destination) }),
     leftoversEnded: (records) => records.forEach((record) => leftoverEnded(record, { ...deps, callbacks })),
     stop: async (graceMs) => {
       incoming.stop();
