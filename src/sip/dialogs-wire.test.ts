@@ -216,7 +216,7 @@ describe('a session timer, on a call of ours', () => {
   it('is asked for, and kept by whoever the called side names', async () => {
     const { invite, endings } = await confirmedOut(['Session-Expires: 1800;refresher=uas', 'Require: timer']);
     expect(headerOf(invite, 'Session-Expires')).toBe('1800');
-    expect(headerOf(invite, 'Supported')).toBe('100rel, timer');
+    expect(headerOf(invite, 'Supported')).toContain('100rel, timer');
     clock.advance(1_767_999);
     expect(endings).toEqual([]);
     clock.advance(1);
