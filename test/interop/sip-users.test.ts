@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate, removeCertificates } from '../../src/sip/testing/certificates.ts';
 import { startPhone, type Phone } from '../peers/baresip.ts';
 import { Cast } from '../peers/cast.ts';
+import { startPathProxy } from '../peers/path-proxy.ts';
 import { freePort } from '../peers/ports.ts';
 import { runSipp, type SippOptions } from '../peers/sipp.ts';
 import { startChild, temporaryFolder } from '../peers/child.ts';
@@ -183,6 +184,19 @@ describe('a carrier', () => {
     expect((await connectionPolicies(trunk?.connectionPolicySid ?? '').targets.list()).map(({ target }) => target).sort()).toEqual(['sip:127.0.0.1:9', 'sip:192.0.2.1']);
     await expect(byocTrunks(trunk?.sid ?? '').update({ friendlyName: 'mine' })).rejects.toMatchObject({ status: 400, code: 20001 });
   });
+});
+
+it('a phone behind an edge proxy registers through it, and is called by the path that its REGISTER took', async () => {
+  const proxy = await cast.add('edge proxy', startPathProxy(`127.0.0.1:${stage.server.sipPort}`));
+  const phone = await cast.add('alice behind a proxy', startPhone({ user: 'alice', toneHz: 440, transport: 'tcp', registration: { domain: GUARDED, password: PASSWORD, server: proxy.phoneSide } }));
+  await waitUntil(() => /200 OK \(Partyline/.test(phone.log()), { what: () => `a registration\n${phone.log().slice(-3000)}\n${proxy.log()}` });
+  const call = await stage.server.client.calls.create({ to: 'client:alice', from: 'desk', url: `${stage.app.url}/held` });
+  await phone.waitEstablished();
+  await stage.waitCallStatus(call.sid, 'in-progress');
+  expect(proxy.passed()).toContain('udp INVITE');
+  await stage.server.client.calls(call.sid).update({ status: 'completed' });
+  await phone.waitClosed();
+  await phone.stop();
 });
 
 it('<Refer> sends the phone elsewhere and hears how that went', async () => {
