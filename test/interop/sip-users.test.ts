@@ -212,3 +212,28 @@ it('<Refer> sends the phone elsewhere and hears how that went', async () => {
   expect(request?.valid).toBe(true);
   expect(request?.params).toMatchObject({ ReferCallStatus: 'busy', ReferSipResponseCode: '202', NotifySipResponseCode: '486' });
 });
+
+it('a baresip that was called by <Dial> transfers its caller to a user of a domain: both hear each other, and it is let go', async () => {
+  const { app, server } = stage;
+  const [caller, desk, alice] = await Promise.all([
+    cast.add('transferred caller', startPhone({ user: 'caller', toneHz: 440 })),
+    cast.add('transferring desk', startPhone({ user: 'desk', toneHz: 620 })),
+    cast.add('target', startPhone({ user: 'alice', toneHz: 880, registration: { domain: GUARDED, password: PASSWORD, server: `127.0.0.1:${server.sipPort}` } })),
+  ]);
+  app.on('/dial-desk', () => {
+    const response = new VoiceResponse();
+    response.dial({ action: `${app.url}/transferred` }).sip(desk.uri);
+    return response;
+  });
+  app.on('/transferred', () => new VoiceResponse());
+  await server.client.calls.create({ to: caller.uri, from: 'boss', url: `${app.url}/dial-desk` });
+  await desk.waitEstablished();
+  await desk.command('transfer', `sip:alice@${GUARDED}`);
+  await alice.waitEstablished();
+  await desk.waitClosed();
+  const [atCaller, atAlice] = await Promise.all([caller.listen(1500, [620, 880]), alice.listen(1500, [440, 620])]);
+  expect([atCaller[880]?.share ?? 0, atAlice[440]?.share ?? 0].map((share) => share > 0.9)).toEqual([true, true]);
+  await alice.hangUp();
+  await caller.waitClosed();
+  expect(app.matching({ path: '/transferred' })[0]?.params).toMatchObject({ DialCallStatus: 'completed' });
+}, 30_000);
