@@ -5,6 +5,7 @@ const long = [
   'test/browsers/phone-matrix.test.ts',
   'test/browsers/browser-phone.test.ts',
   'test/interop/carrier-registration.test.ts',
+  'test/interop/scanner.test.ts',
   'test/browsers/browser-signaling.test.ts',
   'test/browsers/firefox.test.ts',
   'test/browsers/network-trouble.test.ts',

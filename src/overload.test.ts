@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { Overload } from './overload.ts';
 
 describe('a server that is overloaded', () => {
-  it('refuses new calls from the second late second on, until it was calm for five', () => {
+  it('refuses new calls from the third late second on, until it was calm for three', () => {
     const overload = new Overload(null);
-    overload.sampled(400);
+    for (const delayMs of [400, 400, 10, 400, 400]) overload.sampled(delayMs);
     expect(overload.refusal(10)).toBeNull();
     overload.sampled(400);
     expect(overload.refusal(10)).toBe('late');
-    for (const delayMs of [10, 10, 10, 10, 100, 10, 10, 10, 10]) overload.sampled(delayMs);
+    for (const delayMs of [10, 10, 100, 10, 10]) overload.sampled(delayMs);
     expect(overload.refusal(10)).toBe('late');
     overload.sampled(10);
     expect(overload.refusal(10)).toBeNull();

@@ -2,11 +2,11 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock, Timer } from './base/clock.ts';
 
 /** The control plane is late by so much: nothing new is begun … */
-const LATE_MS = 250;
+const LATE_MS = 200;
 /** … until it has been late by less than this for `CALM_SAMPLES` in a row. */
-const CALM_MS = 80;
-const LATE_SAMPLES = 2;
-const CALM_SAMPLES = 5;
+const CALM_MS = 50;
+const LATE_SAMPLES = 3;
+const CALM_SAMPLES = 3;
 const SAMPLE_MS = 1_000;
 
 export type OverloadReason = 'max-calls' | 'late';
@@ -26,7 +26,7 @@ export class Overload {
     return this.#late;
   }
 
-  /** How late the event loop was at worst but for one in a hundred, ms. */
+  /** How late the event loop was on average, ms: one long step of it is no overload. */
   sampled(delayMs: number): void {
     const contrary = this.#late ? delayMs < CALM_MS : delayMs > LATE_MS;
     this.#inARow = contrary ? this.#inARow + 1 : 0;
@@ -49,7 +49,7 @@ export function watchEventLoop(overload: Overload, { clock, changed }: { clock: 
   histogram.enable();
   let timer: Timer;
   const sample = (): void => {
-    const delayMs = Math.max(0, histogram.percentile(99) / 1e6 - 20);
+    const delayMs = Math.max(0, (histogram.count === 0 ? 0 : histogram.mean) / 1e6 - 20);
     histogram.reset();
     const before = overload.late;
     overload.sampled(delayMs);
