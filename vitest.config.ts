@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Two and a half minutes that the quarter of an hour of the CI has no room for: run by `npm run test:all`.
+// What the quarter of an hour of the CI has no room for: run by `npm run test:all`.
 const long = [
   'test/browsers/phone-matrix.test.ts',
   'test/browsers/browser-phone.test.ts',
