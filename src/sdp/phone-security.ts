@@ -33,8 +33,8 @@ export interface LocalSecurity {
   opportunistic?: boolean;
   /** Of our DTLS certificate: `sha-256 AB:CD:…`. Absent: there is no DTLS. */
   fingerprint?: string | undefined;
-  /** Offer DTLS, as browsers need it. Default false. */
-  offersDtls?: boolean;
+  /** Offer nothing but this: keys in SDP, or DTLS as browsers need it. Default: as the policy says. */
+  insistsOn?: 'sdes' | 'dtls' | null;
 }
 
 /** What is in use already. */
@@ -66,7 +66,8 @@ export function offeredSecurity(line: PhoneLine, { policy, keys, fingerprint }: 
 
 /** What the answer to an offer of ours settles, as `offeredSecurity`. */
 export function answeredSecurity(line: PhoneLine, local: LocalSecurity, { offered, inUse }: { offered: PhoneOfferSecurity; inUse: SecurityInUse | null }): SrtpStream | DtlsStream | null | string {
-  if (isDtls(offered.protocol)) return line.protocol === offered.protocol ? (answeredDtls(line, inUse?.dtls ?? null) ?? 'no a=fingerprint line that is understood here') : `transport ${line.protocol} was not offered`;
+  // Some phones answer in the words of their own account: RTP/SAVP, with or without feedback. The fingerprint is what counts.
+  if (isDtls(offered.protocol)) return isDtls(line.protocol) || SECURE.includes(line.protocol) ? (answeredDtls(line, inUse?.dtls ?? null) ?? 'no a=fingerprint line that is understood here') : `transport ${line.protocol} was not offered`;
   const secure = SECURE.includes(line.protocol);
   if (offered.attributes.length === 0) return PLAIN.includes(line.protocol) ? null : `transport ${line.protocol} was not offered`;
   if (!secure && !PLAIN.includes(line.protocol)) return `transport ${line.protocol} was not offered`;
@@ -85,11 +86,11 @@ export interface PhoneOfferSecurity {
 }
 
 /** How our offer begins; inside a session as it was before, so that nobody falls back to plain sound. */
-export function ourOfferSecurity({ policy, keys, opportunistic, fingerprint, offersDtls }: LocalSecurity, inUse: SecurityInUse | null): PhoneOfferSecurity {
+export function ourOfferSecurity({ policy, keys, opportunistic, fingerprint, insistsOn }: LocalSecurity, inUse: SecurityInUse | null): PhoneOfferSecurity {
   const lines = (): string[] => OFFERED.map((suite, n) => cryptoAttribute(n + 1, { suite, key: keys[suite] }));
-  if (fingerprint !== undefined && (inUse?.dtls || (offersDtls && !inUse && policy !== 'off'))) return { protocol: inUse?.dtls?.protocol ?? BROWSER_PROTOCOL, attributes: dtlsAttributes(fingerprint, 'actpass'), mandatory: true };
+  if (fingerprint !== undefined && (inUse?.dtls || (insistsOn === 'dtls' && !inUse && policy !== 'off'))) return { protocol: inUse?.dtls?.protocol ?? BROWSER_PROTOCOL, attributes: dtlsAttributes(fingerprint, 'actpass'), mandatory: true };
   if (inUse?.srtp) return { protocol: inUse.srtp.protocol, attributes: lines(), mandatory: true };
-  if (policy === 'require') return { protocol: 'RTP/SAVP', attributes: lines(), mandatory: true };
+  if (policy === 'require' || (policy === 'allow' && insistsOn === 'sdes')) return { protocol: 'RTP/SAVP', attributes: lines(), mandatory: true };
   return policy === 'allow' && opportunistic === true ? { protocol: 'RTP/AVP', attributes: lines(), mandatory: false } : { protocol: 'RTP/AVP', attributes: [], mandatory: false };
 }
 

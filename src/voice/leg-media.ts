@@ -34,7 +34,7 @@ export class LegMedia {
   readonly #codecs: readonly PhoneCodecName[];
   readonly #security: LocalSecurity;
   #opportunistic = false;
-  #browser = false;
+  #insistsOn: 'sdes' | 'dtls' | null = null;
   readonly #iceSecret = randomBytes(ICE_SECRET_BYTES).toString('base64');
   readonly #sessionId = String(randomInt(1, 2 ** 47));
   #phone: PhoneMedia | null = null;
@@ -71,7 +71,16 @@ export class LegMedia {
 
   /** It speaks DTLS and ICE alone: offers have them. */
   peerIsBrowser(): void {
-    this.#browser = true;
+    this.#insistsOn = 'dtls';
+  }
+
+  /** The other side took no offer of ours so far: the next one is encrypted in another way. False: there is none left. */
+  offersOtherwise(): boolean {
+    if (this.#lastStream || this.#security.policy === 'off' || this.#insistsOn === 'dtls') return false;
+    const next = this.#insistsOn === null && this.#security.policy === 'allow' ? 'sdes' : 'dtls';
+    if (next === 'dtls' && this.#security.fingerprint === undefined) return false;
+    this.#insistsOn = next;
+    return true;
   }
 
   offer(): SipBody {
@@ -111,7 +120,7 @@ export class LegMedia {
   }
 
   #speaks(): Pick<LocalDescription, 'codecs' | 'security' | 'inUse' | 'ice'> {
-    return { codecs: this.#codecs, security: { ...this.#security, opportunistic: this.#opportunistic, offersDtls: this.#browser }, inUse: this.#lastStream, ice: { secret: this.#iceSecret, offered: this.#browser } };
+    return { codecs: this.#codecs, security: { ...this.#security, opportunistic: this.#opportunistic, insistsOn: this.#insistsOn }, inUse: this.#lastStream, ice: { secret: this.#iceSecret, offered: this.#insistsOn === 'dtls' } };
   }
 
   /** RFC 3264 §8: the version goes up by one exactly when the description changes. */

@@ -2,7 +2,7 @@ import { Emitter } from '../base/emitter.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
-import type { IncomingSipCall, IncomingSipRefer, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipUserAgent } from '../sip/contract.ts';
+import type { IncomingSipCall, IncomingSipRefer, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipEnding, SipUserAgent } from '../sip/contract.ts';
 import { parseSipUri, unbracket } from '../sip/message/uri.ts';
 import { keyOfInfo, type InfoKey } from './info-keys.ts';
 import { LegMedia, type LegAudio } from './leg-media.ts';
@@ -114,11 +114,15 @@ export abstract class Leg extends Emitter<LegEvents> {
   /** What both directions do with a dialog once it stands. */
   protected follow<E extends SipCallEvents & { [K in keyof E]: unknown[] }>(sip: SipCallBase<E>, side: 'inbound' | 'outbound'): void {
     const events = sip as unknown as Emitter<SipCallEvents>;
-    events.on('ended', (ending) => this.endedBy(terminationOf(ending, side)));
+    events.on('ended', (ending) => this.dialogEnded(ending, side));
     events.on('reoffered', (body, respond) => respond(this.#reoffered(body, sip.state === 'early')));
     events.on('reofferAnswered', (body) => this.#applyAnswer(body));
     events.on('referReceived', (refer) => void (!this.#over && this.emit('referReceived', refer)));
     events.on('infoReceived', (body) => this.#keySignaled(keyOfInfo(body)));
+  }
+
+  protected dialogEnded(ending: SipEnding, side: 'inbound' | 'outbound'): void {
+    this.endedBy(terminationOf(ending, side));
   }
 
   #keySignaled(key: InfoKey | null): void {
@@ -238,6 +242,7 @@ export class OutboundLeg extends Leg {
   readonly #userAgent: Pick<SipUserAgent, 'call'>;
   #sip: OutgoingSipCall | null = null;
   #earlyAnswer: SipBody | null = null;
+  #options: Omit<OutgoingSipCallOptions, 'body' | 'contentType'> | null = null;
   #peer = '';
 
   constructor(userAgent: Pick<SipUserAgent, 'call'>, deps: LegDeps) {
@@ -260,6 +265,11 @@ export class OutboundLeg extends Leg {
     this.#peer = unbracket(parseSipUri((options.outboundProxy ?? options.to).replace(/^<([^>]*)>.*$/, '$1'))?.host ?? '');
     if (/^sips:|;transport=tls\b/i.test(options.outboundProxy ?? options.to)) this.media.signalingIsEncrypted();
     if (/;transport=wss?\b/i.test(options.outboundProxy ?? options.to)) this.media.peerIsBrowser();
+    this.#options = options;
+    this.#invite(options);
+  }
+
+  #invite(options: Omit<OutgoingSipCallOptions, 'body' | 'contentType'>): void {
     const offer = this.media.offer();
     const sip = this.#userAgent.call({ ...options, body: offer.bytes, contentType: offer.contentType });
     this.#sip = sip;
@@ -271,6 +281,19 @@ export class OutboundLeg extends Leg {
       if (isFirst) this.#openEarly(body);
     });
     sip.on('accepted', (body) => this.#accepted(body ?? this.#earlyAnswer));
+  }
+
+  /** A phone that takes plain sound not at all, or encrypted sound in another way, is asked again (RFC 3261 §21.4.26). */
+  protected override dialogEnded(ending: SipEnding, side: 'inbound' | 'outbound'): void {
+    const options = this.#options;
+    const takesNoOffer = ending.cause === 'rejected' && (ending.statusCode === 488 || ending.statusCode === 606);
+    if (this.over || !options || !takesNoOffer || !this.media.offersOtherwise()) return super.dialogEnded(ending, side);
+    try {
+      this.#invite(options);
+    } catch (error) {
+      this.log.info({ error: messageOf(error) }, 'a phone could not be asked again');
+      super.dialogEnded(ending, side);
+    }
   }
 
   /** Its silence is no reason to end a call that only rings: the media time-out begins with the answer. */

@@ -86,7 +86,8 @@ export class PathComponent {
         opened: (packet) => this.#opened(packet),
         sealed: (packet) => this.#sealed(packet),
         connected: () => {},
-        failed: (reason) => this.#deps.log.warn({ path: this.#id, reason }, 'DTLS with a phone failed: nothing of its media is believed'),
+        // A phone that hangs up closes it too.
+        failed: (reason) => this.#deps.log.info({ path: this.#id, reason }, 'DTLS with a phone is over: nothing more of its media is believed'),
       },
     });
   }
