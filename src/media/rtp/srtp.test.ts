@@ -86,4 +86,13 @@ describe('SRTCP', () => {
     expect(back.unprotectRtcp(Buffer.from(out.protectRtcp(report())))).toEqual(report());
     for (const length of [0, 3, 8, 20]) expect(back.unprotectRtcp(Buffer.alloc(length))).toBeNull();
   });
+
+  it('that comes before the first RTP of its source does not keep that out, wherever its numbers begin', () => {
+    const [out, back] = [new SrtpSender(keying()), new SrtpReceiver(keying())];
+    expect(back.unprotectRtcp(Buffer.from(out.protectRtcp(report())))).toEqual(report());
+    for (const sequence of [0xfffe, 0xffff, 0x1_0000]) {
+      const plain = rtp(sequence, Buffer.from('voice'));
+      expect(back.unprotect(Buffer.from(out.protect(plain)))).toEqual(plain);
+    }
+  });
 });

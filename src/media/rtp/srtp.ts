@@ -163,6 +163,7 @@ export class SrtpSender {
 interface Source {
   ssrc: number;
   rollOver: number;
+  /** Sequence number; below 0 until RTP of it came (RTCP may come before). */
   highest: number;
   window: ReplayWindow;
   rtcpWindow: ReplayWindow;
@@ -190,7 +191,7 @@ export class SrtpReceiver {
     const ssrc = packet.readUInt32BE(8);
     const sequence = packet.readUInt16BE(2);
     const known = this.#source(ssrc);
-    const rollOver = known === null ? 0 : guessRollOver(known, sequence);
+    const rollOver = known === null || known.highest < 0 ? 0 : guessRollOver(known, sequence);
     if (rollOver < 0) return null;
     const index = rollOver * 0x1_0000 + sequence;
     if (known?.window.seen(index) || !sameTag(this.#rtp.tag(packet, end, rollOver), packet, { at: end, length: this.#tagBytes })) return null;
@@ -237,7 +238,7 @@ export class SrtpReceiver {
   }
 
   #newSource(ssrc: number): Source {
-    const source = { ssrc, rollOver: 0, highest: 0, window: new ReplayWindow(), rtcpWindow: new ReplayWindow() };
+    const source = { ssrc, rollOver: 0, highest: -1, window: new ReplayWindow(), rtcpWindow: new ReplayWindow() };
     if (this.#sources.length === MAX_SOURCES) this.#sources.shift();
     this.#sources.push(source);
     return source;

@@ -190,6 +190,17 @@ describe('a phone’s transport', () => {
     expect(caller.hears(500, 2000)).toBeGreaterThan(0.05);
   });
 
+  it('of a phone on the last port goes on without RTCP, and gives its own port back', async () => {
+    const { phone, remote, run } = await leg({ port: 65_535 });
+    const { rtcpPort: _none, ...last } = { ...remote, port: 65_535 };
+    phone.connect(last);
+    const port = phone.localPort;
+    await run(20_000);
+    phone.close();
+    const again = await PhoneTransport.open({ id: 'phone-2', bindAddress: '127.0.0.1', ports: new PortPool({ min: port, max: port + 1 }), mediaTimeoutMs: 0, clock: new FakeClock(), events: { digitReceived: () => {}, firstPacketReceived: () => {}, mediaTimedOut: () => {} } });
+    again.close();
+  });
+
   it('refuses what is no address', async () => {
     const { phone, remote } = await leg();
     for (const bad of [{ address: 'phone.example' }, { address: '::1' }, { port: 0 }, { port: 70_000 }]) {

@@ -47,9 +47,16 @@ function closeSocket(socket: Socket): void {
 function named(received: (packet: Buffer, from: RemoteInfo) => void): (packet: Buffer, from: RemoteInfo) => void {
   const names = new SenderNames();
   return (packet, from) => {
+    // Nobody has a socket there: a forged sender, who could not be answered.
+    if (from.port === 0) return;
     from.address = names.of(from.address);
     received(packet, from);
   };
+}
+
+/** A socket throws for others, and the port after a phone's 65535 is none. */
+function isPort(port: number): boolean {
+  return port > 0 && port < 65_536;
 }
 
 /** An RTP socket on an even port and its RTCP socket on the next. */
@@ -89,11 +96,11 @@ export class UdpPair {
 
   /** The socket copies the packet, or holds it until it has gone. */
   sendRtp(packet: Buffer, to: { address: string; port: number }): void {
-    if (!this.#closed) this.#rtp.send(packet, to.port, to.address);
+    if (!this.#closed && isPort(to.port)) this.#rtp.send(packet, to.port, to.address);
   }
 
   sendRtcp(packet: Buffer, to: { address: string; port: number }): void {
-    if (!this.#closed) this.#rtcp.send(packet, to.port, to.address);
+    if (!this.#closed && isPort(to.port)) this.#rtcp.send(packet, to.port, to.address);
   }
 
   /** Idempotent. The port rests before it is given out again. */
