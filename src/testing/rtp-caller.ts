@@ -61,6 +61,7 @@ export class RtpCaller {
   #timer: NodeJS.Timeout | null = null;
   #sent = 0;
   #target = 0;
+  #packetsSent = 0;
   sequence = 1000;
   timestamp = 160_000;
   ssrc = 0x1234_0000 + Math.floor(Math.random() * 0xffff);
@@ -80,6 +81,11 @@ export class RtpCaller {
 
   get port(): number {
     return this.#socket.address().port;
+  }
+
+  /** All that were sent, wherever to. */
+  get packetsSent(): number {
+    return this.#packetsSent;
   }
 
   /** Hums towards that port of loopback until `close`. */
@@ -106,6 +112,7 @@ export class RtpCaller {
     packet.writeUInt32BE((options.timestamp ?? this.timestamp) >>> 0, 4);
     packet.writeUInt32BE(this.ssrc >>> 0, 8);
     payload.copy(packet, 12);
+    this.#packetsSent++;
     this.#socket.send(this.seal(packet), options.target ?? this.#target, '127.0.0.1');
   }
 

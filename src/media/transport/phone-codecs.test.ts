@@ -1,6 +1,7 @@
 import { createDecoder, createEncoder, type OpusEncoderHandle } from 'libopus-wasm';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newSid } from '../../base/sid.ts';
+import { delivered } from '../../testing/delivered.ts';
 import { FakeClock } from '../../testing/fake-clock.ts';
 import { RtpCaller, tonePower } from '../../testing/rtp-caller.ts';
 import { G722Decoder, G722Encoder } from '../codec/g722.ts';
@@ -41,13 +42,7 @@ async function leg(over: Partial<PhoneRemote>) {
   closing.push(phone, caller);
   const remote: PhoneRemote = { address: '127.0.0.1', port: caller.port, rtcpPort: caller.port, codec: 'PCMU', payloadType: 0, dtmfPayloadType: 101, ptimeMs: 20, send: true, receive: true, ...over };
   phone.connect(remote);
-  const delivered = (): number => caller.heard.length + phone.stats().packetsReceived + phone.stats().packetsDiscarded;
-  const settle = async (): Promise<void> => {
-    for (let before = -1; before !== delivered(); ) {
-      before = delivered();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
+  const settle = (): Promise<void> => delivered(phone, caller);
   await settle(); // codecs are made asynchronously
   /** 20 ms steps, each with what the caller says in it. */
   const run = async (frames: number, say: (n: number) => void = () => {}): Promise<void> => {

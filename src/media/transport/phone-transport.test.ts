@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { delivered } from '../../testing/delivered.ts';
 import { FakeClock } from '../../testing/fake-clock.ts';
 import { RtpCaller } from '../../testing/rtp-caller.ts';
 import { silenceSource, ToneSource } from '../play/pcm-source.ts';
@@ -21,7 +22,7 @@ interface Leg {
   told: string[];
   /** Steps the phone through so many ms. */
   run(ms: number): Promise<void>;
-  /** Lets the sockets deliver: until nothing more has come on either side. A starved process reads a burst in several turns. */
+  /** Lets the sockets deliver. */
   settle(): Promise<void>;
 }
 
@@ -45,17 +46,12 @@ async function leg(over: Partial<PhoneRemote> = {}): Promise<Leg> {
   closing.push(phone, caller);
   const remote: PhoneRemote = { address: '127.0.0.1', port: caller.port, rtcpPort: caller.port, codec: 'PCMU', payloadType: 0, dtmfPayloadType: 101, ptimeMs: 20, send: true, receive: true, ...over };
   phone.connect(remote);
-  const delivered = (): number => caller.heard.length + phone.stats().packetsReceived + phone.stats().packetsDiscarded;
-  const settle = async (): Promise<void> => {
-    for (let before = -1; before !== delivered(); ) {
-      before = delivered();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
+  const settle = (): Promise<void> => delivered(phone, caller);
   const run = async (ms: number): Promise<void> => {
     for (let n = 0; n < ms / 20; n++) {
       clock.advance(20);
       phone.idle.tick(clock.nowMs());
+      if (n % 100 === 99) await settle(); // a socket holds some 250 packets
     }
     await settle();
   };
