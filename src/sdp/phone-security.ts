@@ -68,13 +68,15 @@ export function offeredSecurity(line: PhoneLine, { policy, keys, fingerprint }: 
 export function answeredSecurity(line: PhoneLine, local: LocalSecurity, { offered, inUse }: { offered: PhoneOfferSecurity; inUse: SecurityInUse | null }): SrtpStream | DtlsStream | null | string {
   // Some phones answer in the words of their own account: RTP/SAVP, with or without feedback. The fingerprint is what counts.
   if (isDtls(offered.protocol)) return isDtls(line.protocol) || SECURE.includes(line.protocol) ? (answeredDtls(line, inUse?.dtls ?? null) ?? 'no a=fingerprint line that is understood here') : `transport ${line.protocol} was not offered`;
-  const secure = SECURE.includes(line.protocol);
+  const secure = SECURE.includes(line.protocol) || isDtls(line.protocol);
   if (offered.attributes.length === 0) return PLAIN.includes(line.protocol) ? null : `transport ${line.protocol} was not offered`;
   if (!secure && !PLAIN.includes(line.protocol)) return `transport ${line.protocol} was not offered`;
   const [answer] = line.crypto;
   const chosen = answer ? usable(answer) : null;
   if (chosen && OFFERED[chosen.tag - 1] === chosen.suite) return { protocol: offered.protocol, tag: chosen.tag, send: { suite: chosen.suite, key: local.keys[chosen.suite] }, receive: { suite: chosen.suite, key: chosen.key } };
   if (answer) return 'its a=crypto line was not offered';
+  const dtls = offered.attributes.includes('a=setup:actpass') && secure ? answeredDtls(line, inUse?.dtls ?? null) : null;
+  if (dtls) return dtls;
   return secure || offered.mandatory ? 'SRTP is required' : null;
 }
 
@@ -90,7 +92,7 @@ export function ourOfferSecurity({ policy, keys, opportunistic, fingerprint, ins
   const lines = (): string[] => OFFERED.map((suite, n) => cryptoAttribute(n + 1, { suite, key: keys[suite] }));
   if (fingerprint !== undefined && (inUse?.dtls || (insistsOn === 'dtls' && !inUse && policy !== 'off'))) return { protocol: inUse?.dtls?.protocol ?? BROWSER_PROTOCOL, attributes: dtlsAttributes(fingerprint, 'actpass'), mandatory: true };
   if (inUse?.srtp) return { protocol: inUse.srtp.protocol, attributes: lines(), mandatory: true };
-  if (policy === 'require' || (policy === 'allow' && insistsOn === 'sdes')) return { protocol: 'RTP/SAVP', attributes: lines(), mandatory: true };
+  if (policy === 'require' || (policy === 'allow' && insistsOn === 'sdes')) return { protocol: 'RTP/SAVP', attributes: [...lines(), ...(fingerprint === undefined ? [] : dtlsAttributes(fingerprint, 'actpass'))], mandatory: true };
   return policy === 'allow' && opportunistic === true ? { protocol: 'RTP/AVP', attributes: lines(), mandatory: false } : { protocol: 'RTP/AVP', attributes: [], mandatory: false };
 }
 
