@@ -76,5 +76,8 @@ describe('our offer of SRTP', () => {
     expect(writePhoneOffer(again)).toContain(`m=audio 20000 RTP/SAVP 0`);
     expect(writePhoneOffer(again)).toContain(keys[S80]);
     expect(() => readPhoneAnswer(bytes(AVP), again)).toThrow(/required/);
+    expect(() => answerPhoneOffer(bytes(AVP), again)).toThrow(/encrypted/);
+    expect(answerPhoneOffer(bytes(AVP, line(1, S80)), again).stream.srtp?.send.key).toBe(keys[S80]);
+    expect(answerPhoneOffer(bytes(AVP), { ...local(), inUse: answerPhoneOffer(bytes(AVP), local()).stream }).stream.srtp).toBeUndefined();
   });
 });

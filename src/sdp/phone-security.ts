@@ -61,6 +61,8 @@ export function offeredSecurity(line: PhoneLine, { policy, keys, fingerprint }: 
   const dtls = fingerprint === undefined ? null : offeredDtls(line, inUse?.dtls ?? null);
   if (dtls) return dtls;
   if (secure) return isDtls(line.protocol) ? 'no a=fingerprint line that is understood here' : 'no a=crypto line that is understood here';
+  // A call that is encrypted stays so: whoever could change one message would hear the rest.
+  if (inUse?.srtp || inUse?.dtls) return 'the call is encrypted already';
   return policy === 'require' ? 'SRTP is required' : null;
 }
 

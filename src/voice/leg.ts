@@ -2,6 +2,7 @@ import { Emitter } from '../base/emitter.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
+import type { PhoneStream } from '../sdp/phone-stream.ts';
 import type { IncomingSipCall, IncomingSipRefer, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipEnding, SipUserAgent } from '../sip/contract.ts';
 import { parseSipUri, unbracket } from '../sip/message/uri.ts';
 import { keyOfInfo, type InfoKey } from './info-keys.ts';
@@ -37,6 +38,8 @@ export interface LegDeps extends LegAudio {
 export abstract class Leg extends Emitter<LegEvents> {
   protected readonly media: LegMedia;
   protected readonly log: Log;
+  /** The latest offer of the phone's own before the call was answered (UPDATE), and what was said to it: that holds, not what was said before. */
+  protected moved: { offer: SipBody; body: SipBody; stream: PhoneStream } | null = null;
   #over = false;
   #told = false;
 
@@ -134,6 +137,7 @@ export abstract class Leg extends Emitter<LegEvents> {
     try {
       if (!body) return { statusCode: 200, body: this.media.offer() };
       const answer = this.media.answer(body);
+      if (early) this.moved = { offer: body, ...answer };
       this.#applied(this.media.apply(early ? { ...answer.stream, receive: false } : answer.stream));
       return { statusCode: 200, body: answer.body };
     } catch (error) {
@@ -202,7 +206,7 @@ export class InboundLeg extends Leg {
 
   async #answerOffer(offer: SipBody, near?: RoomMedia | null): Promise<PhoneMedia> {
     const phone = (await this.#early) ?? (await this.openMedia(near));
-    const { body, stream } = this.media.answer(offer);
+    const { body, stream } = this.moved ?? this.media.answer(offer);
     await this.media.apply(stream);
     if (!this.over) this.#sip.accept({ body });
     await this.#confirmed;
@@ -311,7 +315,7 @@ export class OutboundLeg extends Leg {
   #accepted(answer: SipBody | null): void {
     let connected: Promise<void>;
     try {
-      connected = this.media.apply(this.media.readAnswer(answer));
+      connected = this.media.apply(this.#settledBy(answer));
     } catch (error) {
       return this.endedBy(terminated('no-common-codec', { detail: messageOf(error) }));
     }
@@ -321,6 +325,12 @@ export class OutboundLeg extends Leg {
       },
       (error: unknown) => this.endedBy(terminated('media-unavailable', { detail: messageOf(error) })),
     );
+  }
+
+  /** A phone that made an offer of its own before it answered has said all there. */
+  #settledBy(answer: SipBody | null): PhoneStream {
+    const { moved } = this;
+    return moved && answer && Buffer.compare(moved.offer.bytes, answer.bytes) === 0 ? moved.stream : this.media.readAnswer(answer);
   }
 
   protected peer(): string {
