@@ -1,6 +1,8 @@
 import type { AccountSid } from '../base/sid.ts';
 import type { Log } from '../base/log.ts';
 import type { IncomingSipRegister, SipUserAgent } from '../sip/contract.ts';
+import { isNumberOverPath } from './carrier/carrier-hosts.ts';
+import type { TrunkDirectory } from './carrier/model.ts';
 import { registrationAddress, secretsIn } from './dial-plan/sip-domain.ts';
 import type { DirectoryRepository, SipDirectory, SipDomainRecord } from './model.ts';
 
@@ -39,6 +41,7 @@ interface Deps {
   sip: SipUserAgent;
   directory: DirectoryRepository;
   sipDirectory: SipDirectory;
+  trunks: Pick<TrunkDirectory, 'all'>;
 }
 
 /**
@@ -48,7 +51,7 @@ interface Deps {
 export function createRegistrations(deps: Deps): { registrations: Registrations; stop: () => void } {
   const { sip, sipDirectory } = deps;
   const stop = sip.on('registering', (register) => take(register, deps));
-  const contactsIn = (domain: SipDomainRecord, user: string): RegisteredContact[] => (domain.sipRegistration ? sip.contactsOf(registrationAddress(domain, user)) : []);
+  const contactsIn = (domain: SipDomainRecord, user: string): RegisteredContact[] => (domain.sipRegistration ? sip.contactsOf(registrationAddress(domain, user)).filter((contact) => isPhone(contact, deps)) : []);
   const registrations: Registrations = {
     contactsOf: (accountSid, identity) => sipDirectory.domains(accountSid).flatMap((domain) => contactsIn(domain, identity)),
     contactsAt: (accountSid, { user, domainName }) => {
@@ -57,6 +60,13 @@ export function createRegistrations(deps: Deps): { registrations: Registrations;
     },
   };
   return { registrations, stop };
+}
+
+/** A registered user may not have carriers called, at the account's cost. */
+function isPhone(contact: RegisteredContact, { trunks, log }: Deps): boolean {
+  const isNumber = contact.outboundProxy.includes('<') && isNumberOverPath(trunks.all(), contact);
+  if (isNumber) log.warn({ contact: contact.uri }, 'a registered contact is a number at a carrier: it is not called');
+  return !isNumber;
 }
 
 function take(register: IncomingSipRegister, { directory, sipDirectory, log }: Deps): void {

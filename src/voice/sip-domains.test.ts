@@ -13,8 +13,8 @@ import type { DirectoryRepository } from './model.ts';
 const HOST = 'acme.sip.localhost';
 const ALICE = sipSecret({ username: 'alice', password: 'Wonderland2026' });
 
-async function domainWorld(guards: { acl?: string; credentials?: boolean; registration?: boolean } = {}) {
-  const world = fakeWorld();
+async function domainWorld(guards: { acl?: string; credentials?: boolean; registration?: boolean; carrier?: string } = {}) {
+  const world = fakeWorld(guards.carrier === undefined ? {} : { carrier: guards.carrier });
   const { accountSid, sipDirectory } = world;
   const stamps = { createdAtMs: 0, updatedAtMs: 0 };
   const list = { sid: newSid('CL'), accountSid, friendlyName: 'phones', credentials: [{ sid: newSid('CR'), username: 'alice', secret: ALICE, ...stamps }], ...stamps };
@@ -115,7 +115,7 @@ describe('a registration', () => {
   async function registering(register: FakeRegister, registration = true) {
     const world = await domainWorld({ registration });
     const directory = { account: () => ({ status: 'active' }) } as unknown as DirectoryRepository;
-    const { registrations } = createRegistrations({ log: silentLog, sip: world.sip, directory, sipDirectory: world.sipDirectory });
+    const { registrations } = createRegistrations({ log: silentLog, sip: world.sip, directory, sipDirectory: world.sipDirectory, trunks: world.trunks });
     world.sip.emit('registering', register);
     return { ...world, registrations, said: register.said };
   }
@@ -143,6 +143,20 @@ describe('a registration', () => {
     expect(registrations.contactsAt(accountSid, { user: 'alice', domainName: HOST })).toEqual([contact]);
     expect(registrations.contactsOf(newSid('AC'), 'alice')).toEqual([]);
     expect(registrations.contactsAt(accountSid, { user: 'alice', domainName: 'else.example' })).toBeNull();
+  });
+});
+
+describe('a registered contact that is a number at a carrier', () => {
+  it('is not called, whatever Path its REGISTER gave: the carrier would charge for it', async () => {
+    const world = await domainWorld({ registration: true, carrier: 'sip:carrier.example:5060' });
+    const { registrations } = createRegistrations({ log: silentLog, sip: world.sip, directory: world.directory, sipDirectory: world.sipDirectory, trunks: world.trunks });
+    const phone = { uri: 'sip:alice@10.0.0.5', outboundProxy: '<sip:carrier.example;lr>' };
+    const numbers = [
+      { uri: 'sip:+19005551234@10.0.0.5', outboundProxy: '<sip:Carrier.example.;lr>' },
+      { uri: 'sip:0019005551234@carrier.example', outboundProxy: '<sip:edge.example;lr>,<sip:edge2.example;lr>' },
+    ];
+    world.sip.registered.set(registrationAddress(world.domain, 'alice'), [...numbers, phone]);
+    expect(registrations.contactsOf(world.accountSid, 'alice')).toEqual([phone]);
   });
 });
 

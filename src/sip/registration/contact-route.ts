@@ -5,8 +5,9 @@ import type { Binding } from './binding.ts';
 
 /**
  * How a registered phone is reached: over the proxies that its REGISTER named (RFC 3327 §5.1). Without any, over TCP, TLS or a WebSocket by
- * the connection it opened while that lasts; over UDP by the address its REGISTER came from when its Contact names another, as it does
- * behind NAT (RFC 3581 §4), or when it keeps that flow open (RFC 5626 §5.3); else as the Contact says.
+ * the connection it opened while that lasts, afterwards at the port of its Contact; over UDP by where its REGISTER came from when its Contact names another
+ * address, as it does behind NAT (RFC 3581 §4), or when it keeps that flow open (RFC 5626 §5.3); else as the Contact says. Always at
+ * the address that it registered from: whoever may register could send our calls to others otherwise, as to a carrier that knows us by ours.
  */
 export function routeTo(binding: Binding, hasConnection: (source: SipSource) => boolean): SipContact {
   const { uri, source, path } = binding;
@@ -15,7 +16,7 @@ export function routeTo(binding: Binding, hasConnection: (source: SipSource) => 
   const open = isReliable(source.transport) && hasConnection(source);
   const natted = source.transport === 'udp' && contact !== null && (binding.outbound !== null || unbracket(contact.host) !== source.address);
   if (open || natted || !contact) return { uri, outboundProxy: proxyText(source) };
-  return { uri, outboundProxy: `sip:${contact.host}${contact.port === null ? '' : `:${contact.port}`};transport=${transportOf(contact)}` };
+  return { uri, outboundProxy: `sip:${bracket(source.address)}${contact.port === null ? '' : `:${contact.port}`};transport=${transportOf(contact)}` };
 }
 
 /** With UDP said too: a large request may not go to the same port over TCP instead (RFC 3261 §18.1.1), a NAT lets nothing in there. */

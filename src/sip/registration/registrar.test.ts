@@ -182,6 +182,10 @@ describe('the way to a registered phone', () => {
   it('over TCP is the connection it opened, while that lasts', () => {
     const tcp = { ...SOURCE, transport: 'tcp' as const };
     expect(wayOf('<sip:alice@10.0.0.5:5060;transport=tcp>', tcp, true)).toBe('sip:203.0.113.9:40000;transport=tcp');
-    expect(wayOf('<sip:alice@10.0.0.5:5060;transport=tcp>', tcp, false)).toBe('sip:10.0.0.5:5060;transport=tcp');
+    expect(wayOf('<sip:alice@10.0.0.5:5060;transport=tcp>', tcp, false)).toBe('sip:203.0.113.9:5060;transport=tcp');
+  });
+  it('never leads to an address that it did not register from', () => {
+    const tcp = { ...SOURCE, transport: 'tcp' as const };
+    for (const transport of ['tcp', 'udp']) expect(wayOf(`<sip:+19005551234@carrier.example:5060;transport=${transport}>`, tcp, false)).toBe(`sip:203.0.113.9:5060;transport=${transport}`);
   });
 });

@@ -65,6 +65,27 @@ describe('an account over REST and in TwiML', () => {
     expect(world.calls.notifications).toContainEqual(expect.objectContaining({ errorCode: 13227, messageText: expect.stringContaining('PARTYLINE_OUTBOUND_PREFIXES') as string }));
   });
 
+  it('reaches a carrier by none of its other names either', () => {
+    const [trunk] = readTrunks(JSON.stringify({ trunks: [{ name: 'de', targets: [{ uri: 'sip:de.test' }], inbound: { networks: ['203.0.113.5', '10.0.0.0/8'] }, outbound: { proxy: 'sip:sbc.de.test;lr' } }] }), { accountSid, nowMs: 0 });
+    world.trunks.describe(trunk ? [trunk] : []);
+    const guard = new FraudGuard({ ...OPEN_POLICY, prefixes: ['+49'] }, () => world.trunks.all());
+    const refused = (to: string): boolean => guard.mayDial({ accountSid, to }, 0) !== null;
+    expect(['DE.test.', 'sbc.de.test', '203.0.113.5'].map((host) => refused(`sip:+43123456@${host}`))).toEqual([true, true, true]);
+    expect(['sip:+43123456@10.0.0.5', 'sip:100@203.0.113.5', 'sip:alice@203.0.113.5', 'sip:+4930123456@203.0.113.5'].map(refused)).toEqual([false, false, false, false]);
+  });
+
+  it('is not kept from calling by a call whose trunk was taken away meanwhile', () => {
+    const [trunk] = readTrunks(JSON.stringify({ trunks: [{ name: 'de', targets: [{ uri: 'sip:de.test' }] }] }), { accountSid, nowMs: 0 });
+    world.trunks.describe(trunk ? [trunk] : []);
+    const guard = new FraudGuard({ ...OPEN_POLICY, maxCalls: 1 }, () => world.trunks.all());
+    const call = { accountSid, to: 'sip:+4930123456@de.test' };
+    guard.begun(call, 0);
+    expect(guard.mayDial({ accountSid, to: '+4930123456' }, 0)).not.toBeNull();
+    world.trunks.describe([]);
+    guard.ended(call);
+    expect(guard.mayDial({ accountSid, to: '+4930123456' }, 0)).toBeNull();
+  });
+
   it('is let call by the prefixes of its trunk where the server names none', () => {
     const [trunk] = readTrunks(JSON.stringify({ trunks: [{ name: 'de', targets: [{ uri: 'sip:de.test' }], outbound: { allowedPrefixes: ['+49', '+881'] } }] }), { accountSid, nowMs: 0 });
     world.trunks.describe(trunk ? [trunk] : []);

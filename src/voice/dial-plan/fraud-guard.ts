@@ -1,9 +1,8 @@
 import type { AccountSid } from '../../base/sid.ts';
 import { parseSipUri } from '../../sip/message/uri.ts';
+import { numberAtHost } from '../carrier/carrier-hosts.ts';
 import type { Trunk } from '../carrier/model.ts';
-import { toE164 } from '../carrier/number-format.ts';
 import { mayCallNumber } from '../carrier/trunk-limits.ts';
-import { e164Of } from './number.ts';
 
 /** What calls to numbers an account may place, so that whoever gets hold of it, or of a phone, cannot run up a bill. */
 export interface OutboundPolicy {
@@ -60,6 +59,7 @@ export class FraudGuard {
   readonly #policy: OutboundPolicy;
   readonly #trunks: () => readonly Trunk[];
   readonly #standing = new Map<AccountSid, number>();
+  readonly #counted = new WeakSet<object>();
   /** When the calls of the last minute began, the oldest first. */
   readonly #begun = new Map<AccountSid, number[]>();
 
@@ -76,16 +76,17 @@ export class FraudGuard {
     return this.#refusalOfNumber(found) ?? this.#refusalOfMany(destination, nowMs);
   }
 
-  /** A call leaves; `ended` takes it away again. */
+  /** A call leaves; `ended` with the same object takes it away again, whatever became of trunks meanwhile. */
   begun(call: Pick<Destination, 'accountSid' | 'to'>, nowMs: number): void {
     if (!this.#numberOf(call)) return;
     const { accountSid } = call;
+    this.#counted.add(call);
     this.#standing.set(accountSid, (this.#standing.get(accountSid) ?? 0) + 1);
     if (this.#policy.callsPerMinute !== null) this.#begun.set(accountSid, [...this.#recent(accountSid, nowMs), nowMs]);
   }
 
   ended(call: Pick<Destination, 'accountSid' | 'to'>): void {
-    if (!this.#numberOf(call)) return;
+    if (!this.#counted.delete(call)) return;
     const left = (this.#standing.get(call.accountSid) ?? 0) - 1;
     if (left > 0) this.#standing.set(call.accountSid, left);
     else this.#standing.delete(call.accountSid);
@@ -121,10 +122,7 @@ export class FraudGuard {
       return number === null ? null : { number, trunk };
     }
     const uri = parseSipUri(to);
-    const carrier = uri && this.#trunks().find(({ targets }) => targets.some(({ target }) => parseSipUri(target)?.host.toLowerCase() === uri.host.toLowerCase()));
-    if (!carrier) return null;
-    const number = toE164(uri.user, carrier.settings.numbers) ?? e164Of(uri.user);
-    return number === null ? null : { number, trunk: carrier };
+    return uri && numberAtHost(this.#trunks(), uri);
   }
 }
 
