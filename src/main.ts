@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { createApi } from './api/api.ts';
 import { registerDemo } from './api/demo.ts';
 import { systemClock } from './base/clock.ts';
+import { printable } from './base/printable.ts';
 import { StartupError, messageOf } from './base/errors.ts';
 import { setListenerErrorSink } from './base/listener-errors.ts';
 import type { SipUserAgentOptions } from './sip/contract.ts';
@@ -432,7 +433,7 @@ export async function serve(argv: string[]): Promise<void> {
     process.exit(1);
   }
   const selfTest = await runSelfTest(config, { ports: { udp: server.sipPort, tcp: server.sipPort, tls: server.sipTlsPort }, clock });
-  process.stdout.write(banner(config, server, selfTestLines(selfTest)));
+  process.stdout.write(printable(banner(config, server, selfTestLines(selfTest)), { lines: true }));
   const leave = (): void => {
     clock.after(10_000, () => process.exit(1));
     void server.stop().then(() => process.exit(0));

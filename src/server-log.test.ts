@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { terminalLine } from './server-log.ts';
+import { jsonLine, terminalLine } from './server-log.ts';
 
 describe('terminal log lines', () => {
   it('are short lines for people', () => {
@@ -11,4 +11,11 @@ describe('terminal log lines', () => {
     expect(line).toContain('uri=sip: [2J fake@x ');
     expect(line.trimEnd()).not.toMatch(/[\u0000-\u001f]/);
   });
+});
+
+it('a JSON line holds no control character of a stranger either, C1 and DEL included', () => {
+  const from = '"\u001b[2J\u009b31m\u007f\u0085" <sip:a@b>\r\n{"level":50}';
+  const line = jsonLine(`${JSON.stringify({ level: 'info', from })}\n`);
+  expect(line.trimEnd()).not.toMatch(/\p{Cc}/u);
+  expect(JSON.parse(line)).toEqual({ level: 'info', from });
 });

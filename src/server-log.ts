@@ -8,7 +8,7 @@ const LEVEL_NAMES: Record<number, string> = { 20: 'debug', 30: 'info ', 40: 'WAR
  * secret are struck out even if a caller hands them in by mistake.
  */
 export function createLog(level: string, terminal = process.stderr.isTTY === true): Log {
-  const destination = terminal ? { write: (line: string) => void process.stderr.write(terminalLine(line)) } : pino.destination({ dest: 2, sync: false });
+  const destination = terminal ? { write: (line: string) => void process.stderr.write(terminalLine(line)) } : jsonLines();
   return pino(
     {
       level,
@@ -18,6 +18,17 @@ export function createLog(level: string, terminal = process.stderr.isTTY === tru
     },
     destination,
   );
+}
+
+/** pino escapes C0 alone; DEL and C1 (CSI is one of them) are as bad when somebody looks at the file in a terminal. */
+function jsonLines(): { write(line: string): void } {
+  const file = pino.destination({ dest: 2, sync: false });
+  return { write: (line) => void file.write(jsonLine(line)) };
+}
+
+/** A line of JSON that holds no control character but the line end. */
+export function jsonLine(line: string): string {
+  return line.replace(/[\u007f-\u009f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 }
 
 /** One JSON line of pino as `12:00:01 info  call answered callSid=CA…`; control characters never reach the terminal. */

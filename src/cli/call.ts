@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { systemClock, type Timer } from '../base/clock.ts';
 import { StartupError, messageOf } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
 import { describeEnding, type SimulatedCall } from '../testing/simulated-call.ts';
 import { SimulatedPhone } from '../testing/simulated-phone.ts';
 import { wavBytes } from '../testing/wav-file.ts';
@@ -14,7 +15,7 @@ const SILENT_BELOW_DBOV = -60;
 const RECORD_MS = 3_600_000;
 const KEEP_MS = 5000;
 
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const say = (text: string): void => void process.stdout.write(`${printable(text, { lines: true })}\n`);
 
 /** `partyline call`: one call, told line by line. Sets the exit code. */
 export async function runCall(argv: string[]): Promise<void> {
@@ -31,7 +32,7 @@ export async function runCall(argv: string[]): Promise<void> {
   try {
     process.exitCode = (await place(options)) ? 0 : 1;
   } catch (error) {
-    process.stderr.write(`partyline call: ${messageOf(error)}\n`);
+    process.stderr.write(`partyline call: ${printable(messageOf(error), { lines: true })}\n`);
     process.exitCode = 1;
   }
 }

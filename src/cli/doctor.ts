@@ -1,5 +1,6 @@
 import { systemClock } from '../base/clock.ts';
 import { StartupError, messageOf } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
 import { describeSettings, readConfig } from '../config.ts';
 import { runSelfTest, selfTestLines } from '../self-test.ts';
 
@@ -10,11 +11,11 @@ export async function doctor(argv: string[]): Promise<void> {
     const config = readConfig(argv, process.env);
     if (config.sipPort === 0) throw new StartupError('PARTYLINE_SIP_PORT is 0: which port the server got stands in its banner, name it');
     const result = await runSelfTest(config, { ports: { udp: config.sipPort, tcp: config.sipPort, tls: config.sipTlsCert.length > 0 ? config.sipTlsPort : null }, clock: systemClock });
-    process.stdout.write(`${selfTestLines(result).join('\n')}\n`);
+    process.stdout.write(`${printable(selfTestLines(result).join('\n'), { lines: true })}\n`);
     const bad = result.warnings.length > 0 || [...result.sip, ...result.media].some((line) => /from here|no free pair/.test(line));
     if (bad) process.exitCode = 1;
   } catch (error) {
-    process.stderr.write(`partyline: ${messageOf(error)}\n`);
+    process.stderr.write(`partyline: ${printable(messageOf(error), { lines: true })}\n`);
     process.exitCode = 2;
   }
 }

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { StartupError, messageOf } from '../base/errors.ts';
+import { printable } from '../base/printable.ts';
 import { readConfig } from '../config.ts';
 import { loadCredentials } from '../credentials.ts';
 import { bracket } from '../sip/message/uri.ts';
@@ -50,7 +51,7 @@ export async function runExplain(argv: string[]): Promise<void> {
     process.stdout.write(describeExplanation(explained));
     process.exitCode = explained.accepted ? 0 : 1;
   } catch (error) {
-    process.stderr.write(`partyline explain: ${messageOf(error)}\n`);
+    process.stderr.write(`partyline explain: ${printable(messageOf(error), { lines: true })}\n`);
     process.exitCode = 2;
   }
 }
@@ -59,7 +60,7 @@ export async function runExplain(argv: string[]): Promise<void> {
 export function describeExplanation({ steps, outcome }: Explained): string {
   const width = Math.max(...steps.map(({ rule }) => rule.length), 0);
   const lines = steps.map(({ rule, verdict, text }) => `  ${MARKS[verdict] ?? ' '} ${rule.padEnd(width)}  ${text}`);
-  return `${[...lines, '', `=> ${outcome}`].join('\n').replace(/[^\P{Cc}\n]/gu, '?')}\n`;
+  return `${printable([...lines, '', `=> ${outcome}`].join('\n'), { lines: true })}\n`;
 }
 
 interface Query {

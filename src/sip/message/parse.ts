@@ -1,6 +1,7 @@
 import { isToken, parseNumber } from './grammar.ts';
 import { Headers } from './headers.ts';
 import { LIMITS, NO_BODY, type SipMessage } from './message.ts';
+import { breaksRequestLine } from './uri.ts';
 
 /**
  * What became of some bytes. `defect` is null for a message whose frame is sound; otherwise it is the reason phrase of
@@ -77,7 +78,7 @@ function parseRequestLine(line: string): Parsed | null {
 function requestLineDefect(uri: string, version: string): Defect | null {
   if (/^SIP\/[0-9.]+$/i.test(version) && !/^SIP\/2\.0$/i.test(version)) return { statusCode: 505, reasonPhrase: 'Version Not Supported' };
   if (!/^SIP\/2\.0$/i.test(version)) return bad('Malformed Request Line');
-  return uri === '' || /[\s<>"]/.test(uri) ? bad('Malformed Request-URI') : null;
+  return breaksRequestLine(uri) ? bad('Malformed Request-URI') : null;
 }
 
 function parseHeaderLines(head: string, from: number, headers: Headers): Defect | 'too-many' | null {

@@ -31,6 +31,11 @@ export function parseHostPort(text: string): { host: string; port: number | null
   return port === null || port === 0 ? null : { host, port };
 }
 
+/** True for what would be read as another request line: no URI holds blank space, control characters, brackets or quotes (RFC 3261 §25.1). */
+export function breaksRequestLine(uri: string): boolean {
+  return uri === '' || /[\s\p{Cc}<>"]/u.test(uri);
+}
+
 /** Null for another scheme or a malformed URI. */
 export function parseSipUri(text: string): SipUri | null {
   const match = /^(sips?):/i.exec(text);
@@ -45,7 +50,7 @@ export function parseSipUri(text: string): SipUri | null {
   const [hostText = '', ...paramTexts] = rest.slice(at + 1).split(';');
   const hostPort = parseHostPort(hostText);
   const params = parseUriParams(paramTexts);
-  if (!hostPort || !params || !HEADERS.test(headerText)) return null;
+  if (!hostPort || /\s/.test(hostText) || !params || !HEADERS.test(headerText)) return null;
   const scheme = match[1]?.toLowerCase() === 'sips' ? 'sips' : 'sip';
   return { scheme, user: withoutPassword(userInfo), ...hostPort, params, headers: parseUriHeaders(headerText) };
 }
