@@ -235,7 +235,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   }
   const loopWatch = watchEventLoop(overload, { clock, changed: (late, delayMs) => log.warn({ delayMs: Math.round(delayMs) }, late ? 'the server is late: new calls are answered with 503' : 'the server is in time again: new calls are taken') });
   closers.set('load', () => loopWatch.stop());
-  const metrics = createMetrics({ sipRefused: () => ({ ...sip.refusedAtDoor, ...overload.refused }), calls: () => voice.calls.liveCount, carriers: () => voice.carriers.counts(), rooms: () => rooms.all().length, participants: () => participantsOf(rooms), workers: () => media.cpuUsage() });
+  const metrics = createMetrics({ sipOpen: () => ({ ...sip.counts() }), sipRefused: () => ({ ...sip.refusedAtDoor, ...overload.refused }), calls: () => voice.calls.liveCount, carriers: () => voice.carriers.counts(), rooms: () => rooms.all().length, participants: () => participantsOf(rooms), workers: () => media.cpuUsage() });
   if (config.metricsPort !== null) {
     const server = await serveMetrics(metrics, { address: config.bindAddress, port: config.metricsPort }, { log });
     closers.set('metrics', () => server.close());

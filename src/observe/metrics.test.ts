@@ -4,7 +4,7 @@ import { createMetrics, type BrowserReport, type MetricSources } from './metrics
 import { serveMetrics } from './metrics-server.ts';
 
 const report: BrowserReport = { durationS: 60, path: 'relay/udp', meanRoundTripMs: 30, audioLoss: 0.03, videoLoss: null, maxAudioJitterMs: 12, stalls: 2, reconnections: 1, limitedByCpu: 0, limitedByBandwidth: 3 };
-const sources: MetricSources = { calls: () => 3, sipRefused: () => ({ rate: 7 }), carriers: () => ({ targets: { healthy: 2, unhealthy: 1 }, registrations: { registering: 0, registered: 1, failed: 0 } }), rooms: () => 2, participants: () => ({ browser: 4, phone: 5 }), workers: () => Promise.resolve([{ userMs: 1500, systemMs: 500, rssBytes: 1000 }]) };
+const sources: MetricSources = { calls: () => 3, sipRefused: () => ({ rate: 7 }), sipOpen: () => ({ dialogs: 4, transactions: 9, connections: 1 }), carriers: () => ({ targets: { healthy: 2, unhealthy: 1 }, registrations: { registering: 0, registered: 1, failed: 0 } }), rooms: () => 2, participants: () => ({ browser: 4, phone: 5 }), workers: () => Promise.resolve([{ userMs: 1500, systemMs: 500, rssBytes: 1000 }]) };
 
 it('are served as text: what goes on now, and how it was for browsers', async () => {
   const metrics = createMetrics(sources);

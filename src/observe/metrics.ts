@@ -8,6 +8,8 @@ export interface MetricSources {
   carriers(): { targets: Record<string, number>; registrations: Record<string, number> };
   /** SIP messages and calls that were not taken since the start, by why. */
   sipRefused(): Record<string, number>;
+  /** What the SIP side holds right now: dialogs, transactions, connections. */
+  sipOpen(): Record<string, number>;
   rooms(): number;
   participants(): { browser: number; phone: number };
   /** What each living media worker has used since its start. */
@@ -73,6 +75,15 @@ function addGauges(register: Registry, sources: MetricSources): void {
     collect() {
       this.reset();
       for (const [reason, count] of Object.entries(sources.sipRefused())) this.inc({ reason }, count);
+    },
+  });
+  new Gauge({
+    name: 'partyline_sip_open',
+    help: 'SIP dialogs, transactions and connections that stand',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      for (const [kind, count] of Object.entries(sources.sipOpen())) this.set({ kind }, count);
     },
   });
   addWorkerGauge(register, sources, { name: 'partyline_media_cpu_seconds', help: 'CPU that the living media workers have used since their start', value: ({ userMs, systemMs }) => (userMs + systemMs) / 1000 });

@@ -2,6 +2,7 @@ import { ALLOW, METHODS } from './identity.ts';
 import { splitValues } from './message/grammar.ts';
 import { isTooBrief, MIN_SE_HEADER } from './dialog/session-timer.ts';
 import type { SipRequest } from './message/message.ts';
+import { isKnownMethod } from './message/methods.ts';
 import { SUPPORTED } from './message/option-tags.ts';
 import { unsupportedOf, type MessageCore } from './message/request-core.ts';
 import { parseVia, type Via } from './message/via.ts';
@@ -19,6 +20,7 @@ export interface Refusal {
  */
 export function refusalOutsideDialog(request: SipRequest, core: MessageCore, state: { merged: boolean }): Refusal | null {
   const { method } = request;
+  if (!isKnownMethod(method)) return { statusCode: 501, headers: [['Allow', ALLOW]] };
   if (!METHODS.some((known) => known === method)) return { statusCode: 405, headers: [['Allow', ALLOW]] };
   if (core.toTag !== '') return { statusCode: 481 };
   if (state.merged) return { statusCode: 482, reasonPhrase: 'Merged Request' };
@@ -59,5 +61,7 @@ function mediaType(value: string): string {
 export function viaOfUnreadable(request: SipRequest): Via | null {
   const complete = ['from', 'to', 'call-id', 'cseq'].every((key) => request.headers.get(key));
   if (!complete || request.method === 'ACK') return null;
-  return parseVia(splitValues(request.headers.get('via') ?? '')[0] ?? '');
+  const via = splitValues(request.headers.get('via') ?? '')[0] ?? '';
+  // Where to answer stands before its parameters: those may be the ones that make no sense.
+  return parseVia(via) ?? parseVia(via.replace(/;.*$/s, ''));
 }

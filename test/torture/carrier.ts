@@ -1,6 +1,7 @@
 import { silentLog } from '../../src/base/log.ts';
 import type { IncomingSipCall, SipSource, SipUserAgent } from '../../src/sip/contract.ts';
 import { parseMessage } from '../../src/sip/message/parse.ts';
+import type { Defect } from '../../src/sip/message/parse.ts';
 import { createSipUserAgentOver, type SipCarrierEvents } from '../../src/sip/user-agent.ts';
 import { FakeClock } from '../../src/testing/fake-clock.ts';
 import type { Log } from '../../src/base/log.ts';
@@ -13,7 +14,7 @@ export class PlayedUserAgent {
   readonly calls: IncomingSipCall[] = [];
   /** What the user agent logged as an error: an exception it had to catch. */
   readonly errors: Record<string, unknown>[] = [];
-  #received: (bytes: Buffer, source: SipSource) => void = () => {};
+  #received: SipCarrierEvents['received'] = () => {};
 
   constructor() {
     const log: Log = { ...silentLog, error: (fields) => void this.errors.push(fields), child: () => log };
@@ -32,8 +33,8 @@ export class PlayedUserAgent {
     this.ua.on('incomingCall', (call) => this.calls.push(call));
   }
 
-  receive(bytes: Buffer, source: SipSource = { transport: 'udp', address: '192.0.2.1', port: 5060 }): void {
-    this.#received(bytes, source);
+  receive(bytes: Buffer, source: SipSource = { transport: 'udp', address: '192.0.2.1', port: 5060 }, defect?: Defect): void {
+    this.#received(bytes, source, defect);
   }
 
   /** 'call', the status of the only final answer, or 'dropped'. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseMessage } from '../../src/sip/message/parse.ts';
+import { StreamParser } from '../../src/sip/message/stream-parser.ts';
 import { serializeMessage } from '../../src/sip/message/serialize.ts';
 import { PlayedUserAgent } from './carrier.ts';
 import { RFC_4475, type TortureMessage } from './rfc4475.ts';
@@ -14,12 +15,36 @@ function wire(message: TortureMessage): Buffer {
   return Buffer.from(at < 0 ? text : text.replace('@len@', String(Buffer.byteLength(text.slice(bodyAt), encoding))), encoding);
 }
 
+/** What becomes of each message that a connection holds, as the transport hands them on; the answer to a broken frame is the last. */
+function overStream(bytes: Buffer): string {
+  const played = new PlayedUserAgent();
+  const parser = new StreamParser();
+  const verdicts: string[] = [];
+  for (let at = 0; at < bytes.length; at += 50) {
+    for (const item of parser.push(bytes.subarray(at, at + 50))) {
+      played.sent.length = 0;
+      played.calls.length = 0;
+      const source = { transport: 'tcp', address: '192.0.2.1', port: 5060 } as const;
+      if (item.kind === 'message') played.receive(item.bytes, source);
+      else if (item.kind === 'broken' && item.head) played.receive(item.head.bytes, source, item.head.defect);
+      else continue;
+      verdicts.push(played.verdict());
+    }
+  }
+  expect(played.errors).toEqual([]);
+  return verdicts.join(', ') || 'dropped';
+}
+
 describe.each([['RFC 4475', RFC_4475], ['RFC 5118', RFC_5118]] as const)('torture messages of %s', (_rfc, messages) => {
   it.each(messages.map((message) => [message.section, message.name, message.what, message] as const))('%s %s: %s', (_section, _name, _what, message) => {
     const played = new PlayedUserAgent();
     played.receive(wire(message));
     expect(played.verdict()).toBe(message.expected);
     expect(played.errors).toEqual([]);
+  });
+
+  it.each(messages.map((message) => [message.name, message] as const))('%s on a stream, in crumbs', (_name, message) => {
+    expect(overStream(wire(message))).toBe(message.stream ?? message.expected);
   });
 
   it.each(messages.map((message) => [message.name, message] as const))('%s: repeated, and after all timers, nothing stays', (_name, message) => {

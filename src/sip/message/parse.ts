@@ -13,7 +13,7 @@ export interface Parsed {
 }
 
 export interface Defect {
-  statusCode: 400 | 416 | 505 | 513;
+  statusCode: 400 | 416 | 501 | 505 | 513;
   reasonPhrase: string;
 }
 

@@ -1,6 +1,7 @@
 import { parseCSeq, type CSeq } from './cseq.ts';
 import { parseNumber, splitValues } from './grammar.ts';
 import type { SipMessage, SipRequest } from './message.ts';
+import { isKnownMethod } from './methods.ts';
 import { OPTION_TAGS } from './option-tags.ts';
 import { parseNameAddr, type NameAddr } from './name-addr.ts';
 import type { Defect } from './parse.ts';
@@ -41,9 +42,11 @@ const bad = (reasonPhrase: string): Defect => ({ statusCode: 400, reasonPhrase }
 /** What a request is refused for though its frame and its five headers are sound. Null for nothing. */
 export function requestDefect(request: SipRequest, core: MessageCore): Defect | null {
   for (const key of SINGLE) if (request.headers.count(key) > 1) return bad(`More Than One ${request.headers.nameOf(key)}`);
-  if (core.cseq.method !== request.method) return bad('CSeq Method Mismatch');
+  if (core.cseq.method !== request.method) return isKnownMethod(request.method) ? bad('CSeq Method Mismatch') : { statusCode: 501, reasonPhrase: 'Not Implemented' };
   const maxForwards = request.headers.get('max-forwards');
   if (maxForwards !== undefined && parseNumber(maxForwards, 255) === null) return bad('Malformed Max-Forwards');
+  // RFC 3261 §10.3: an address of record is a SIP or SIPS URI.
+  if (request.method === 'REGISTER' && !/^sips?:/i.test(core.to.uri)) return bad('To Is No SIP URI');
   return uriDefect(request.uri) ?? addressDefect(request, core);
 }
 
