@@ -2,14 +2,17 @@ import twilio from 'twilio';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { startPhone, type Phone } from '../peers/baresip.ts';
 import { Cast } from '../peers/cast.ts';
+import { runSipp } from '../peers/sipp.ts';
 import { Stage } from '../peers/stage.ts';
 import { waitUntil } from '../peers/wait.ts';
 
-// Keys of a real phone (RFC 4733) into <Gather>, asked for by the official helper.
+// Keys of a real phone (RFC 4733) into <Gather>, asked for by the official helper; sipp is the phone that has no such events.
 
 const { VoiceResponse } = twilio.twiml;
 const cast = new Cast();
 const NUMBER = '+15550700';
+/** Hangs up once it has its digits. */
+const BRIEF = '+15550701';
 
 let stage: Stage;
 let phone: Phone;
@@ -20,6 +23,17 @@ beforeAll(async () => {
   stage.app.on('/keys', () => held());
   stage.app.on('/next', () => held());
   await stage.number(NUMBER, '/voice');
+  await stage.number(BRIEF, '/brief');
+  stage.app.on('/brief', () => {
+    const response = new VoiceResponse();
+    response.gather({ action: '/told', timeout: 10 });
+    return response;
+  });
+  stage.app.on('/told', () => {
+    const response = new VoiceResponse();
+    response.hangup();
+    return response;
+  });
 }, 60_000);
 
 afterEach(async () => {
@@ -76,4 +90,13 @@ it('without an action the document’s own URL is asked', async () => {
   await phone.command('sndcode', '5');
   const again = await stage.app.waitFor({ path: '/voice', params: { CallSid: sid, Digits: '5' } });
   expect(again.valid).toBe(true);
+});
+
+it('keys by INFO, and keys that are only in the sound, arrive once each', async () => {
+  const call = { remote: `127.0.0.1:${stage.server.sipPort}`, service: BRIEF, timeoutMs: 20_000 };
+  const runs = await Promise.all([runSipp({ ...call, scenario: 'keys-by-info' }), runSipp({ ...call, scenario: 'keys-in-the-sound', keysInSound: '1559*04#' })]);
+  for (const { code, log } of runs) expect(code, log.slice(-6000)).toBe(0);
+  const told = (From: string): object[] => stage.app.matching({ path: '/told', params: { From } }).map(({ params }) => ({ Digits: params['Digits'], FinishedOnKey: params['FinishedOnKey'] }));
+  expect(told('+15557071')).toEqual([{ Digits: '122', FinishedOnKey: '#' }]);
+  expect(told('+15557072')).toEqual([{ Digits: '1559*04', FinishedOnKey: '#' }]);
 });

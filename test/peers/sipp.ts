@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startChild, temporaryFolder, type Child } from './child.ts';
 import { freePort, freePorts } from './ports.ts';
-import { writeToneUlaw } from './tones.ts';
+import { writeKeysUlaw, writeToneUlaw } from './tones.ts';
 
 /** SIPp runs one scenario file of test/interop/sipp against the server, or as a server of its own. */
 
@@ -26,6 +26,8 @@ export interface SippOptions {
   /** Which address it calls from, default 127.0.0.1. */
   address?: string;
   toneHz?: number;
+  /** Keys in `keys.ul`, as tones. */
+  keysInSound?: string;
   /** For `[authentication]`; `uri` without its scheme. */
   authentication?: { username: string; password: string; uri: string };
 }
@@ -48,6 +50,7 @@ export async function startSipp(options: SippOptions): Promise<SippRun> {
   const sipPort = options.localPort ?? (await freePort());
   const mediaPort = await freePorts(8);
   writeToneUlaw(folder, options.toneHz ?? 440);
+  if (options.keysInSound !== undefined) writeKeysUlaw(folder, options.keysInSound);
   const args = [
     ...(options.remote === undefined ? [] : [options.remote]),
     ...['-sf', `${SCENARIOS}${options.scenario}.xml`, '-s', options.service ?? 'nobody', '-i', address, '-mi', address, '-p', String(sipPort)],

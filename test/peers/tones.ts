@@ -128,6 +128,21 @@ export function writeToneUlaw(folder: string, frequencyHz: number, seconds = 10)
   return path;
 }
 
+/** Writes `keys.ul`: half a second of silence, then each key as its two tones (ITU-T Q.23), 100 ms on and 100 ms off. */
+export function writeKeysUlaw(folder: string, keys: string): void {
+  const sound = [silentMs(500), ...[...keys].flatMap((key) => [keySound(key, 100), silentMs(100)])];
+  writeFileSync(`${folder}/keys.ul`, Buffer.concat(sound.map((samples) => Uint8Array.from(samples, ulaw))));
+}
+
+const silentMs = (ms: number): Int16Array => new Int16Array(8 * ms);
+
+function keySound(key: string, ms: number): Int16Array {
+  const at = '123A456B789C*0#D'.indexOf(key);
+  const [low, high] = [[697, 770, 852, 941][at >> 2]!, [1209, 1336, 1477, 1633][at & 3]!];
+  const phase = (hz: number, i: number): number => Math.sin((2 * Math.PI * hz * i) / 8000);
+  return Int16Array.from({ length: 8 * ms }, (_, i) => Math.round(7000 * phase(low, i) + 8000 * phase(high, i)));
+}
+
 /** ITU-T G.711 µ-law of one sample. */
 function ulaw(sample: number): number {
   const sign = sample < 0 ? 0x80 : 0;
