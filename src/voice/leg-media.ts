@@ -100,6 +100,12 @@ export class LegMedia {
     return readPhoneAnswer(sdpOf(answer), this.#speaks());
   }
 
+  /** One of the answers to our first offer: what another phone has answered to it says nothing about this one. Throws SdpError. */
+  readFirstAnswer(answer: SipBody | null): PhoneStream {
+    if (!answer) throw new SdpError('unacceptable', 'no answer to our offer');
+    return readPhoneAnswer(sdpOf(answer), { ...this.#speaks(), inUse: null });
+  }
+
   /** Sends and receives as settled; over a hold by 0.0.0.0 the address stays the one we knew. */
   async apply(stream: PhoneStream): Promise<void> {
     const held = !stream.ice && (stream.address === '0.0.0.0' || stream.address === '::');

@@ -245,7 +245,9 @@ export class InboundLeg extends Leg {
 export class OutboundLeg extends Leg {
   readonly #userAgent: Pick<SipUserAgent, 'call'>;
   #sip: OutgoingSipCall | null = null;
+  /** The latest. */
   #earlyAnswer: SipBody | null = null;
+  #soundedEarly = false;
   #options: Omit<OutgoingSipCallOptions, 'body' | 'contentType'> | null = null;
   #peer = '';
 
@@ -279,10 +281,10 @@ export class OutboundLeg extends Leg {
     this.#sip = sip;
     this.follow(sip, 'outbound');
     sip.on('progressed', (statusCode, body) => {
-      const isFirst = body !== null && this.#earlyAnswer === null;
-      this.#earlyAnswer = body ?? this.#earlyAnswer;
+      const known = this.#earlyAnswer;
+      this.#earlyAnswer = body ?? known;
       if (statusCode >= 180) this.emit('rang');
-      if (isFirst) this.#openEarly(body);
+      if (body && !(known && Buffer.compare(known.bytes, body.bytes) === 0)) this.#openEarly(body);
     });
     sip.on('accepted', (body) => this.#accepted(body ?? this.#earlyAnswer));
   }
@@ -300,12 +302,17 @@ export class OutboundLeg extends Leg {
     }
   }
 
-  /** Its silence is no reason to end a call that only rings: the media time-out begins with the answer. */
+  /**
+   * Of several phones that one call rings (RFC 3261 §13.2.2.4) the latest is heard, until one answers. Its silence is no reason to end a
+   * call that only rings: the media time-out begins with the answer.
+   */
   #openEarly(answer: SipBody): void {
     const failed = (error: unknown): void => this.log.info({ error: messageOf(error) }, 'early media of a called phone is unusable');
     try {
-      this.media.apply({ ...this.media.readAnswer(answer), receive: false }).then(() => {
-        if (!this.over && this.#sip?.state === 'early') this.emit('soundedEarly');
+      this.media.apply({ ...this.media.readFirstAnswer(answer), receive: false }).then(() => {
+        if (this.#soundedEarly || this.over || this.#sip?.state !== 'early') return;
+        this.#soundedEarly = true;
+        this.emit('soundedEarly');
       }, failed);
     } catch (error) {
       failed(error);
@@ -330,7 +337,7 @@ export class OutboundLeg extends Leg {
   /** A phone that made an offer of its own before it answered has said all there. */
   #settledBy(answer: SipBody | null): PhoneStream {
     const { moved } = this;
-    return moved && answer && Buffer.compare(moved.offer.bytes, answer.bytes) === 0 ? moved.stream : this.media.readAnswer(answer);
+    return moved && answer && Buffer.compare(moved.offer.bytes, answer.bytes) === 0 ? moved.stream : this.media.readFirstAnswer(answer);
   }
 
   protected peer(): string {

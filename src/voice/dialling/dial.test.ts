@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FakePhone } from '../../testing/fake-media.ts';
-import type { FakeIncomingCall, FakeOutgoingCall } from '../testing/fake-sip.ts';
+import type { SipBody } from '../../sip/contract.ts';
+import { sdpBody, type FakeIncomingCall, type FakeOutgoingCall } from '../testing/fake-sip.ts';
 import { fakeWorld, settle, type FakeWorld } from '../testing/fake-world.ts';
 import type { CallRecord } from '../model.ts';
 
@@ -585,6 +586,20 @@ describe('what a called phone sends before it answers', () => {
     callee().answers();
     await later(0);
     expect(world.media.rooms.map(({ closed }) => closed)).toEqual([0]);
+  });
+
+  it('comes from the latest of several phones that one call rings, until one of them answers', async () => {
+    const at = (port: number): SipBody => sdpBody(Buffer.from(sdpBody().bytes).toString().replace('audio 4000', `audio ${port}`));
+    await call('<Dial action="/after">+15557001000</Dial>');
+    for (const body of [at(4000), at(4002), at(4002), null, at(4004)]) callee().emit('progressed', 183, body);
+    await later(0);
+    const reached = (): [number, boolean][] => media(1).remotes.map(({ port, receive }) => [port, receive]);
+    expect(reached()).toEqual([[4000, false], [4002, false], [4004, false]]);
+    expect([world.media.rooms.length, media(1).room === media(0).room]).toEqual([1, true]);
+    callee().answers(at(4002));
+    await later(0);
+    expect(reached().at(-1)).toEqual([4002, true]);
+    expect(children()[0]?.status).toBe('in-progress');
   });
 
   it('is let go when the caller hangs up', async () => {
