@@ -97,6 +97,16 @@ describe('a call of a trunk', () => {
     expect((await arrive('+15550100', { proof: proof('first') })).said).toEqual(['180']);
   });
 
+  it('by a user of its trunk is taken, though a trunk of another account names the address too', async () => {
+    world = fakeWorld({ strangers: 'unless-trunks' });
+    world.app.on('/voice', '<Response><Pause length="60"/></Response>');
+    const mine = readTrunks(JSON.stringify({ trunks: [{ name: 'mine', inbound: { credentials: [{ username: 'pbx', password: 'secret' }] } }] }), { accountSid: world.accountSid, nowMs: 0 });
+    const theirs = readTrunks(JSON.stringify({ trunks: [{ name: 'theirs', inbound: { networks: ['0.0.0.0/0'] } }] }), { accountSid: newSid('AC'), nowMs: 0 });
+    world.trunks.describe([...theirs, ...mine]);
+    expect((await arrive('+15550100', { proof: { username: 'pbx', secret: makeDigestSecret({ username: 'pbx', password: 'secret' }).md5 } })).said).toEqual(['180']);
+    expect((await arrive('+15550100')).said).toEqual(['407']);
+  });
+
   it('answered by the trunk tells its end to the number where the trunk says nothing of it', async () => {
     world.number.voiceUrl = null;
     describeTrunks([{ name: 'de', voiceUrl: 'http://app.test/trunk', inbound: { networks: [SOURCE] } }]);

@@ -147,15 +147,13 @@ function knownTrunks(facts: CallFacts, plan: DialPlan, trace: Trace): { trunks: 
     trace.yes('trunk', `the Contact that was registered by trunk ${registered.map(trunkText).join(', ')}`);
     return { trunks: registered, called: facts.toUser };
   }
-  const bySource = trunksOfSource(plan.trunks, facts.sourceAddress);
-  if (bySource.length > 0) {
-    trace.yes('trunk', `${facts.sourceAddress} is a source of trunk ${bySource.map(trunkText).join(', ')}`);
-    return { trunks: bySource, called };
-  }
-  trace.no('trunk', plan.trunks.length === 0 ? 'there is no trunk' : `${facts.sourceAddress} is a source of none of ${plan.trunks.length} trunk(s)`);
+  // Who has proven to be somebody is believed before an address, which trunks of several accounts may name.
   const byUser = facts.provenUser === null ? null : trunkOfUser(plan.trunks, facts.provenUser);
   if (byUser) trace.yes('credentials', `the sender has proven to be ${printable(facts.provenUser ?? '')} of trunk ${trunkText(byUser)}`);
-  return { trunks: byUser ? [byUser] : [], called };
+  const bySource = trunksOfSource(plan.trunks, facts.sourceAddress).filter((trunk) => trunk !== byUser);
+  if (bySource.length > 0) trace.yes('trunk', `${facts.sourceAddress} is a source of trunk ${bySource.map(trunkText).join(', ')}`);
+  else if (!byUser) trace.no('trunk', plan.trunks.length === 0 ? 'there is no trunk' : `${facts.sourceAddress} is a source of none of ${plan.trunks.length} trunk(s)`);
+  return { trunks: [...(byUser ? [byUser] : []), ...bySource], called };
 }
 
 /** Null: a stranger may call. */

@@ -48,6 +48,8 @@ export class Bridge implements Talk {
   #interrupt = new AbortController();
   #change: Change | null = null;
   #handedOver = false;
+  /** Aborts when the time is up: nobody is called any more either. */
+  readonly #late = new AbortController();
   #forget: (() => void)[] = [];
 
   constructor(options: BridgeOptions) {
@@ -96,7 +98,16 @@ export class Bridge implements Talk {
     const [first, second] = this.#sides;
     this.#interrupt = new AbortController();
     if (this.#change) return;
-    await talk(this.#options.media, [first.phone, second.phone], AbortSignal.any([first.gone, second.gone, this.#interrupt.signal]));
+    try {
+      await talk(this.#options.media, [first.phone, second.phone], AbortSignal.any([first.gone, second.gone, this.#interrupt.signal]));
+    } catch (error) {
+      // Somebody waits for what was begun meanwhile.
+      if (!this.#pending()) throw error;
+    }
+  }
+
+  #pending(): boolean {
+    return this.#change !== null;
   }
 
   async #changed(): Promise<boolean> {
@@ -113,6 +124,7 @@ export class Bridge implements Talk {
   }
 
   #end(termination: Termination): void {
+    this.#late.abort();
     for (const side of this.#options.kind === 'pair' ? this.#sides : [this.second]) side.end(termination);
   }
 
@@ -162,14 +174,15 @@ export class Bridge implements Talk {
     const { dial } = this.#options;
     const answered = new AbortController();
     const ringing = stays.phone.play({ kind: 'ringback' }, { loops: 0, signal: AbortSignal.any([answered.signal, stays.gone]) }).catch(() => undefined);
-    const hunt = new Hunt({ targets, sequential: false, signal: stays.gone, dial: (target, ended) => dial(target, callerId, ended) });
+    const over = AbortSignal.any([stays.gone, this.#late.signal]);
+    const hunt = new Hunt({ targets, sequential: false, signal: over, dial: (target, ended) => dial(target, callerId, ended) });
     const party = await hunt.run();
     answered.abort();
     const [phone] = await Promise.all([party?.ready, ringing]);
-    if (!party || !phone || stays.gone.aborted) {
+    if (!party || !phone || over.aborted) {
       hunt.letGo();
       refer.progress(statusOf(hunt.last));
-      return !stays.gone.aborted && !from.gone.aborted;
+      return !over.aborted && !from.gone.aborted;
     }
     party.keep();
     refer.progress(200);

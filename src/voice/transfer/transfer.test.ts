@@ -87,6 +87,22 @@ describe('a called phone that transfers its call', () => {
     expect(together(0, 1)).toBe(true);
   });
 
+  it('as the time of its <Dial> runs out: nobody is called any more', async () => {
+    world.app.on('/voice', '<Response><Dial action="/after" timeLimit="10"><Number>+15557001000</Number></Dial></Response>');
+    world.arrive();
+    await later();
+    callee().answers();
+    await later();
+    const refer = new FakeRefer('tel:+15557002000');
+    callee().emit('referReceived', refer);
+    await later();
+    expect(world.sip.placed).toHaveLength(2);
+    await later(10_000);
+    expect(callee(1).said.at(-1)).toBe('CANCEL');
+    expect(refer.said.at(-1)).toBeGreaterThanOrEqual(300);
+    expect(asked('/after')).toHaveLength(1);
+  });
+
   it('to nobody, having hung up: the <Dial> is over', async () => {
     await talking();
     callee().emit('referReceived', new FakeRefer('tel:+15557002000'));
