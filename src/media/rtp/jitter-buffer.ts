@@ -29,6 +29,8 @@ const HASTY_SHRINK_FRAMES = 10;
 const TIMESTAMPS = 0x1_0000_0000;
 const MAX_HELD_FRAMES = 25;
 const SHRINK_WINDOW_FRAMES = 100;
+/** A window moves the base by this part of what its fastest packet was late. */
+const BASE_STEPS = 4;
 const LATE_BEFORE_RESET = 10;
 const SAMPLES_PER_MS = 8;
 
@@ -54,6 +56,8 @@ export class JitterBuffer {
   #windowLeft = SHRINK_WINDOW_FRAMES;
   #baseTransit = 0;
   #peakLateness = 0;
+  /** Of this window. */
+  #leastLateness = Infinity;
 
   constructor(scale: 1 | 2 = 1) {
     this.#scale = scale;
@@ -106,6 +110,7 @@ export class JitterBuffer {
     this.#lateInARow = 0;
     this.#baseTransit = nowMs * SAMPLES_PER_MS * this.#scale - at;
     this.#windowLeft = SHRINK_WINDOW_FRAMES;
+    this.#leastLateness = Infinity;
   }
 
   /** False when the packet is too late. A stream that jumped (a restarted sender keeps its SSRC at times) begins anew. */
@@ -141,8 +146,7 @@ export class JitterBuffer {
       this.#baseTransit = nowMs * SAMPLES_PER_MS * this.#scale - at;
       return;
     }
-    // The base creeps up so that a sender with a slow clock is not taken for a late one.
-    this.#baseTransit += 0.02;
+    if (lateness < this.#leastLateness) this.#leastLateness = lateness;
     if (lateness > this.#peakLateness) this.#peakLateness = lateness;
   }
 
@@ -200,6 +204,13 @@ export class JitterBuffer {
     if (--this.#windowLeft > 0) return;
     this.#peakLateness *= 7 / 8;
     this.#windowLeft = SHRINK_WINDOW_FRAMES;
+    this.#followClock();
+  }
+
+  /** The base follows the fastest packet of each window, so that a sender with a slow clock is not taken for a late one. */
+  #followClock(): void {
+    if (this.#leastLateness !== Infinity) this.#baseTransit += this.#leastLateness / BASE_STEPS;
+    this.#leastLateness = Infinity;
   }
 
   #shrinkFrame(excess: number): void {
