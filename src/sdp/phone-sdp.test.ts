@@ -72,6 +72,8 @@ describe('a phone’s offer', () => {
     ['only SRTP', ['m=audio 4000 RTP/SAVP 0']],
     ['port 0', ['m=audio 0 RTP/AVP 0']],
     ['a multicast address', ['m=audio 4000 RTP/AVP 0', 'c=IN IP4 224.0.0.1/127']],
+    ['a multicast address of IPv6', ['m=audio 4000 RTP/AVP 0', 'c=IN IP6 ff02::1']],
+    ['a multicast address of IPv4 in the spelling of IPv6', ['m=audio 4000 RTP/AVP 0', 'c=IN IP6 ::ffff:224.0.0.1']],
     ['a host name for an address', ['m=audio 4000 RTP/AVP 0', 'c=IN IP4 phone.example']],
   ])('with %s is refused', (_what, media) => {
     const error = refusal(...media);

@@ -100,9 +100,10 @@ function isUnicast4(address: string): boolean {
 }
 
 function isAddress6(address: string): boolean {
-  return address.length <= 45 && /^[0-9a-fA-F:.]+$/.test(address) && address.includes(':') && !address.toLowerCase().startsWith('ff') && parsesAsHost6(address);
+  return address.length <= 45 && /^[0-9a-fA-F:.]+$/.test(address) && address.includes(':') && !address.toLowerCase().startsWith('ff') && isUnicastHost6(address);
 }
 
-function parsesAsHost6(address: string): boolean {
-  return URL.canParse(`http://[${address}]/`);
+/** Multicast and broadcast of IPv4 are none in the spelling of IPv6 either (`::ffff:224.0.0.1`, as URLs have it `::ffff:e000:1`). */
+function isUnicastHost6(address: string): boolean {
+  return URL.canParse(`http://[${address}]/`) && !/^\[::ffff:[ef][0-9a-f]{3}:/.test(new URL(`http://[${address}]/`).hostname);
 }

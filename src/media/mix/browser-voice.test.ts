@@ -20,14 +20,14 @@ interface Sent {
 }
 
 /** 20 ms packets of a half-scale tone as a browser sends them. */
-function opusStream(count: number, options: { ssrc?: number; fromMs?: number } = {}): Sent[] {
-  const { ssrc = 5, fromMs = 0 } = options;
+function opusStream(count: number, options: { ssrc?: number; fromMs?: number; first?: number } = {}): Sent[] {
+  const { ssrc = 5, fromMs = 0, first = 0 } = options;
   return Array.from({ length: count }, (_, n) => {
     const pcm = new Int16Array(960 * 2);
     for (let i = 0; i < 960; i++) pcm[2 * i] = pcm[2 * i + 1] = 16_000 * Math.sin((2 * Math.PI * TONE_HZ * (n * 960 + i)) / 48_000);
     const payload = encoder.encode(pcm, { frameSize: 960 });
     const packet = Buffer.concat([Buffer.alloc(12), payload]);
-    writeRtpHeader(packet, { payloadType: 111, marker: n === 0, sequenceNumber: (65_500 + n) & 0xffff, timestamp: (3_000_000 + n * 960) >>> 0, ssrc });
+    writeRtpHeader(packet, { payloadType: 111, marker: n === 0, sequenceNumber: (65_500 + first + n) & 0xffff, timestamp: (3_000_000 + (first + n) * 960) >>> 0, ssrc });
     return { packet, atMs: fromMs + n * 20 };
   });
 }
@@ -84,6 +84,32 @@ describe('a browser as the phones of its room hear it', () => {
     await withDecoder(voice, stream);
     const heard = listen(voice, stream.filter((_, n) => n % 10 !== 9), { toMs: 4000 });
     expect(tonePower(heard.slice(16_000), TONE_HZ)).toBeGreaterThan(HALF_SCALE * 0.6);
+    voice.close();
+  });
+
+  it.each([
+    ['was muted for minutes', { level: 127, needed: true }],
+    ['was not listened to for minutes', { level: 20, needed: false }],
+  ])('is heard at once when it %s', async (_what, { level, needed }) => {
+    const [voice, before] = [voiceOf(), opusStream(50)];
+    await withDecoder(voice, before);
+    listen(voice, before, { toMs: 1000, level: 20 });
+    // 13 minutes: the sequence numbers are more than half way round.
+    const fromMs = 40_000 * 20;
+    voice.needed = needed;
+    listen(voice, opusStream(50, { first: 39_950, fromMs: fromMs - 1000 }), { fromMs: fromMs - 1000, toMs: fromMs, level });
+    voice.needed = true;
+    const heard = listen(voice, opusStream(50, { first: 40_000, fromMs }), { fromMs, toMs: fromMs + 1000, level: 20 });
+    expect(tonePower(heard.slice(1600), TONE_HZ)).toBeGreaterThan(HALF_SCALE * 0.6);
+    voice.close();
+  });
+
+  it('goes on when its numbers begin anew under the same SSRC', async () => {
+    const [voice, before] = [voiceOf(), opusStream(50, { first: 2000 })];
+    await withDecoder(voice, before);
+    listen(voice, before, { toMs: 1000 });
+    const heard = listen(voice, opusStream(50, { fromMs: 1000 }), { fromMs: 1000, toMs: 2000 });
+    expect(tonePower(heard.slice(4000), TONE_HZ)).toBeGreaterThan(HALF_SCALE * 0.6);
     voice.close();
   });
 

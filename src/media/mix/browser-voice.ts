@@ -80,7 +80,7 @@ export class BrowserVoice implements MixInput, TrackSink {
       this.#toldLevel = -view.audioLevel;
       this.#toldMs = nowMs;
     }
-    if (!this.needed || this.#closed || this.#isQuiet(view) || view.payloadLength === 0) return;
+    if (!this.needed || this.#closed || this.#isQuiet(view) || view.payloadLength === 0) return this.#line.opus.restart();
     this.#follow(view);
     if (codec === 'opus') this.#line.opus.packetReceived(view, nowMs);
     else if (codec === 'pcmu' || codec === 'pcma' || codec === 'g722') this.#sampledReceived(view, codec, nowMs);

@@ -5,6 +5,8 @@ import type { RtpView } from '../rtp/packet.ts';
 const OPUS_UNITS_PER_NARROW_SAMPLE = 6; // RTP time of Opus counts 48 kHz (RFC 7587 §4.1)
 /** More than this in a row is a gap to be forgotten, not a loss to be covered. */
 const MAX_CONCEALED_PACKETS = 3;
+/** So many in a row that seem to come from before are no stragglers: the numbers have run on, or begun anew, unseen. */
+const BEHIND_BEFORE_RESTART = 10;
 
 /** One stream of Opus packets, decoded as they come into a jitter buffer; lost ones are stood in for by the decoder. */
 export class OpusStream {
@@ -15,6 +17,7 @@ export class OpusStream {
   #decoderAsked = false;
   #closed = false;
   #sequence = -1;
+  #behind = 0;
   #packetSamples: number;
 
   /** `scale`: 1 decodes to 8 kHz, 2 to 16 kHz, as `buffer` takes it. */
@@ -32,8 +35,8 @@ export class OpusStream {
   packetReceived(view: RtpView, nowMs: number): void {
     const decoder = this.#decoder;
     if (!decoder) return this.#askDecoder();
+    if (this.#isBehind(view)) return;
     const step = this.#sequence < 0 ? 1 : (view.sequenceNumber - this.#sequence) & 0xffff;
-    if (step === 0 || step >= 0x8000) return; // a twin, or its place has been concealed already
     this.#insert.nowMs = nowMs;
     const packet = view.buffer.subarray(view.payloadOffset, view.payloadOffset + view.payloadLength);
     const at = Math.round((view.timestamp * this.#scale) / OPUS_UNITS_PER_NARROW_SAMPLE);
@@ -43,6 +46,17 @@ export class OpusStream {
     if (!pcm) return;
     this.#packetSamples = pcm.length;
     this.#write(at, pcm);
+  }
+
+  /** A twin, or its place has been concealed already. */
+  #isBehind({ sequenceNumber }: RtpView): boolean {
+    const step = (sequenceNumber - this.#sequence) & 0xffff;
+    const isBehind = this.#sequence >= 0 && (step === 0 || step >= 0x8000);
+    this.#behind = isBehind ? this.#behind + 1 : 0;
+    if (this.#behind < BEHIND_BEFORE_RESTART) return isBehind;
+    this.#behind = 0;
+    this.restart();
+    return false;
   }
 
   /** Nothing was said (DTX): its place is taken, and nothing is to be heard there. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import ndc from 'node-datachannel';
 import type { PeerConnection, Track } from 'node-datachannel';
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -36,8 +36,6 @@ const LOOPBACK = '127.0.0.1';
 const MAX_WAITING = 8;
 const NOMINATION_INTERVAL_MS = 20;
 const MAX_NOMINATIONS = 100;
-/** The phone's candidate says where its half of the loopback is. */
-const NO_PORT = 9;
 
 /**
  * DTLS-SRTP with a phone (RFC 5764) by libdatachannel, which speaks it over ICE alone. So it is given an ICE peer that is one socket
@@ -77,7 +75,7 @@ export class DtlsSession {
     this.#connection.onStateChange(this.#guard((state: string) => this.#stateChanged(state)));
     this.#connection.onLocalCandidate(this.#guard((candidate: string) => this.#candidateFound(candidate)));
     this.#socket.on('error', () => {});
-    this.#socket.on('message', this.#guard((packet: Buffer) => this.#innerReceived(packet)));
+    this.#socket.on('message', this.#guard((packet: Buffer, from: RemoteInfo) => this.#innerReceived(packet, from)));
     this.#socket.bind({ port: 0, address: LOOPBACK }, this.#guard(() => this.#negotiate()));
   }
 
@@ -155,11 +153,12 @@ export class DtlsSession {
     this.#timer = this.#options.clock.after(NOMINATION_INTERVAL_MS, () => this.#nominate());
   }
 
-  #innerReceived(packet: Buffer): void {
+  /** Its first check may be here before we are told of its candidate: it is answered where it came from. */
+  #innerReceived(packet: Buffer, { port }: RemoteInfo): void {
     if (!isStun(packet)) return this.#options.events.sealed(packet);
     if (isBindingSuccess(packet)) return this.#flush();
     const request = readBindingRequest(packet, this.#theirs.pwd);
-    if (request) this.#socket.send(writeBindingSuccess(request.transactionId, { address: LOOPBACK, port: this.#innerPort || NO_PORT }, this.#theirs.pwd), this.#innerPort, LOOPBACK);
+    if (request) this.#socket.send(writeBindingSuccess(request.transactionId, { address: LOOPBACK, port }, this.#theirs.pwd), port, LOOPBACK);
   }
 
   #flush(): void {
