@@ -19,6 +19,8 @@ export class PlayedWire {
   readonly clock = new FakeClock();
   readonly ua: SipServer;
   readonly sent: SentRequest[] = [];
+  /** All messages as they were sent, answers too. */
+  readonly bytes: Buffer[] = [];
   /** Whether TCP connections never come to stand. */
   connecting = false;
   #received: (bytes: Buffer, source: SipSource) => void = () => {};
@@ -38,6 +40,7 @@ export class PlayedWire {
       hasConnection: () => false,
       isConnecting: () => this.connecting,
       send: (bytes: Buffer, to: Destination, failed: SentRequest['failed']) => {
+        this.bytes.push(bytes);
         const message = parseMessage(bytes)?.message;
         if (message?.kind === 'request') this.sent.push({ to: `${to.transport} ${to.address} ${to.port}`, request: message, failed });
       },
