@@ -3,6 +3,7 @@ import { TwilioError } from '../base/errors.ts';
 import { bracket } from '../sip/message/uri.ts';
 import type { AccountSid, CallSid } from '../base/sid.ts';
 import { Call, type CallDeps } from './call.ts';
+import type { Problem } from './call-journal.ts';
 import { newCallRecord } from './call-record.ts';
 import { isFinal } from './call-state.ts';
 import { createDialler } from './dialling/child-calls.ts';
@@ -14,6 +15,7 @@ import { DialPace } from './dial-pace.ts';
 import { FraudGuard, OPEN_POLICY, type Destination, type DialRefusal } from './dial-plan/fraud-guard.ts';
 import { OutboundLeg } from './leg.ts';
 import type { AccountRecord, CallRecord } from './model.ts';
+import { Redirects, type LegCallOptions } from './redirects/redirects.ts';
 import { routeToRegistered } from './registrations.ts';
 import type { AnsweredCall } from './recording/call-recordings.ts';
 import { createStreamControl } from './streams/stream-control.ts';
@@ -171,11 +173,14 @@ export class LiveCalls implements Calls {
   }
 
   #outgoing(account: AccountRecord, checked: CheckedCreate, own?: OwnCall): Call {
-    const { sip, media, config, log, clock, carriers } = this.#deps;
+    const { sip, media, config, log, clock, carriers, registrations } = this.#deps;
     const record = newCallRecord({ accountSid: account.sid, to: checked.to, from: checked.from, phoneNumberSid: checked.phoneNumberSid, direction: 'outbound-api', nowMs: clock.wallMs() });
     const { trunk } = checked;
-    const caller = trunk ? carriers.callerFor({ trunk, number: record.to, caller: checked.fromUser, journal: (problem) => call.journal.problem(problem) }) : sip;
-    const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), log: log.child({ callSid: record.sid }) });
+    const journal = (problem: Problem): void => call.journal.problem(problem);
+    const route = trunk ? { trunk, number: record.to, caller: checked.fromUser, journal } : null;
+    const caller = route ? carriers.callerFor(route) : sip;
+    const redirectsOf = (first: LegCallOptions): Redirects => new Redirects({ accountSid: account.sid, called: record.to, route, sip, carriers, registrations, mayDial: (destination) => this.mayDial(destination), clock, journal }, first);
+    const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), log: log.child({ callSid: record.sid }) }, redirectsOf);
     const plan = {
       source: checked.source,
       fallback: checked.fallback,

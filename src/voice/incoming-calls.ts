@@ -9,6 +9,7 @@ import type { LiveCalls } from './calls.ts';
 import { toE164 } from './carrier/number-format.ts';
 import { decideCall, type Ask, type CallTarget, type Decision, type Refusal } from './dial-plan/dial-plan.ts';
 import { dialPlanOf } from './explain.ts';
+import { forwardedFrom } from './forwarded-from.ts';
 import { InboundLeg } from './leg.ts';
 import { checkOffer, type LegAudio } from './leg-media.ts';
 import { legAudio, mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
@@ -84,7 +85,7 @@ export class IncomingCalls {
       direction: 'inbound',
       nowMs,
       startedAtMs: nowMs,
-      forwardedFrom: forwardedFrom(sip, target),
+      forwardedFrom: forwardedFrom(sip, (user) => (target.trunk && toE164(user, target.trunk.settings.numbers)) ?? user),
       callerName: callerName(target),
     });
     const leg = new InboundLeg(sip, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, target.trunk), log: log.child({ callSid: record.sid }) });
@@ -130,13 +131,6 @@ function offerProblem(sip: IncomingSipCall, audio: LegAudio): string | null {
     if (error instanceof SdpError) return error.message;
     throw error;
   }
-}
-
-/** The number a call was diverted from (Diversion, RFC 5806), as it is written there; in E.164 where a trunk says how its carrier writes. */
-function forwardedFrom(sip: IncomingSipCall, { trunk }: CallTarget): string | null {
-  const diversion = sip.header('Diversion')[0];
-  const user = /sips?:([^@;>\p{Cc}]{1,64})@/u.exec(diversion ?? '')?.[1] ?? null;
-  return user === null || trunk === null ? user : (toE164(user, trunk.settings.numbers) ?? user);
 }
 
 /** For the log: `sip:user:password@host` without what is nobody's business. */

@@ -64,6 +64,13 @@ export class LegMedia {
     return phone;
   }
 
+  /** Another phone is called: what was found out about the one before does not hold. */
+  peerIsNew(): void {
+    this.#opportunistic = false;
+    this.#insistsOn = null;
+    this.#lastStream = null;
+  }
+
   /** Signaling is encrypted: offers may carry keys beside plain sound (RFC 8643). */
   signalingIsEncrypted(): void {
     this.#opportunistic = true;

@@ -3,11 +3,12 @@ import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
 import type { PhoneStream } from '../sdp/phone-stream.ts';
-import type { IncomingSipCall, IncomingSipRefer, OutgoingSipCall, OutgoingSipCallOptions, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipEnding, SipUserAgent } from '../sip/contract.ts';
+import type { IncomingSipCall, IncomingSipRefer, OutgoingSipCall, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipEnding, SipUserAgent } from '../sip/contract.ts';
 import { parseSipUri, unbracket } from '../sip/message/uri.ts';
 import { keyOfInfo, type InfoKey } from './info-keys.ts';
 import { LegMedia, type LegAudio } from './leg-media.ts';
 import { tellQuality } from './leg-quality.ts';
+import type { LegCallOptions, Placing, Redirects } from './redirects/redirects.ts';
 import { referCall, type Referable, type ReferResult } from './refer-call.ts';
 import { terminated, terminationOf, type Termination } from './termination.ts';
 
@@ -244,16 +245,21 @@ export class InboundLeg extends Leg {
 /** The leg of a call we place. */
 export class OutboundLeg extends Leg {
   readonly #userAgent: Pick<SipUserAgent, 'call'>;
+  readonly #redirectsOf: (first: LegCallOptions) => Redirects | null;
+  #redirects: Redirects | null = null;
+  #placing: Placing | null = null;
   #sip: OutgoingSipCall | null = null;
   /** The latest. */
   #earlyAnswer: SipBody | null = null;
   #soundedEarly = false;
-  #options: Omit<OutgoingSipCallOptions, 'body' | 'contentType'> | null = null;
+  #taken = false;
   #peer = '';
 
-  constructor(userAgent: Pick<SipUserAgent, 'call'>, deps: LegDeps) {
+  /** `redirectsOf`: who follows a 3xx to what was called first. */
+  constructor(userAgent: Pick<SipUserAgent, 'call'>, deps: LegDeps, redirectsOf: (first: LegCallOptions) => Redirects | null = () => null) {
     super(deps);
     this.#userAgent = userAgent;
+    this.#redirectsOf = redirectsOf;
   }
 
   get sipCallId(): string | null {
@@ -265,19 +271,28 @@ export class OutboundLeg extends Leg {
   }
 
   /** Opens media and sends the INVITE. Rejects with MediaError or SipError, and then nothing was sent. */
-  async dial(options: Omit<OutgoingSipCallOptions, 'body' | 'contentType'>): Promise<void> {
+  async dial(options: LegCallOptions): Promise<void> {
     await this.openMedia();
     if (this.over) return;
+    this.#redirects = this.#redirectsOf(options);
+    this.#place({ caller: this.#userAgent, options });
+  }
+
+  #place(placing: Placing): void {
+    const { options } = placing;
+    this.#placing = placing;
+    this.#earlyAnswer = null;
+    this.moved = null;
+    this.media.peerIsNew();
     this.#peer = unbracket(parseSipUri((options.outboundProxy ?? options.to).replace(/^<([^>]*)>.*$/, '$1'))?.host ?? '');
     if (/^sips:|;transport=tls\b/i.test(options.outboundProxy ?? options.to)) this.media.signalingIsEncrypted();
     if (/;transport=wss?\b/i.test(options.outboundProxy ?? options.to)) this.media.peerIsBrowser();
-    this.#options = options;
-    this.#invite(options);
+    this.#invite(placing);
   }
 
-  #invite(options: Omit<OutgoingSipCallOptions, 'body' | 'contentType'>): void {
+  #invite({ caller, options }: Placing): void {
     const offer = this.media.offer();
-    const sip = this.#userAgent.call({ ...options, body: offer.bytes, contentType: offer.contentType });
+    const sip = caller.call({ ...options, body: offer.bytes, contentType: offer.contentType });
     this.#sip = sip;
     this.follow(sip, 'outbound');
     sip.on('progressed', (statusCode, body) => {
@@ -289,17 +304,25 @@ export class OutboundLeg extends Leg {
     sip.on('accepted', (body) => this.#accepted(body ?? this.#earlyAnswer));
   }
 
-  /** A phone that takes plain sound not at all, or encrypted sound in another way, is asked again (RFC 3261 §21.4.26). */
+  /** A phone that takes plain sound not at all, or encrypted sound in another way, is asked again (RFC 3261 §21.4.26); one that names others in its place makes us call them. */
   protected override dialogEnded(ending: SipEnding, side: 'inbound' | 'outbound'): void {
-    const options = this.#options;
-    const takesNoOffer = ending.cause === 'rejected' && (ending.statusCode === 488 || ending.statusCode === 606);
-    if (this.over || !options || !takesNoOffer || !this.media.offersOtherwise()) return super.dialogEnded(ending, side);
     try {
-      this.#invite(options);
+      if (!this.over && !this.#taken && this.#wentOn(ending)) return;
     } catch (error) {
       this.log.info({ error: messageOf(error) }, 'a phone could not be asked again');
-      super.dialogEnded(ending, side);
     }
+    super.dialogEnded(ending, side);
+  }
+
+  #wentOn(ending: SipEnding): boolean {
+    const takesNoOffer = ending.cause === 'rejected' && (ending.statusCode === 488 || ending.statusCode === 606);
+    if (takesNoOffer && this.#placing && this.media.offersOtherwise()) {
+      this.#invite(this.#placing);
+      return true;
+    }
+    const next = this.#redirects?.next(ending, this.answerHeaders);
+    if (next) this.#place(next);
+    return next != null;
   }
 
   /**
@@ -320,6 +343,7 @@ export class OutboundLeg extends Leg {
   }
 
   #accepted(answer: SipBody | null): void {
+    this.#taken = true;
     let connected: Promise<void>;
     try {
       connected = this.media.apply(this.#settledBy(answer));

@@ -169,6 +169,18 @@ it('a carrier that asks for proof gets it, numbers as it writes them, and a with
   expect(await calls()(call.sid).fetch()).toMatchObject({ to: '+43123456', from: FROM });
 });
 
+it('a carrier that redirects a call is followed to where its trunk may go, as one call', async () => {
+  const target = await cast.add('where it is redirected to', startSipp({ scenario: 'redirect-target', timeoutMs: 20_000 }));
+  const carrier = await cast.add('carrier that redirects', startSipp({ scenario: 'redirected', keys: { other: String(target.sipPort) }, timeoutMs: 20_000 }));
+  const trunk = await byTargets('redirecting', [`sip:127.0.0.1:${carrier.sipPort}`]);
+  const call = await calls().create({ to: CALLED_NUMBER, from: FROM, byoc: trunk, twiml: pause(1), statusCallback: `${stage.app.url}/status`, statusCallbackEvent: EVENTS });
+  expect((await callbacks(call.sid)).map((params) => params['CallStatus'])).toEqual(['initiated', 'ringing', 'in-progress', 'completed']);
+  expect(await carrier.result(), carrier.log().slice(-6000)).toBe(0);
+  expect(await target.result(), target.log().slice(-6000)).toBe(0);
+  expect(await calls()(call.sid).fetch()).toMatchObject({ to: CALLED_NUMBER, from: FROM });
+  expect(await notificationCodes(stage, call.sid)).toEqual(['32011']);
+});
+
 it('a phone that declines makes the call busy', async () => {
   const incoming = ringing.count('CALL_INCOMING');
   const call = await calls().create({ to: ringing.uri, from: FROM, twiml: pause(1), statusCallback: `${stage.app.url}/status`, statusCallbackEvent: EVENTS });

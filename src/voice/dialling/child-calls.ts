@@ -1,9 +1,11 @@
 import { bracket } from '../../sip/message/uri.ts';
 import type { Carriers } from '../carrier/carriers.ts';
 import { Call, type CallDeps, type CallPlan } from '../call.ts';
+import type { Problem } from '../call-journal.ts';
 import { newCallRecord } from '../call-record.ts';
 import { OutboundLeg } from '../leg.ts';
 import type { CallRecord } from '../model.ts';
+import { Redirects, type LegCallOptions } from '../redirects/redirects.ts';
 import type { Registrations } from '../registrations.ts';
 import { terminated } from '../termination.ts';
 import type { Transfers } from '../transfer/transfers.ts';
@@ -26,11 +28,14 @@ export function createDialler(deps: DiallerDeps): Dialler {
   return { directory, registrations, trunks, transfers, mayDial, place: (options) => place(options, deps) };
 }
 
-function place(options: ChildOptions, { sip, media, config, log, clock, add, carriers }: DiallerDeps): Call {
+function place(options: ChildOptions, { sip, media, config, log, clock, add, carriers, registrations, mayDial }: DiallerDeps): Call {
   const record = childRecord(options, clock.wallMs());
   const { trunk } = options.target;
-  const caller = trunk ? carriers.callerFor({ trunk, number: record.to, caller: options.callerId.user, journal: (problem) => call.journal.problem(problem) }) : sip;
-  const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), log: log.child({ callSid: record.sid }) });
+  const journal = (problem: Problem): void => call.journal.problem(problem);
+  const route = trunk ? { trunk, number: record.to, caller: options.callerId.user, journal } : null;
+  const caller = route ? carriers.callerFor(route) : sip;
+  const redirectsOf = (first: LegCallOptions): Redirects => new Redirects({ accountSid: record.accountSid, called: record.to, route, sip, carriers, registrations, mayDial, clock, journal }, first);
+  const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), log: log.child({ callSid: record.sid }) }, redirectsOf);
   const { target, authToken, statusCallback, machineDetection, attend, soundedEarly, overtaken } = options;
   const plan: CallPlan = {
     source: null,
