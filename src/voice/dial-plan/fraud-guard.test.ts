@@ -93,5 +93,9 @@ describe('an account over REST and in TwiML', () => {
     const guard = new FraudGuard(CLOSED_POLICY, () => world.trunks.all());
     const may = (to: string): boolean => guard.mayDial({ accountSid, to, trunk: only }, 0) === null;
     expect([may('+4930123456'), may('+881612345678'), may('+43123456')]).toEqual([true, true, false]);
+    for (const prefixes of [[], ['+43']]) {
+      const bounded = new FraudGuard({ ...CLOSED_POLICY, prefixes }, () => world.trunks.all());
+      expect(['+4930123456', '+881612345678', '+43123456'].map((to) => bounded.mayDial({ accountSid, to, trunk: only }, 0) === null)).toEqual([false, false, false]);
+    }
   });
 });

@@ -95,8 +95,9 @@ export class FraudGuard {
   #refusalOfNumber({ number, trunk }: { number: string; trunk: Trunk | null }): DialRefusal | null {
     const { prefixes } = this.#policy;
     if (trunk && !mayCallNumber(trunk, number)) return notPermitted(`${number} may not be called: trunk ${trunk.name} allows other numbers (outbound.allowedPrefixes)`);
-    const ofTrunk = trunk?.settings.outbound.allowedPrefixes ?? [];
-    const listed = [...(typeof prefixes === 'string' || prefixes === null ? [] : prefixes), ...ofTrunk].filter((prefix) => number.startsWith(prefix));
+    // What the server lists, or none, is the most that a trunk can have: whoever describes trunks cannot widen it.
+    const allowed = typeof prefixes === 'string' || prefixes === null ? (trunk?.settings.outbound.allowedPrefixes ?? []) : prefixes;
+    const listed = allowed.filter((prefix) => number.startsWith(prefix));
     const costly = COSTLY.find((prefix) => number.startsWith(prefix));
     if (costly !== undefined && !listed.some((prefix) => prefix.length >= costly.length)) return notPermitted(`${number} may not be called: ${costly} is a satellite or premium range; list ${costly} in PARTYLINE_OUTBOUND_PREFIXES to allow it`);
     if (prefixes === 'all' || listed.length > 0) return null;
