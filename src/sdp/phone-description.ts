@@ -28,7 +28,7 @@ export interface PhoneLine {
   /** Of its DTLS certificate, `sha-256 AB:CD:…`; null without one that can be believed. */
   fingerprint: string | null;
   setup: 'active' | 'passive' | 'actpass' | 'holdconn' | null;
-  /** Null when it speaks no ICE. */
+  /** Null when it speaks no ICE, or is lite as we are: nobody would check, the addresses of SDP hold (RFC 8445 §6.1.1). */
   iceUfrag: string | null;
   rtcpMux: boolean;
   /** Null without one. */
@@ -107,7 +107,7 @@ function lineOf(media: MediaOf, session: SessionDescription): PhoneLine {
     maxptimeMs: positive(media.maxptime),
     fingerprint: readFingerprint(media.fingerprint) ?? readFingerprint(session.fingerprint),
     setup: setupOf(media.setup) ?? setupOf(session.setup),
-    iceUfrag: readUfrag(media.iceUfrag ?? session.iceUfrag, media.icePwd ?? session.icePwd),
+    iceUfrag: session.icelite !== undefined ? null : readUfrag(media.iceUfrag ?? session.iceUfrag, media.icePwd ?? session.icePwd),
     rtcpMux: media.rtcpMux !== undefined,
     mid: /^[\w.+-]{1,32}$/.test(String(media.mid ?? '')) ? String(media.mid) : null,
     crypto: (media.crypto ?? []).slice(0, MAX_CRYPTO).map(({ id, suite, config, sessionConfig }) => ({ tag: Number(id), suite: String(suite), key: String(config), parameters: String(sessionConfig ?? '') })),

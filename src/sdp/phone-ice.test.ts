@@ -40,3 +40,11 @@ it('keeps its credentials over a hold, and has new ones for an ICE restart', () 
 it('refuses a fingerprint that proves nothing', () => {
   expect(() => answerPhoneOffer(browserOffer({ print: `sha-1 ${Array(20).fill('AB').join(':')}` }), LOCAL)).toThrow('fingerprint');
 });
+
+it('is not waited for where the other side is lite too: nobody would check', () => {
+  const lite = ['v=0', 'o=- 1 1 IN IP4 198.51.100.7', 's=-', 'c=IN IP4 198.51.100.7', 't=0 0', 'a=ice-lite', 'm=audio 4000 RTP/AVP 0', 'a=ice-ufrag:them', 'a=ice-pwd:abcdefghijklmnopqrstuv', ''].join('\r\n');
+  const { text, stream } = answerPhoneOffer(Buffer.from(lite), LOCAL);
+  expect(stream).toMatchObject({ address: '198.51.100.7', port: 4000, send: true });
+  expect(stream.ice).toBeUndefined();
+  expect(text).not.toContain('a=ice-');
+});
