@@ -288,7 +288,12 @@ export const settings = {
   }),
   outboundMaxCalls: setting({ env: 'PARTYLINE_OUTBOUND_MAX_CALLS', about: 'How many calls to numbers an account may have at once', defaultText: 'no limit when the bind address is a loopback address, else 100', schema: wholeNumber(1, 100_000) }),
   outboundCallsPerMinute: setting({ env: 'PARTYLINE_OUTBOUND_CALLS_PER_MINUTE', about: 'How many calls to numbers an account may begin in a minute', defaultText: 'no limit when the bind address is a loopback address, else 60', schema: wholeNumber(1, 100_000) }),
-  sipTransfers: setting({ env: 'PARTYLINE_SIP_TRANSFERS', about: 'Whether phones may transfer their calls (REFER, Replaces): on or off', defaultText: 'on', schema: onOff(true) }),
+  sipTransfers: setting({
+    env: 'PARTYLINE_SIP_TRANSFERS',
+    about: 'Which phones may transfer their calls (REFER, Replaces): off, users (to numbers only users of SIP domains, to such users everybody) or all',
+    defaultText: 'users',
+    schema: z.enum(['off', 'users', 'all'], 'must be off, users or all').optional().transform((value) => value ?? 'users'),
+  }),
   maxCalls: setting({ env: 'PARTYLINE_MAX_CALLS', about: 'How many calls may stand at once; a call that comes in beyond is answered with 503', defaultText: 'no limit', schema: wholeNumber(1, 100_000) }),
   sipStrangerRate: setting({ env: 'PARTYLINE_SIP_STRANGER_RATE', about: 'How many SIP messages a second are read from an address that is no trunk, no registered phone and in no call; 0: as many as come', defaultText: 'no limit when the bind address is a loopback address, else 50', schema: wholeNumber(0, 100_000) }),
   callsPerSecond: setting({

@@ -36,8 +36,8 @@ export interface VoiceConfig {
   callsPerSecond?: number;
   /** Prompts and speech are cached below it, recordings are kept there. */
   dataDir: string;
-  /** Whether phones may transfer their calls. Default true. */
-  transfers?: boolean;
+  /** Which phones may transfer their calls (REFER, Replaces): none; all, but only users of SIP domains to numbers; or all to anybody. Default `users`. */
+  transfers?: 'off' | 'users' | 'all';
   /** How long a call that came in may ring. Default 180000. */
   ringTimeoutMs?: number;
   /** `recognizer`: a command (speech-recognition.ts); null or absent: speech is not recognised. */

@@ -139,7 +139,7 @@ export class FakeWebApp implements WebhookClient {
 }
 
 /** voice/ over fakes on every side, with a number `+15550100` that asks http://app/voice. */
-export function fakeWorld(options: { transfers?: boolean; carrier?: string | null; callsPerSecond?: number; recognizer?: SpeechRecognizer; network?: NetworkPolicy; strangers?: Strangers; outbound?: OutboundPolicy } = {}) {
+export function fakeWorld(options: { transfers?: 'off' | 'users' | 'all'; carrier?: string | null; callsPerSecond?: number; recognizer?: SpeechRecognizer; network?: NetworkPolicy; strangers?: Strangers; outbound?: OutboundPolicy } = {}) {
   const accountSid = newSid('AC');
   const number: PhoneNumberRecord = {
     sid: newSid('PN'), accountSid, phoneNumber: '+15550100', friendlyName: '', voiceApplicationSid: null, trunkSid: null, voiceCallerIdLookup: false, voiceReceiveMode: 'voice', createdAtMs: 0, updatedAtMs: 0,
@@ -170,7 +170,7 @@ export function fakeWorld(options: { transfers?: boolean; carrier?: string | nul
   const trunks = createTrunks({ repository: new FakeTrunkRepository(), sipDirectory, carrier: options.carrier ?? null });
   const recordingRepository = new FakeRecordingRepository();
   const recordings = createRecordings({ folder: join(tmpdir(), 'partyline-fake-recordings'), origin: () => 'http://server.test' }, { clock, log: silentLog, repository: recordingRepository, calls, callbacks });
-  const deps = { clock, log: silentLog, sip, media, rooms, calls, recordingRepository, directory, sipDirectory, trunks, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, transfers: options.transfers ?? true, strangers: options.strangers ?? 'allow', ...(options.outbound && { outbound: options.outbound }), ...(options.callsPerSecond === undefined ? {} : { callsPerSecond: options.callsPerSecond }), dataDir: '/nowhere', speech: { command: 'none' } } };
+  const deps = { clock, log: silentLog, sip, media, rooms, calls, recordingRepository, directory, sipDirectory, trunks, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, transfers: options.transfers ?? 'all', strangers: options.strangers ?? 'allow', ...(options.outbound && { outbound: options.outbound }), ...(options.callsPerSecond === undefined ? {} : { callsPerSecond: options.callsPerSecond }), dataDir: '/nowhere', speech: { command: 'none' } } };
   /** By identity. */
   const registered = new Map<string, RegisteredContact[]>();
   const registrations = { contactsOf: (_account: AccountSid, identity: string) => registered.get(identity) ?? [], contactsAt: () => null };

@@ -17,6 +17,8 @@ export interface TransferContext {
   dialler: Dialler;
   /** As the `<Dial>` has it. */
   callerId: string | undefined;
+  /** The call of the phone that transfers. */
+  by: Readonly<CallRecord>;
 }
 
 const MAX_PHONES = 10;
@@ -24,11 +26,13 @@ const MAX_REFERRED_BY_CHARS = 500;
 
 /**
  * A phone transfers to whom its account may call, never to an address of its own choice: a user of a SIP domain of the
- * account, or a number, which leaves by the account's trunk.
+ * account; a user of such a domain transfers to numbers too, which leave by the account's trunk. Who merely called in, or is called
+ * outside, does not: it would talk at the account's cost.
  */
-export function transferTargets({ target, replaces, referredBy }: Pick<IncomingSipRefer, 'target' | 'replaces' | 'referredBy'>, { call, dialler, callerId: given }: TransferContext): TransferTargets {
+export function transferTargets({ target, replaces, referredBy }: Pick<IncomingSipRefer, 'target' | 'replaces' | 'referredBy'>, { call, dialler, callerId: given, by }: TransferContext): TransferTargets {
   const noun = nounOf(target, call, dialler);
   if (!noun) return { statusCode: 403, reason: `${target.slice(0, 100)} is neither a user of a SIP domain of this account nor a number` };
+  if (noun.name === 'Number' && dialler.transfers?.toNumbers !== 'all' && !isUser(by, dialler)) return { statusCode: 403, reason: 'only users of SIP domains of this account transfer to numbers' };
   const found = targetsOf(noun, { accountSid: call.accountSid, dialler, planned: 0, warn: () => undefined });
   if ('errorCode' in found) return { statusCode: found.status === 'no-answer' ? 480 : 403, reason: found.message };
   const callerId = callerIdOf(given, { call, directory: dialler.directory, towardsNumber: noun.name === 'Number' });
@@ -37,6 +41,13 @@ export function transferTargets({ target, replaces, referredBy }: Pick<IncomingS
   if (referredBy !== null && referredBy.length <= MAX_REFERRED_BY_CHARS) headers.push(['Referred-By', referredBy]);
   if (replaces) headers.push(['Replaces', `${replaces.callId};to-tag=${replaces.toTag};from-tag=${replaces.fromTag}${replaces.earlyOnly ? ';early-only' : ''}`]);
   return { callerId, targets: found.slice(0, MAX_PHONES).map((one) => ({ ...one, headers: [...one.headers, ...headers] })) };
+}
+
+/** A phone that registered with the account, or called one of its SIP domains and was let in. */
+function isUser({ accountSid, to }: Readonly<CallRecord>, { registrations }: Dialler): boolean {
+  if (to.startsWith('client:')) return true;
+  const uri = parseSipUri(to);
+  return uri !== null && registrations.contactsAt(accountSid, { user: uri.user, domainName: uri.host }) !== null;
 }
 
 /** The noun of `<Dial>` that means the same; null: it would call a stranger's address. */

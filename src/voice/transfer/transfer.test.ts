@@ -330,7 +330,7 @@ describe('a phone that comes with Replaces', () => {
 });
 
 it('without transfers nobody listens to a REFER, and Replaces is refused', async () => {
-  world = fakeWorld({ carrier: 'sip:10.0.0.9:5070', transfers: false });
+  world = fakeWorld({ carrier: 'sip:10.0.0.9:5070', transfers: 'off' });
   world.app.on('/after', '<Response/>');
   await talking();
   expect(callee().listenerCount('referReceived')).toBe(1); // the leg's, which passes it on to nobody
@@ -338,4 +338,16 @@ it('without transfers nobody listens to a REFER, and Replaces is refused', async
   callee().emit('referReceived', refer);
   await later();
   expect([refer.said, world.live.transfers]).toEqual([[], null]);
+});
+
+it('a phone that merely called in, or is called outside, has no number called unless the setting lets it', async () => {
+  world = fakeWorld({ carrier: 'sip:10.0.0.9:5070', transfers: 'users' });
+  const caller = await talking();
+  for (const phone of [caller, callee()]) {
+    const refer = new FakeRefer('tel:+15557002000');
+    phone.emit('referReceived', refer);
+    await later();
+    expect(refer.said).toEqual([403]);
+  }
+  expect([world.sip.placed.length, together(0, 1)]).toEqual([1, true]);
 });

@@ -7,6 +7,8 @@ import { Bridges } from './bridges.ts';
 export interface Transfers {
   readonly bridges: Bridges;
   readonly log: Log;
+  /** Who may have numbers called, at the account's cost. */
+  readonly toNumbers: 'users' | 'all';
   /** The live call whose dialog has this Call-ID. */
   callNamed(callId: string): CallSid | null;
   /** The live call that a Replaces names. */
@@ -15,6 +17,6 @@ export interface Transfers {
   isOurs(host: string): boolean;
 }
 
-export function createTransfers({ hosts, ...rest }: Pick<Transfers, 'callOf' | 'callNamed' | 'log'> & { hosts: readonly string[] }): Transfers {
+export function createTransfers({ hosts, ...rest }: Pick<Transfers, 'callOf' | 'callNamed' | 'log' | 'toNumbers'> & { hosts: readonly string[] }): Transfers {
   return { ...rest, bridges: new Bridges(), isOurs: (host) => hosts.includes(host.toLowerCase()) };
 }
