@@ -343,11 +343,10 @@ it('without transfers nobody listens to a REFER, and Replaces is refused', async
 it('a phone that merely called in, or is called outside, has no number called unless the setting lets it', async () => {
   world = fakeWorld({ carrier: 'sip:10.0.0.9:5070', transfers: 'users' });
   const caller = await talking();
-  for (const phone of [caller, callee()]) {
-    const refer = new FakeRefer('tel:+15557002000');
-    phone.emit('referReceived', refer);
-    await later();
-    expect(refer.said).toEqual([403]);
-  }
+  const [ofCaller, ofCallee] = [new FakeRefer('tel:+15557002000'), new FakeRefer('tel:+15557002000')];
+  caller.emit('referReceived', ofCaller);
+  callee().emit('referReceived', ofCallee);
+  await later();
+  expect([ofCaller.said, ofCallee.said]).toEqual([[403], [403]]);
   expect([world.sip.placed.length, together(0, 1)]).toEqual([1, true]);
 });
