@@ -93,7 +93,7 @@ describe('RTP and RTCP from a hostile phone', () => {
     const browser = new BrowserVoice({ ended: () => expect.fail('nobody has ended it') });
     browser.needed = true;
     const [keys, reception] = [new DtmfReceiver(), new Reception()];
-    const counts = { rtp: 0, rtcp: 0, keys: 0, heard: 0 };
+    const counts = { rtp: 0, rtcp: 0, keys: 0 };
     for (let i = 0; i < BROKEN_INPUTS; i++) {
       const bytes = mutate(next);
       const nowMs = i / 10;
@@ -107,14 +107,13 @@ describe('RTP and RTCP from a hostile phone', () => {
         view.audioLevel = next(130) - 1;
         browser.packetForwarded(view, next(2) === 0 ? 'pcmu' : 'pcma', nowMs);
       }
-      if (i % 20 === 0) for (const heard of [phone.pull(nowMs), browser.pull(nowMs)]) if (heard) counts.heard++;
+      if (i % 20 === 0) for (const voice of [phone, browser]) voice.pull(nowMs);
       if (!(reception.jitter >= 0) || reception.lost < 0 || !(reception.fractionLost() <= 255)) expect.fail('impossible reception');
     }
     // The inputs do reach the grammars, and do get through them.
     expect(counts.rtp).toBeGreaterThan(BROKEN_INPUTS / 2);
     expect(counts.rtcp).toBeGreaterThan(BROKEN_INPUTS / 35);
     expect(counts.keys).toBeGreaterThan(BROKEN_INPUTS / 100);
-    expect(counts.heard).toBeGreaterThan(BROKEN_INPUTS / 1000);
     expectStillHeard(phone);
   });
 
