@@ -2,6 +2,10 @@ import { defineConfig } from 'vitest/config';
 
 // What the quarter of an hour of the CI has no room for: run by `npm run test:all`.
 const long = [
+  'test/browsers/bandwidth.test.ts',
+  'test/browsers/media-signaling.test.ts',
+  'test/browsers/thirty-five-phones.test.ts',
+  'test/browsers/two-workers.test.ts',
   'test/browsers/phone-matrix.test.ts',
   'test/browsers/browser-phone.test.ts',
   'test/interop/carrier-registration.test.ts',
