@@ -18,9 +18,10 @@ async function freePort() {
   return port;
 }
 
-/** `rtpPorts`: `30000-32999`. Resolves when it answers; `stop` waits for its end. */
-export async function startServer({ dataDir, rtpPorts }) {
+/** `rtpPorts`: `30000-32999`. `metrics`: with a port for them. `env`: more settings. Resolves when it answers; `stop` waits for its end. */
+export async function startServer({ dataDir, rtpPorts, metrics = false, env = {} }) {
   const [httpPort, sipPort, webrtcPort] = [await freePort(), await freePort(), await freePort()];
+  const metricsPort = metrics ? await freePort() : null;
   const child = spawn(process.execPath, [fileURLToPath(new URL('../bin/partyline.mjs', import.meta.url)), 'serve'], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
@@ -39,6 +40,8 @@ export async function startServer({ dataDir, rtpPorts }) {
       PARTYLINE_DEMO: 'off',
       PARTYLINE_MEDIA_WORKERS: '1',
       PARTYLINE_LOG_LEVEL: 'warn',
+      ...(metricsPort !== null && { PARTYLINE_METRICS_PORT: String(metricsPort) }),
+      ...env,
     },
   });
   const url = `http://127.0.0.1:${httpPort}`;
@@ -48,8 +51,10 @@ export async function startServer({ dataDir, rtpPorts }) {
     await sleep(100);
   }
   const stop = async () => {
+    if (!alive()) return;
     child.kill('SIGTERM');
     await new Promise((resolve) => child.once('exit', resolve));
   };
-  return { pid: child.pid, url, wsServer: `ws://127.0.0.1:${httpPort}/signaling`, sipPort, stop };
+  const alive = () => child.exitCode === null && child.signalCode === null;
+  return { pid: child.pid, alive, url, metricsUrl: `http://127.0.0.1:${metricsPort}`, wsServer: `ws://127.0.0.1:${httpPort}/signaling`, sipPort, stop };
 }
