@@ -5,7 +5,7 @@
  *
  * INVITE, ACK, BYE, CANCEL, REGISTER, OPTIONS and SDP in them, mutated as in test/fuzz, one in ten left as it is so that calls stand
  * while the rest comes in. `--rate`: messages a second in all. `--stranger-rate`: PARTYLINE_SIP_STRANGER_RATE (0: no limit, everything is
- * parsed). Told at the end: answers by status, memory before and after, whether a call still works, and what SIP still holds 40 s later.
+ * parsed). Told at the end: answers by status, memory before and after, whether a call still works, and what SIP still holds 75 s later.
  * Exit code 1 when the server died, a call failed or something stayed. The senders are 127.0.0.2 and up, so that the caller of
  * the last call (127.0.0.1) is not held to their rate. Needs sipp (Debian: sip-tester).
  */

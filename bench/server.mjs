@@ -45,9 +45,12 @@ export async function startServer({ dataDir, rtpPorts, metrics = false, env = {}
     },
   });
   const url = `http://127.0.0.1:${httpPort}`;
-  const deadlineMs = Date.now() + 30_000;
+  const deadlineMs = Date.now() + 60_000;
   while (!(await fetch(`${url}/healthz`).then(({ ok }) => ok, () => false))) {
-    if (child.exitCode !== null || Date.now() > deadlineMs) throw new Error('the server did not start');
+    if (child.exitCode !== null || Date.now() > deadlineMs) {
+      child.kill('SIGKILL');
+      throw new Error('the server did not start');
+    }
     await sleep(100);
   }
   const stop = async () => {
