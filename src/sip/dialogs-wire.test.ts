@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import type { IncomingSipCall, OutgoingSipCall, OutgoingSipCallOptions, SipEnding, SipUserAgent } from './contract.ts';
-import { bodyTextOf, headerOf, TextPeer, toTagOf, type RequestParts } from './transport/testing/text-peer.ts';
+import { bodyTextOf, endingsOf, headerOf, sdp, TextPeer, textOf, toTagOf, type RequestParts } from './transport/testing/text-peer.ts';
 import { createSipUserAgent } from './user-agent.ts';
 
 // What keeps a call's dialog alive, changes it and ends it, against a peer that speaks in lines of text, time moved by hand.
@@ -12,8 +12,6 @@ let clock: FakeClock;
 let ua: SipUserAgent;
 let peer: TextPeer;
 
-const sdp = (text: string) => ({ contentType: 'application/sdp', bytes: Buffer.from(text) });
-const textOf = (body: { bytes: Uint8Array } | null): string | null => body && Buffer.from(body.bytes).toString();
 const TIMER = ['Supported: timer'];
 
 beforeEach(async () => {
@@ -36,12 +34,6 @@ async function expectNothingLeft(): Promise<void> {
   clock.advance(64_000);
   expect(ua.counts()).toMatchObject({ dialogs: 0, transactions: 0 });
   expect(clock.pending).toBe(0);
-}
-
-function endingsOf(call: IncomingSipCall | OutgoingSipCall): SipEnding[] {
-  const endings: SipEnding[] = [];
-  (call as IncomingSipCall).on('ended', (ending) => endings.push(ending));
-  return endings;
 }
 
 async function called(parts: RequestParts = {}): Promise<IncomingSipCall> {

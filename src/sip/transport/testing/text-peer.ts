@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { systemClock } from '../../../base/clock.ts';
+import type { IncomingSipCall, OutgoingSipCall, SipBody, SipEnding } from '../../contract.ts';
 import { SipError } from '../../errors.ts';
 
 /** How long a message of the user agent may take over the loopback. */
@@ -109,4 +110,20 @@ export function toTagOf(message: string): string {
 
 export function bodyTextOf(message: string): string {
   return message.slice(message.indexOf('\r\n\r\n') + 4);
+}
+
+/** A body of SDP, whatever stands in it. */
+export function sdp(text: string): SipBody {
+  return { contentType: 'application/sdp', bytes: Buffer.from(text) };
+}
+
+export function textOf(body: { bytes: Uint8Array } | null): string | null {
+  return body && Buffer.from(body.bytes).toString();
+}
+
+/** Fills up as a call ends: once, if all is well. */
+export function endingsOf(call: IncomingSipCall | OutgoingSipCall): SipEnding[] {
+  const endings: SipEnding[] = [];
+  (call as IncomingSipCall).on('ended', (ending) => endings.push(ending));
+  return endings;
 }
