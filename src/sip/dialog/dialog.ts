@@ -22,6 +22,9 @@ export interface Dialog {
   remoteCSeq: number | null;
 }
 
+/** `accepted`: our 200 waits for its ACK; `closing`: our BYE for its answer. */
+export type DialogPhase = 'early' | 'accepted' | 'confirmed' | 'closing' | 'closed';
+
 /** The dialog an INVITE opens at the side that is called (§12.1.1). */
 export function dialogOfServer(request: SipRequest, core: MessageCore, localTag: string): Dialog {
   return {

@@ -1,26 +1,24 @@
-import type { SipBody, SipEnding, SipReferWatcher, SipSource } from '../contract.ts';
+import type { SipBody, SipEnding, SipSource } from '../contract.ts';
 import type { SipCore } from '../core.ts';
 import { Authorizer } from '../digest/authorizer.ts';
 import { ALLOW } from '../identity.ts';
 import { bodyOf } from '../message/body.ts';
 import { buildResponse, type ResponseOptions } from '../message/build.ts';
-import type { SipMessage, SipRequest, SipResponse } from '../message/message.ts';
+import type { SipRequest, SipResponse } from '../message/message.ts';
 import { requires, SUPPORTED } from '../message/option-tags.ts';
 import { parseNumber } from '../message/grammar.ts';
 import type { MessageCore } from '../message/request-core.ts';
 import { unsupportedOf } from '../message/request-core.ts';
 import type { ServerTransaction } from '../transaction/layer.ts';
 import { AwaitedAcks } from './awaited-acks.ts';
-import { Descriptions } from './descriptions.ts';
 import { DialogRequests } from './dialog-requests.ts';
 import { dialogKey, type DialogUser } from './dialog-table.ts';
-import { OurOffers, type OfferResult } from './our-offers.ts';
-import { IncomingRefer, readRefer } from './incoming-refer.ts';
-import { readReferNotice, referHeaders, Referral } from './referral.ts';
+import { refreshTarget, takeRemoteCSeq, type Dialog, type DialogPhase } from './dialog.ts';
+import type { IncomingRefer } from './incoming-refer.ts';
+import { Negotiation } from './negotiation.ts';
 import { ProvisionalOrder, type ReliableProvisionals } from './reliable-provisionals.ts';
-import { refreshTarget, takeRemoteCSeq, type Dialog } from './dialog.ts';
-import { SessionKeeper } from './session-keeper.ts';
-import { TheirOffers, type OfferOwner } from './their-offers.ts';
+import type { OfferOwner } from './their-offers.ts';
+import { Transfers } from './transfers.ts';
 
 /** The call a dialog belongs to. */
 export interface SessionOwner extends OfferOwner {
@@ -32,8 +30,6 @@ export interface SessionOwner extends OfferOwner {
   referReceived(refer: IncomingRefer): void;
 }
 
-type Phase = 'early' | 'accepted' | 'confirmed' | 'closing' | 'closed';
-
 export interface SessionParts {
   dialog: Dialog;
   owner: SessionOwner;
@@ -44,8 +40,6 @@ export interface SessionParts {
   invite: SipRequest;
   authorizer?: Authorizer;
 }
-
-const EXPIRED = 'SIP;cause=408;text="Session timer expired"';
 
 /**
  * One live dialog: answers what comes inside it, repeats our 200 until its ACK, sends ACK, PRACK and BYE, keeps it refreshed.
@@ -61,18 +55,12 @@ export class DialogSession implements DialogUser {
   readonly #key: string;
   readonly #requests: DialogRequests;
   readonly #acks: AwaitedAcks;
-  readonly #descriptions: Descriptions;
-  readonly #keeper: SessionKeeper;
-  readonly #ours: OurOffers;
-  readonly #theirs: TheirOffers;
+  readonly #negotiation: Negotiation;
+  readonly #transfers: Transfers;
   readonly #order = new ProvisionalOrder();
   /** Of the answers to the INVITE that called us. */
   #provisionals: ReliableProvisionals | null = null;
-  #phase: Phase = 'early';
-  /** As the other side says by Allow; null until it does. */
-  #updatable: boolean | null = null;
-  #referral: Referral | null = null;
-  #refers = 0;
+  #phase: DialogPhase = 'early';
   #byeWhenAcked: { reason: string | undefined } | null = null;
 
   constructor(core: SipCore, parts: SessionParts) {
@@ -81,51 +69,38 @@ export class DialogSession implements DialogUser {
     this.dialog = dialog;
     this.#owner = owner;
     this.#role = role;
-    const described = bodyOf(parts.invite);
-    this.#descriptions = new Descriptions(role === 'called' ? { local: null, remote: described } : { local: described, remote: null });
     this.#requests = new DialogRequests(core, { dialog, source: parts.source, authorizer: parts.authorizer ?? new Authorizer(null) });
     this.#acks = new AwaitedAcks(core.clock, () => this.#ackMissed());
-    this.#keeper = new SessionKeeper({ clock: core.clock, intervalS: core.sessionIntervalS, refresh: () => this.#refresh(), expired: () => this.#giveUp({ cause: 'session-expired' }, EXPIRED) });
-    this.#ours = this.#makeOurOffers();
-    this.#theirs = this.#makeTheirOffers();
-    if (role === 'called') this.#noteAllow(parts.invite);
+    this.#negotiation = this.#negotiate(parts.invite);
+    this.#transfers = new Transfers({
+      ...{ dialog, requests: this.#requests, confirmed: () => this.#phase === 'confirmed', received: (refer) => owner.referReceived(refer) },
+      ...{ reply: (...answer) => this.#reply(...answer), contactFor: (transaction) => this.#contactFor(transaction) },
+    });
     this.#key = dialogKey(dialog.callId, dialog.localTag, dialog.remoteTag);
     core.dialogs.add(this.#key, this);
   }
 
-  #makeOurOffers(): OurOffers {
-    return new OurOffers({
-      ...{ clock: this.#core.clock, requests: this.#requests, ownsCallId: this.#role === 'calling' },
-      ready: () => !this.#theirs.open && this.#acks.size === 0 && (this.#phase === 'confirmed' || this.#phase === 'early'),
-      headers: () => (this.#phase === 'confirmed' ? this.#keeper.ask() : []),
-      raise: (refusal) => this.#keeper.raise(refusal),
-    });
-  }
-
-  #makeTheirOffers(): TheirOffers {
-    return new TheirOffers({
-      ...{ owner: this.#owner, role: this.#role, descriptions: this.#descriptions, keeper: this.#keeper, acks: this.#acks, ours: this.#ours },
+  #negotiate(invite: SipRequest): Negotiation {
+    return new Negotiation({
+      ...{ core: this.#core, dialog: this.dialog, requests: this.#requests, acks: this.#acks, owner: this.#owner, role: this.#role, invite },
       phase: () => this.#phase,
-      reply: (transaction, statusCode, options) => {
-        const response = this.#response(transaction, statusCode, options ?? {});
+      reply: (transaction, statusCode, options = {}) => {
+        const response = this.#response(transaction, statusCode, options);
         transaction.respond(response);
         return () => transaction.respond(response);
       },
       contactFor: (transaction) => this.#contactFor(transaction),
-      accepted: (request) => {
-        refreshTarget(this.dialog, request);
-        this.#noteAllow(request);
-      },
+      giveUp: (ending, reason) => this.#giveUp(ending, reason),
     });
   }
 
-  get phase(): Phase {
+  get phase(): DialogPhase {
     return this.#phase;
   }
 
   /** Their last word on the session. */
   get remoteDescription(): SipBody | null {
-    return this.#descriptions.remote;
+    return this.#negotiation.descriptions.remote;
   }
 
   // ── what comes ──
@@ -137,11 +112,11 @@ export class DialogSession implements DialogUser {
     if (unsupported.length > 0) return this.#reply(transaction, 420, { headers: [['Unsupported', unsupported.join(', ')]] });
     if (request.method === 'BYE') return this.#byeReceived(transaction);
     if (this.#phase === 'closing' || this.#phase === 'closed') return this.#reply(transaction, 481);
-    if (request.method === 'INVITE' || request.method === 'UPDATE') return this.#theirs.received(transaction);
+    if (request.method === 'INVITE' || request.method === 'UPDATE') return this.#negotiation.theirs.received(transaction);
     if (request.method === 'PRACK') return this.#prackReceived(transaction);
     if (request.method === 'OPTIONS') return this.#reply(transaction, 200, { headers: [['Allow', ALLOW], SUPPORTED] });
-    if (request.method === 'NOTIFY') return this.#notified(transaction);
-    if (request.method === 'REFER') return this.#referReceived(transaction);
+    if (request.method === 'NOTIFY') return this.#transfers.notifyReceived(transaction);
+    if (request.method === 'REFER') return this.#transfers.referReceived(transaction);
     if (request.method !== 'INFO') return this.#reply(transaction, 405, { headers: [['Allow', ALLOW]] });
     this.#reply(transaction, 200);
     this.#owner.infoReceived(bodyOf(request));
@@ -162,37 +137,7 @@ export class DialogSession implements DialogUser {
     const meant = provisionals?.isMeantBy(transaction.request.headers.get('rack')) ?? false;
     if (!provisionals || !meant) return this.#reply(transaction, 481);
     provisionals.hush();
-    this.#theirs.prackReceived(transaction, () => provisionals.acknowledged());
-  }
-
-  /** Only our own REFER made a subscription (RFC 3515 §2.4.4). */
-  #notified(transaction: ServerTransaction): void {
-    const notice = readReferNotice(transaction.request);
-    if (!notice) return this.#reply(transaction, 489, { headers: [['Allow-Events', 'refer']] });
-    if (!this.#referral) return this.#reply(transaction, 481, { reasonPhrase: 'Subscription Does Not Exist' });
-    this.#reply(transaction, 200, { headers: this.#contactFor(transaction) });
-    this.#referral.notified(notice);
-  }
-
-  /** RFC 3515 §2.4.2. */
-  #referReceived(transaction: ServerTransaction): void {
-    const asked = readRefer(transaction.request);
-    if (typeof asked === 'number') return this.#reply(transaction, asked);
-    if (this.#phase !== 'confirmed') return this.#reply(transaction, 500, { headers: [['Retry-After', '1']] });
-    const refer = new IncomingRefer(asked, {
-      eventId: this.#refers++ === 0 ? null : String(transaction.core.cseq.number),
-      answer: (statusCode, { headers, reasonPhrase }) => this.#reply(transaction, statusCode, { headers: [...headers, ...(statusCode < 300 ? this.#contactFor(transaction) : [])], ...(reasonPhrase !== undefined && { reasonPhrase }) }),
-      notify: (headers, fragment, lost) => this.#notify(headers, fragment, lost),
-    });
-    this.#owner.referReceived(refer);
-    if (!refer.answered) refer.reject(603);
-  }
-
-  #notify(headers: [string, string][], fragment: string, lost: () => void): boolean {
-    if (this.#phase !== 'confirmed') return false;
-    const body = { contentType: 'message/sipfrag;version=2.0', bytes: Buffer.from(fragment) };
-    this.#requests.send({ method: 'NOTIFY', headers, body, contact: true, wanted: () => this.#phase === 'confirmed', answered: ({ statusCode }) => void (statusCode >= 300 && lost()), failed: lost });
-    return true;
+    this.#negotiation.theirs.prackReceived(transaction, () => provisionals.acknowledged());
   }
 
   ackReceived(ack: SipRequest, core: MessageCore): void {
@@ -208,7 +153,7 @@ export class DialogSession implements DialogUser {
 
   /** Our answer went in a provisional that must arrive. */
   answered(answer: SipBody): void {
-    this.#descriptions.answered(this.#descriptions.remote, answer);
+    this.#negotiation.descriptions.answered(this.#negotiation.descriptions.remote, answer);
   }
 
   /** 200, repeated until ACK. `body` null: it went ahead in a provisional answer. */
@@ -216,14 +161,14 @@ export class DialogSession implements DialogUser {
     const { request } = transaction;
     this.#phase = 'accepted';
     const offer = bodyOf(request);
-    if (body) this.#descriptions.answered(offer, body);
-    const headers: [string, string][] = [...this.#contactFor(transaction), ['Allow', ALLOW], SUPPORTED, ...this.#keeper.answer(request)];
+    if (body) this.#negotiation.descriptions.answered(offer, body);
+    const headers: [string, string][] = [...this.#contactFor(transaction), ['Allow', ALLOW], SUPPORTED, ...this.#negotiation.keeper.answer(request)];
     const response = this.#response(transaction, 200, { headers, ...(body && { body }) });
     transaction.respond(response);
     const acked = (ackBody: SipBody | null): void => {
       if (this.#phase !== 'accepted') return;
       this.#phase = 'confirmed';
-      if (!offer) this.#descriptions.taken(body, ackBody);
+      if (!offer) this.#negotiation.descriptions.taken(body, ackBody);
       if (this.#byeWhenAcked) this.#sendBye(this.#byeWhenAcked.reason);
       else confirmed(ackBody);
     };
@@ -236,11 +181,11 @@ export class DialogSession implements DialogUser {
   progressed(response: SipResponse, inviteCSeq: number): boolean {
     const rseq = requires(response.headers, '100rel') ? parseNumber(response.headers.get('rseq') ?? '', 2 ** 32 - 1) : null;
     if (rseq !== null && this.#order.take(rseq) !== 'new') return false;
-    this.#noteAllow(response);
+    this.#negotiation.noteAllow(response);
     const body = bodyOf(response);
-    if (body && !this.#descriptions.settled) this.#descriptions.remote = body;
+    if (body && !this.#negotiation.descriptions.settled) this.#negotiation.descriptions.remote = body;
     if (rseq === null) return true;
-    if (body) this.#descriptions.taken(null, body);
+    if (body) this.#negotiation.descriptions.taken(null, body);
     const headers: [string, string][] = [['RAck', `${rseq} ${inviteCSeq} INVITE`]];
     this.#requests.send({ method: 'PRACK', headers, wanted: () => this.#phase !== 'closed', answered: () => {}, failed: () => {} });
     return true;
@@ -250,11 +195,11 @@ export class DialogSession implements DialogUser {
   established(response: SipResponse): void {
     this.dialog.routeSet = response.headers.list('record-route').reverse();
     refreshTarget(this.dialog, response);
-    this.#noteAllow(response);
+    this.#negotiation.noteAllow(response);
     const body = bodyOf(response);
     // An answer that came reliably is the answer (RFC 3262 §5).
-    if (!this.#descriptions.settled) this.#descriptions.taken(null, body ?? this.#descriptions.remote);
-    this.#keeper.answered(response);
+    if (!this.#negotiation.descriptions.settled) this.#negotiation.descriptions.taken(null, body ?? this.#negotiation.descriptions.remote);
+    this.#negotiation.keeper.answered(response);
   }
 
   /** The ACK, first and for every 2xx that comes again (RFC 3261 §13.2.2.4). */
@@ -265,73 +210,12 @@ export class DialogSession implements DialogUser {
 
   // ── what we do ──
 
-  /** Offers anew: by re-INVITE, before the answer by UPDATE where the other side takes one (RFC 3311 §5.1). */
-  reoffer(offer: SipBody, answered: (statusCode: number, answer: SipBody | null) => void): void {
-    const early = this.#phase === 'early' && this.#descriptions.settled && this.#updatable === true;
-    if (!early && this.#phase !== 'confirmed') return answered(481, null);
-    const done = (result: OfferResult): void => {
-      if (!('response' in result)) {
-        answered(result.statusCode, null);
-        return this.#ifLost(result.statusCode);
-      }
-      this.#refreshed(result.response);
-      this.#descriptions.taken(offer, bodyOf(result.response));
-      answered(result.response.statusCode, bodyOf(result.response));
-    };
-    this.#ours.send({ method: early ? 'UPDATE' : 'INVITE', body: offer, done });
+  reoffer(...offer: Parameters<Negotiation['reoffer']>): void {
+    this.#negotiation.reoffer(...offer);
   }
 
-  /** RFC 4028 §7.4: by UPDATE without a word on the session, else by INVITE with the description in force. */
-  #refresh(): void {
-    const { local } = this.#descriptions;
-    const byUpdate = this.#updatable === true;
-    if (this.#phase !== 'confirmed' || (!byUpdate && !local)) return this.#keeper.refreshFailed();
-    this.#ours.send({ method: byUpdate ? 'UPDATE' : 'INVITE', body: byUpdate ? null : local, done: (result) => this.#refreshAnswered(result) });
-  }
-
-  #refreshAnswered(result: OfferResult): void {
-    if ('response' in result) {
-      this.#refreshed(result.response);
-      const body = bodyOf(result.response);
-      if (body && this.#descriptions.taken(null, body)) this.#owner.reofferAnswered(body);
-      return;
-    }
-    this.#ifLost(result.statusCode);
-    if (this.#phase !== 'confirmed') return;
-    const mute = result.statusCode === 405 || result.statusCode === 501;
-    if (mute && this.#updatable) {
-      this.#updatable = false;
-      return this.#refresh();
-    }
-    this.#keeper.refreshFailed();
-  }
-
-  #refreshed(response: SipResponse): void {
-    refreshTarget(this.dialog, response);
-    this.#noteAllow(response);
-    if (this.#phase === 'confirmed') this.#keeper.answered(response);
-  }
-
-  /** RFC 3261 §12.2.1.2. */
-  #ifLost(statusCode: number): void {
-    if (statusCode === 481 || statusCode === 408) this.#giveUp({ cause: 'dialog-lost', statusCode }, undefined);
-  }
-
-  #noteAllow({ headers }: SipMessage): void {
-    if (headers.has('allow')) this.#updatable = headers.list('allow').some((method) => method.toUpperCase() === 'UPDATE');
-  }
-
-  /** RFC 3515 §2.4.2. NOTIFYs may come before the 202. A later REFER takes the place of one that is under way. */
-  refer(referTo: string, watcher: SipReferWatcher): void {
-    const headers = referHeaders(referTo, this.dialog.localAddress);
-    const referral = new Referral(watcher);
-    if (this.#phase !== 'confirmed') return referral.answered(481);
-    this.#referral = referral;
-    this.#requests.send({
-      ...{ method: 'REFER', headers, contact: true, wanted: () => this.#phase === 'confirmed' },
-      answered: (response) => referral.answered(response.statusCode),
-      failed: (reason) => referral.answered(reason === 'timeout' ? 408 : 503),
-    });
+  refer(...refer: Parameters<Transfers['refer']>): void {
+    this.#transfers.refer(...refer);
   }
 
   // ── endings ──
@@ -373,9 +257,7 @@ export class DialogSession implements DialogUser {
 
   #dropWaiting(): void {
     this.#acks.clear();
-    this.#keeper.stop();
-    this.#ours.close();
-    this.#theirs.close();
+    this.#negotiation.close();
     this.#provisionals?.close();
   }
 

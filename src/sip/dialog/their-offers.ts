@@ -6,6 +6,7 @@ import type { SipRequest } from '../message/message.ts';
 import type { ServerTransaction } from '../transaction/layer.ts';
 import type { AwaitedAcks } from './awaited-acks.ts';
 import type { Descriptions } from './descriptions.ts';
+import type { DialogPhase } from './dialog.ts';
 import type { OurOffers } from './our-offers.ts';
 import type { SessionKeeper } from './session-keeper.ts';
 import { isTooBrief, MIN_SE_HEADER } from './session-timer.ts';
@@ -21,7 +22,7 @@ export interface TheirOffersParts {
   owner: OfferOwner;
   /** `called`: the other side invited us. */
   role: 'called' | 'calling';
-  phase: () => 'early' | 'accepted' | 'confirmed' | 'closing' | 'closed';
+  phase: () => DialogPhase;
   descriptions: Descriptions;
   keeper: SessionKeeper;
   acks: AwaitedAcks;
