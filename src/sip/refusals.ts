@@ -57,10 +57,9 @@ function mediaType(value: string): string {
   return value.replace(/;.*$/s, '').replace(/\s+/g, '').toLowerCase();
 }
 
-/** The top Via of a request whose other headers make no sense, if there is enough to answer it. */
+/** The top Via of a request whose other headers are missing or make no sense, if its sender will know the answer: by the branch and CSeq (RFC 3261 §17.1.3, RFC 4475 §3.3.1). */
 export function viaOfUnreadable(request: SipRequest): Via | null {
-  const complete = ['from', 'to', 'call-id', 'cseq'].every((key) => request.headers.get(key));
-  if (!complete || request.method === 'ACK') return null;
+  if (!request.headers.get('cseq') || request.method === 'ACK') return null;
   const via = splitValues(request.headers.get('via') ?? '')[0] ?? '';
   // Where to answer stands before its parameters: those may be the ones that make no sense.
   return parseVia(via) ?? parseVia(via.replace(/;.*$/s, ''));

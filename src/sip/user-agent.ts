@@ -316,7 +316,7 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
     this.#core.layer.send(response, this.#core.layer.responseDestination(core.via, how.source));
   }
 
-  /** 400 to a request of which only the Via can be read, as long as there is something to repeat in the other four. */
+  /** 400 to a request of which only the Via can be read. */
   #refuseUnreadable(request: SipRequest, source: SipSource, reasonPhrase: string): void {
     const via = viaOfUnreadable(request);
     if (!via) return;

@@ -90,4 +90,38 @@ describe('folded and odd values are understood, not only survived', () => {
     expect(parsed('unreason')).toMatchObject({ statusCode: 200, reasonPhrase: '= 2**3 * 5**2 но сто девяносто девять - простое' });
     expect(parsed('noreason')).toMatchObject({ statusCode: 100, reasonPhrase: '' });
   });
+
+  it('insuf: the answer holds the Via and the CSeq, which its sender knows it by', () => {
+    const played = new PlayedUserAgent();
+    played.receive(wire(RFC_4475.find((message) => message.name === 'insuf')!));
+    const { headers } = parseMessage(played.sent[0]!)!.message;
+    expect([headers.get('via'), headers.get('cseq'), headers.has('from'), headers.has('to')]).toEqual([expect.stringContaining('z9hG4bKkdj.insuf'), '193942 INVITE', false, false]);
+  });
+
+  it('bext01: only what Require says is told back, Proxy-Require is not for us', () => {
+    const played = new PlayedUserAgent();
+    played.receive(wire(RFC_4475.find((message) => message.name === 'bext01')!));
+    expect(parseMessage(played.sent[0]!)!.message.headers.list('unsupported')).toEqual(['nothingSupportsThis', 'nothingSupportsThisEither']);
+  });
+
+  it.each([
+    // A parameter behind a URI without brackets is the Contact's; behind one in brackets, the URI's (§3.3.12, §3.3.13).
+    ['cparam01', ['sip:+19725552222@gw1.example.net']],
+    ['cparam02', ['sip:+19725552222@gw1.example.net;unknownparam']],
+    // §3.1.1.4: not cut at its NULs, and two of them are another user than one.
+    ['escnull', ['sip:%00@host5.example.com', 'sip:%00%00@host5.example.com']],
+  ])('%s: a registrar keeps the Contacts as they are', (name, uris) => {
+    const played = new PlayedUserAgent();
+    played.ua.on('registering', (register) => register.accept('aor'));
+    played.receive(wire(RFC_4475.find((message) => message.name === name)!));
+    expect(played.verdict()).toBe('200');
+    expect(played.ua.contactsOf('aor').map(({ uri }) => uri)).toEqual(uris);
+  });
+
+  it('regescrt: the header is read as one of the URI, and a registrar keeps none: our calls would carry it', () => {
+    const played = new PlayedUserAgent();
+    played.ua.on('registering', (register) => register.accept('aor'));
+    played.receive(wire(RFC_4475.find((message) => message.name === 'regescrt')!));
+    expect(played.verdict()).toBe('400');
+  });
 });

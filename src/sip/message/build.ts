@@ -11,13 +11,16 @@ export interface ResponseOptions {
   body?: { contentType: string; bytes: Uint8Array };
 }
 
-/** A response to `request` (RFC 3261 §8.2.6). */
+const REPEATED = [['From', 'from'], ['To', 'to'], ['Call-ID', 'call-id'], ['CSeq', 'cseq']] as const;
+
+/** A response to `request` (RFC 3261 §8.2.6). What a broken request lacks, its answer lacks too. */
 export function buildResponse(request: SipRequest, statusCode: number, options: ResponseOptions = {}): SipResponse {
   const headers = new Headers().copyFrom(request.headers, 'via');
   if (statusCode < 300) headers.copyFrom(request.headers, 'record-route');
-  headers.add('From', request.headers.get('from') ?? '');
-  headers.add('To', taggedTo(request.headers.get('to') ?? '', options.toTag));
-  headers.add('Call-ID', request.headers.get('call-id') ?? '').add('CSeq', request.headers.get('cseq') ?? '');
+  for (const [name, key] of REPEATED) {
+    const value = request.headers.get(key);
+    if (value !== undefined) headers.add(name, key === 'to' ? taggedTo(value, options.toTag) : value);
+  }
   if (statusCode === 100) headers.copyFrom(request.headers, 'timestamp');
   for (const [name, value] of options.headers ?? []) headers.add(name, value);
   if (options.body) headers.add('Content-Type', options.body.contentType);
