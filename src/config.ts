@@ -279,7 +279,7 @@ export const settings = {
   outboundPrefixes: setting({
     env: 'PARTYLINE_OUTBOUND_PREFIXES',
     about: 'Beginnings of numbers that may be called, separated by commas (+49,+1), all or none; satellite and premium ranges only when listed themselves',
-    defaultText: 'all when the bind address is a loopback address, else what the allowedPrefixes of trunks name',
+    defaultText: 'all when the bind address is a loopback address, else what the allowedPrefixes of the trunks of the main account name',
     schema: z
       .string()
       .regex(/^(all|none|\+\d{1,15}( *, *\+\d{1,15}){0,499})$/, 'must be all, none or beginnings of numbers like +49,+1')

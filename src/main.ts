@@ -136,7 +136,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   );
   closers.set('compositions', () => compositions.stop());
 
-  const trunks = createTrunks({ repository: store.trunks, sipDirectory: store.sip, carrier: config.carrier });
+  const trunks = createTrunks({ repository: store.trunks, sipDirectory: store.sip, directory: store.directory, carrier: config.carrier });
   const describeTrunks = (): void => trunks.describe(trunksOfFile(config, { accountSid: credentials.accountSid, nowMs: clock.wallMs() }));
   describeTrunks();
   const demoUrls: string[] = [];

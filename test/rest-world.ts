@@ -149,7 +149,7 @@ export async function openRestWorld(): Promise<RestWorld> {
     },
   );
   const compositionDeps = { compositions, compositionHooks: createCompositionHooks({ repository: store.compositions, wallMs: () => Date.now() }), compositionRepository: store.compositions };
-  const trunks = createTrunks({ repository: store.trunks, sipDirectory: store.sip, carrier: null });
+  const trunks = createTrunks({ repository: store.trunks, sipDirectory: store.sip, directory: store.directory, carrier: null });
   const explainer = createExplainer({ directory: store.directory, sipDirectory: store.sip, trunks, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: null, dataDir: folder, speech: { command: 'none' } }, carriers: { preview: ({ trunk }) => ({ targets: trunk.targets.map((target) => ({ ...target, to: null, healthy: true })), from: 'sip:us@192.0.2.1', fromDisplayName: '', headers: [], refusal: null }) }, mayDial: () => null });
   const app = createApi({
     gatherings,

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { contactUserOf } from './carrier/inbound.ts';
+import { trustedSources } from './carrier/trusted-sources.ts';
 import { readTrunks } from './carrier/trunks-file.ts';
 import { makeDigestSecret } from '../sip/digest/secret.ts';
 import { newSid, type AccountSid } from '../base/sid.ts';
@@ -79,9 +80,33 @@ describe('a call of a trunk', () => {
   ] as const)('of another account is a stranger to the number (%s), and that account does not answer for it', async (strangers, said) => {
     world = fakeWorld({ strangers });
     world.app.on('/voice', '<Response><Pause length="60"/></Response>');
-    describeTrunks([{ name: 'theirs', voiceUrl: 'http://app.test/theirs', inbound: { networks: ['0.0.0.0/0'] } }], newSid('AC'));
+    describeTrunks([{ name: 'theirs', voiceUrl: 'http://app.test/theirs', inbound: { networks: ['198.0.0.0/8'] } }], newSid('AC'));
     expect((await arrive('+15550100')).said).toEqual(said);
     expect(world.app.asked.map(({ path }) => path)).toEqual(said[0] === '180' ? ['/voice'] : []);
+  });
+
+  it('to a number that nobody declared is the operator’s before a subaccount’s, and of two subaccounts nobody’s', async () => {
+    const trunk = (name: string, network: string): object => ({ name, voiceUrl: `http://app.test/${name}`, inbound: { networks: [network] } });
+    const of = (accountSid: AccountSid, ...trunks: object[]) => readTrunks(JSON.stringify({ trunks }), { accountSid, nowMs: 0 });
+    const [one, two] = [of(newSid('AC'), trunk('one', SOURCE)), of(newSid('AC'), trunk('two', '198.51.100.0/24'))];
+    world.trunks.describe([...one, ...two]);
+    expect((await arrive('+4930999')).said).toEqual(['404']);
+    world.trunks.describe([...one, ...of(world.accountSid, trunk('trunk', '198.51.0.0/16')), ...two]);
+    expect((await arrive('+4930999')).said).toEqual(['180']);
+    expect(asked()).toMatchObject({ path: '/trunk', To: '+4930999' });
+  });
+
+  it('is held back at the door as a stranger where a subaccount alone names its source, and never because a network holds everybody', () => {
+    const isTrusted = trustedSources(world.trunks);
+    describeTrunks([{ name: 'theirs', inbound: { networks: [SOURCE] } }], newSid('AC'));
+    expect(isTrusted(SOURCE)).toBe(false);
+    describeTrunks([{ name: 'mine', inbound: { networks: [SOURCE] } }]);
+    expect([isTrusted(SOURCE), isTrusted('198.51.100.8')]).toEqual([true, false]);
+    // As an earlier version may have saved it.
+    const [wide] = readTrunks(JSON.stringify({ trunks: [{ name: 'wide', inbound: { networks: ['10.0.0.0/8'] } }] }), { accountSid: world.accountSid, nowMs: 0 });
+    if (wide?.trunk.settings) wide.trunk.settings.inbound.networks = [{ network: '0.0.0.0', prefixLength: 0 }, { network: '::', prefixLength: 0 }];
+    world.trunks.describe(wide ? [wide] : []);
+    expect([isTrusted('203.0.113.9'), isTrusted('2001:db8::9')]).toEqual([false, false]);
   });
 
   it('by a user name that two trunks have is of the first of them', async () => {
@@ -101,7 +126,7 @@ describe('a call of a trunk', () => {
     world = fakeWorld({ strangers: 'unless-trunks' });
     world.app.on('/voice', '<Response><Pause length="60"/></Response>');
     const mine = readTrunks(JSON.stringify({ trunks: [{ name: 'mine', inbound: { credentials: [{ username: 'pbx', password: 'secret' }] } }] }), { accountSid: world.accountSid, nowMs: 0 });
-    const theirs = readTrunks(JSON.stringify({ trunks: [{ name: 'theirs', inbound: { networks: ['0.0.0.0/0'] } }] }), { accountSid: newSid('AC'), nowMs: 0 });
+    const theirs = readTrunks(JSON.stringify({ trunks: [{ name: 'theirs', inbound: { networks: ['198.0.0.0/8'] } }] }), { accountSid: newSid('AC'), nowMs: 0 });
     world.trunks.describe([...theirs, ...mine]);
     expect((await arrive('+15550100', { proof: { username: 'pbx', secret: makeDigestSecret({ username: 'pbx', password: 'secret' }).md5 } })).said).toEqual(['180']);
     expect((await arrive('+15550100')).said).toEqual(['407']);

@@ -29,7 +29,7 @@ export function addTrunkSettings(endpoints: Endpoints, deps: Deps): void {
 function settingsOf({ form, account }: ApiRequest, { before, trunks }: { before: ByocTrunkRecord; trunks: Deps['trunks'] }): TrunkSettings {
   const text = form.filled('Settings');
   if (text === undefined || text.length > MAX_SETTINGS_CHARS) throw new TwilioError(20001, `Settings must be JSON of at most ${MAX_SETTINGS_CHARS} characters`);
-  const read = readTrunkSettings(text);
+  const read = readTrunkSettings(text, { ofOperator: account.ownerAccountSid === account.sid });
   if ('complaint' in read) throw new TwilioError(20001, `Settings: ${read.complaint}`);
   const other = read.settings.isDefault ? trunks.trunks(account.sid).find(({ sid, settings }) => sid !== before.sid && settings?.isDefault) : undefined;
   if (other) throw new TwilioError(20001, `Settings: trunk ${other.sid} is the default already`);

@@ -143,6 +143,20 @@ describe('the settings of a trunk', () => {
     expect(world.trunks.defaultTrunk(world.account.sid)).toBeNull();
   });
 
+  it('of a subaccount hold no network wider than one carrier has; of the main account neither everybody', async () => {
+    const { sid } = await world.client.voice.v1.byocTrunks.create();
+    const networks = (text: string): object => ({ inbound: { networks: [text] } });
+    expect([(await set(sid, networks('10.0.0.0/8'))).status, (await set(sid, networks('0.0.0.0/0'))).status]).toEqual([200, 400]);
+    const sub = await world.newAccount({ ownerAccountSid: world.account.sid });
+    const authorization = basic(sub.sid, sub.authToken);
+    const asSub = (path: string, form: Record<string, string>): ReturnType<RestWorld['raw']> => world.raw(path, { method: 'POST', authorization, body: new URLSearchParams(form) });
+    const theirs = ((await asSub('/v1/ByocTrunks', {})).body as { sid: string }).sid;
+    const ofSub = (text: string): ReturnType<RestWorld['raw']> => asSub(`/partyline/v1/ByocTrunks/${theirs}/Settings`, { Settings: JSON.stringify(networks(text)) });
+    expect((await ofSub('10.0.0.0/8')).body).toMatchObject({ status: 400, code: 20001, message: expect.stringContaining('too wide for a subaccount') as string });
+    expect((await ofSub('2001:db8::/29')).body).toMatchObject({ status: 400, code: 20001 });
+    expect((await ofSub('203.0.0.0/16')).status).toBe(200);
+  });
+
   it.each(['', 'no JSON', '[]', '{"inbund":{}}', '{"inbound":{"networks":["10.0.0.0/33"]}}', '{"name":"x"}'])('of %j are refused with 20001', async (settings) => {
     const { sid } = await world.client.voice.v1.byocTrunks.create();
     expect((await set(sid, settings)).body).toMatchObject({ status: 400, code: 20001 });

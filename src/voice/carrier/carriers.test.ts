@@ -23,6 +23,7 @@ function trunk(targets: string[], settings: Partial<TrunkSettings> = {}, more: P
   return {
     sid: `BY${String(trunks.length).padStart(32, '0')}` as ByocTrunkSid,
     accountSid: null,
+    ofOperator: true,
     name: 'Carrier',
     urls: NO_URLS,
     cnamLookupEnabled: false,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AccountSid } from '../../base/sid.ts';
 import type { SipSecretLookup } from '../../sip/contract.ts';
+import { isTooWide, WIDEST_OF_OPERATOR } from '../dial-plan/network-width.ts';
 import { inRange } from '../dial-plan/ip-range.ts';
 import type { Trunk } from './model.ts';
 
@@ -13,7 +14,7 @@ export function trunksOfSource(trunks: readonly Trunk[], address: string): Trunk
 }
 
 function narrowest({ settings }: Trunk, address: string): number {
-  return Math.max(-1, ...settings.inbound.networks.filter((range) => inRange(address, range)).map(({ prefixLength }) => prefixLength));
+  return Math.max(-1, ...settings.inbound.networks.filter((range) => !isTooWide(range, WIDEST_OF_OPERATOR) && inRange(address, range)).map(({ prefixLength }) => prefixLength));
 }
 
 /** The trunk that a user is of. A name is of one trunk: of the first, should there be several. */

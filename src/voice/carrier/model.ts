@@ -106,6 +106,8 @@ export interface Trunk {
   sid: ByocTrunkSid;
   /** Null: every account may use it (PARTYLINE_CARRIER). */
   accountSid: AccountSid | null;
+  /** Described by who runs the server: the trunks file, PARTYLINE_CARRIER, the main account. Subaccounts describe trunks for themselves alone. */
+  ofOperator: boolean;
   name: string;
   /** Who answers calls to numbers that have no application of their own. */
   urls: VoiceUrls;

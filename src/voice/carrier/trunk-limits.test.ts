@@ -4,7 +4,7 @@ import { DEFAULT_TRUNK_SETTINGS, type Trunk, type TrunkSettings } from './model.
 import { mayCallNumber, TrunkLimits } from './trunk-limits.ts';
 
 const trunkWith = (outbound: Partial<TrunkSettings['outbound']>): Trunk => ({
-  sid: newSid('BY'), accountSid: null, name: 'acme', cnamLookupEnabled: false, fromDomain: null, targets: [],
+  sid: newSid('BY'), accountSid: null, ofOperator: true, name: 'acme', cnamLookupEnabled: false, fromDomain: null, targets: [],
   urls: { voiceUrl: null, voiceMethod: 'POST', voiceFallbackUrl: null, voiceFallbackMethod: 'POST', statusCallback: null, statusCallbackMethod: 'POST' },
   settings: { ...DEFAULT_TRUNK_SETTINGS, outbound: { ...DEFAULT_TRUNK_SETTINGS.outbound, ...outbound } },
 });

@@ -60,6 +60,8 @@ describe('the trunks file', () => {
     [['a', 'b'].map((name) => ({ name, inbound: { credentials: [{ username: 'u', password: 'p' }] } })), /a username of inbound\.credentials is there twice/],
     [[{ name: 'a', targets: [{ uri: 'sip:ok.test' }, { uri: 'sips:no.test' }] }], /trunks\[0\]\.targets\[1\]\.uri must look like sip:/],
     [[{ name: 'a', inbound: { networks: ['10.0.0.0/33'] } }], /trunks\[0\]\.inbound\.networks\[0\] must be an address or a network/],
+    [[{ name: 'a', inbound: { networks: ['0.0.0.0/0'] } }], /networks\[0\] is wider than any carrier/],
+    [[{ name: 'a', inbound: { networks: ['10.0.0.0/8', '::/0'] } }], /networks\[1\] is wider than any carrier/],
     [[{ name: 'a', inbound: { networks: ['example.com'] } }], /networks\[0\] must be an address/],
     [[{ name: 'a', outbound: { username: 'u' } }], /trunks\[0\]\.outbound username and password go together/],
     [[{ name: 'a', numbers: { out: 'national' } }], /trunks\[0\]\.numbers national numbers need a countryCode/],
@@ -75,7 +77,7 @@ describe('the trunks file', () => {
 
 describe('trunks', () => {
   it('of file, REST and PARTYLINE_CARRIER stand side by side; calls leave by the default one', () => {
-    const trunks = createTrunks({ repository: new FakeTrunkRepository(), sipDirectory: new FakeSipDirectory(), carrier: 'sip:10.0.0.9:5070' });
+    const trunks = createTrunks({ repository: new FakeTrunkRepository(), sipDirectory: new FakeSipDirectory(), directory: { account: () => null }, carrier: 'sip:10.0.0.9:5070' });
     expect(trunks.defaultTrunk(accountSid)).toMatchObject({ name: 'PARTYLINE_CARRIER', targets: [{ target: 'sip:10.0.0.9:5070', enabled: true }] });
     let told = 0;
     const stop = trunks.onChanged(() => void told++);

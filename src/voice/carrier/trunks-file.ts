@@ -3,6 +3,7 @@ import { StartupError } from '../../base/errors.ts';
 import type { AccountSid } from '../../base/sid.ts';
 import { makeDigestSecret } from '../../sip/digest/secret.ts';
 import { addressBits } from '../dial-plan/ip-range.ts';
+import { isTooWide, WIDEST_OF_OPERATOR, WIDEST_OF_SUBACCOUNT } from '../dial-plan/network-width.ts';
 import { resolveUrl } from '../webhook/target.ts';
 import { DEFAULT_PRIORITY, DEFAULT_TRUNK_SETTINGS, DEFAULT_WEIGHT, MAX_PRIORITY, MAX_WEIGHT, type TrunkSettings } from './model.ts';
 import { isTarget, MAX_TARGETS } from './target-uri.ts';
@@ -26,7 +27,8 @@ const network = z
     const [address = '', length] = text.split('/');
     return { network: address, prefixLength: length === undefined ? (addressBits(address) ?? -1) : /^\d{1,3}$/.test(length) ? Number(length) : -1 };
   })
-  .refine(({ network: address, prefixLength }) => prefixLength >= 0 && prefixLength <= (addressBits(address) ?? -1), 'must be an address or a network like 203.0.113.0/24');
+  .refine(({ network: address, prefixLength }) => prefixLength >= 0 && prefixLength <= (addressBits(address) ?? -1), 'must be an address or a network like 203.0.113.0/24')
+  .refine((range) => !isTooWide(range, WIDEST_OF_OPERATOR), 'is wider than any carrier: at most /8 of IPv4 and /16 of IPv6');
 
 const target = z.strictObject({
   uri: sipTarget,
@@ -111,10 +113,12 @@ export function readTrunks(text: string, { accountSid, nowMs }: { accountSid: Ac
   return trunks.map((entry) => described(entry, { accountSid, nowMs }));
 }
 
-/** The settings of one trunk, in the words of the file. */
-export function readTrunkSettings(text: string): { settings: TrunkSettings } | { complaint: string } {
+/** The settings of one trunk, in the words of the file. `ofOperator`: of a trunk of the main account, whose networks may be wider. */
+export function readTrunkSettings(text: string, { ofOperator }: { ofOperator: boolean }): { settings: TrunkSettings } | { complaint: string } {
   const parsed = settingsOnly.safeParse(json(text));
-  return parsed.success ? { settings: settingsOf(parsed.data) } : { complaint: complaintOf(parsed.error) };
+  if (!parsed.success) return { complaint: complaintOf(parsed.error) };
+  const wide = ofOperator ? -1 : parsed.data.inbound.networks.findIndex((range) => isTooWide(range, WIDEST_OF_SUBACCOUNT));
+  return wide >= 0 ? { complaint: `inbound.networks[${wide}] is too wide for a subaccount: at most /16 of IPv4 and /32 of IPv6` } : { settings: settingsOf(parsed.data) };
 }
 
 function complaintOf({ issues: [issue] }: z.ZodError): string {

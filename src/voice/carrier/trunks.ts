@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parseSid, type AccountSid, type ByocTrunkSid, type ConnectionPolicySid, type Sid, type SidPrefix } from '../../base/sid.ts';
-import type { SipDirectory } from '../model.ts';
+import type { DirectoryRepository, SipDirectory } from '../model.ts';
 import { DEFAULT_PRIORITY, DEFAULT_TRUNK_SETTINGS, DEFAULT_WEIGHT, type ByocTrunkRecord, type ConnectionPolicyRecord, type Trunk, type TrunkDirectory, type TrunkRepository } from './model.ts';
 
 /** Trunks that a file describes: read-only for the REST API. */
@@ -20,6 +20,7 @@ export interface Trunks extends TrunkDirectory, TrunkRepository {
 interface Sources {
   repository: TrunkRepository;
   sipDirectory: Pick<SipDirectory, 'domain'>;
+  directory: Pick<DirectoryRepository, 'account'>;
   /** `sip:host:port` of PARTYLINE_CARRIER: a trunk of every account, with one target. */
   carrier: string | null;
 }
@@ -122,6 +123,8 @@ class JoinedTrunks implements Trunks {
     return {
       sid,
       accountSid,
+      // The trunks file is the main account's too.
+      ofOperator: this.#sources.directory.account(accountSid)?.ownerAccountSid === accountSid,
       name: friendlyName === '' ? sid : friendlyName,
       urls: record,
       cnamLookupEnabled,
@@ -136,6 +139,7 @@ function carrierTrunk(carrier: string): Trunk {
   return {
     sid: derivedSid('BY', 'PARTYLINE_CARRIER', carrier),
     accountSid: null,
+    ofOperator: true,
     name: 'PARTYLINE_CARRIER',
     urls: NO_URLS,
     cnamLookupEnabled: false,

@@ -208,9 +208,12 @@ function textsOf(called: string, trunk: Trunk | null): string[] {
   return [...new Set([...(normal === null ? [] : [normal]), ...numberCandidates(called)])];
 }
 
-/** Numbers of a carrier need not be declared: a trunk with an application answers whatever it brings. */
+/**
+ * Numbers of a carrier need not be declared: a trunk with an application answers whatever it brings. Of several accounts that name
+ * the same source nobody gets them by that alone, but for the operator: one would take another's calls.
+ */
 function withoutNumber(trunks: readonly Trunk[], { facts, plan, trace, called }: { facts: CallFacts; plan: DialPlan; trace: Trace; called: string }): Decision['outcome'] {
-  const trunk = trunks.find(({ urls, accountSid }) => urls.voiceUrl !== null && accountSid !== null);
+  const trunk = answeringTrunk(trunks, { facts, trace });
   const accountSid = trunk?.accountSid ?? null;
   if (!trunk || accountSid === null) {
     trace.refused('number', `nobody answers ${printable(called)}: 404`);
@@ -218,6 +221,22 @@ function withoutNumber(trunks: readonly Trunk[], { facts, plan, trace, called }:
   }
   const account = activeAccount(accountSid, plan, trace);
   return account ? byTrunk(trunk, { facts, trace, account, domain: null, called }) : refused(403, 'Account not active', 'the account of this trunk is not active');
+}
+
+function answeringTrunk(trunks: readonly Trunk[], { facts, trace }: Pick<Answering, 'facts' | 'trace'>): Trunk | undefined {
+  const answering = trunks.filter(({ urls, accountSid }) => urls.voiceUrl !== null && accountSid !== null);
+  const [first] = answering;
+  if (!first || isProven(first, facts)) return first;
+  const ofOperator = answering.find((trunk) => trunk.ofOperator);
+  if (ofOperator || answering.every(({ accountSid }) => accountSid === first.accountSid)) return ofOperator ?? first;
+  trace.refused('trunk', 'trunks of several subaccounts name this source: who of them is called only a declared number, or credentials, can tell');
+  return undefined;
+}
+
+/** By more than the address. */
+function isProven(trunk: Trunk, { provenUser, requestUriUser, toUser }: CallFacts): boolean {
+  if (provenUser !== null && trunkOfUser([trunk], provenUser)) return true;
+  return trunksOfContact([trunk], requestUriUser).length > 0 || trunksOfContact([trunk], toUser).length > 0;
 }
 
 interface Answering {

@@ -87,7 +87,7 @@ describe('an account over REST and in TwiML', () => {
   });
 
   it('is let call by the prefixes of its trunk where the server names none', () => {
-    const [trunk] = readTrunks(JSON.stringify({ trunks: [{ name: 'de', targets: [{ uri: 'sip:de.test' }], outbound: { allowedPrefixes: ['+49', '+881'] } }] }), { accountSid, nowMs: 0 });
+    const [trunk] = readTrunks(JSON.stringify({ trunks: [{ name: 'de', targets: [{ uri: 'sip:de.test' }], outbound: { allowedPrefixes: ['+49', '+881'] } }] }), { accountSid: world.accountSid, nowMs: 0 });
     world.trunks.describe(trunk ? [trunk] : []);
     const [only = null] = world.trunks.all().filter(({ name }) => name === 'de');
     const guard = new FraudGuard(CLOSED_POLICY, () => world.trunks.all());
@@ -97,5 +97,28 @@ describe('an account over REST and in TwiML', () => {
       const bounded = new FraudGuard({ ...CLOSED_POLICY, prefixes }, () => world.trunks.all());
       expect(['+4930123456', '+881612345678', '+43123456'].map((to) => bounded.mayDial({ accountSid, to, trunk: only }, 0) === null)).toEqual([false, false, false]);
     }
+  });
+
+  it('opens no prefix by a trunk of its own when it is a subaccount, nor a costly range, nor more of a carrier of the operator', () => {
+    const entry = (name: string, uri: string, allowedPrefixes: string[]): object => ({ name, targets: [{ uri }], outbound: { allowedPrefixes } });
+    const ofSubaccount = readTrunks(JSON.stringify({ trunks: [entry('theirs', 'sip:carrier.example', ['+1', '+1900', '+49'])] }), { accountSid, nowMs: 0 });
+    const describe = (mine: object[]): void => world.trunks.describe([...ofSubaccount, ...readTrunks(JSON.stringify({ trunks: mine }), { accountSid: world.accountSid, nowMs: 0 })]);
+    const may = (policy: OutboundPolicy, to: string): boolean => {
+      const [trunk = null] = world.trunks.all().filter(({ name }) => name === 'theirs');
+      return new FraudGuard(policy, () => world.trunks.all()).mayDial({ accountSid, to, trunk }, 0) === null;
+    };
+    describe([]);
+    expect(['+15557000', '+19005551234'].map((to) => [CLOSED_POLICY, OPEN_POLICY].map((policy) => may(policy, to)))).toEqual([[false, true], [false, false]]);
+    describe([entry('mine', 'sip:Carrier.example', ['+49'])]);
+    expect(['+15557000', '+4930123456', 'sip:+15557000@carrier.example', 'sip:+4930123456@carrier.example'].map((to) => may(OPEN_POLICY, to))).toEqual([false, true, false, true]);
+    expect(may(CLOSED_POLICY, 'sip:+4930123456@carrier.example')).toBe(true);
+    expect(may(CLOSED_POLICY, '+4930123456')).toBe(false);
+  });
+
+  it('has a carrier called by no text that it might read as a number and we cannot', () => {
+    world.trunks.describe(readTrunks(JSON.stringify({ trunks: [{ name: 'de', targets: [{ uri: 'sip:de.test' }] }] }), { accountSid: world.accountSid, nowMs: 0 }));
+    const guard = new FraudGuard({ ...OPEN_POLICY, prefixes: ['+49'] }, () => world.trunks.all());
+    const users = ['7%230043123456', '99*0043123456', '+43123456;phone-context=x', '%2B43123456', '0043-123456', 'tel%3A+43123456', 'alice', 'line-12', '+4930123456'];
+    expect(users.filter((user) => guard.mayDial({ accountSid, to: `sip:${user}@de.test` }, 0) === null)).toEqual(['alice', 'line-12', '+4930123456']);
   });
 });

@@ -1,12 +1,12 @@
 import type { AccountSid } from '../../base/sid.ts';
 import { parseSipUri } from '../../sip/message/uri.ts';
-import { numberAtHost } from '../carrier/carrier-hosts.ts';
+import { numbersAtHost, operatorsTrunksBeside, type NumberAtCarrier } from '../carrier/carrier-hosts.ts';
 import type { Trunk } from '../carrier/model.ts';
 import { mayCallNumber } from '../carrier/trunk-limits.ts';
 
 /** What calls to numbers an account may place, so that whoever gets hold of it, or of a phone, cannot run up a bill. */
 export interface OutboundPolicy {
-  /** Beginnings of numbers (`+49`) that may be called; `all`: every one but those of `COSTLY`; null: nothing was said, only what a trunk allows. */
+  /** Beginnings of numbers (`+49`) that may be called; `all`: every one but those of `COSTLY`; null: nothing was said, only what a trunk of the operator allows. */
   prefixes: readonly string[] | 'all' | null;
   /** Calls to numbers that may stand at once; null: as many as come. */
   maxCalls: number | null;
@@ -49,6 +49,8 @@ export interface Destination {
   planned?: number;
 }
 
+type FoundNumber = Omit<NumberAtCarrier, 'trunk'> & { trunk: Trunk | null };
+
 const WINDOW_MS = 60_000;
 
 /**
@@ -71,14 +73,15 @@ export class FraudGuard {
 
   /** Null: it may be called. */
   mayDial(destination: Destination, nowMs: number): DialRefusal | null {
-    const found = this.#numberOf(destination);
-    if (!found) return null;
-    return this.#refusalOfNumber(found) ?? this.#refusalOfMany(destination, nowMs);
+    const found = this.#numbersOf(destination);
+    if (found.length === 0) return null;
+    const refusals = found.map((number) => this.#refusalOfNumber(number));
+    return (refusals.includes(null) ? null : refusals[0]) ?? this.#refusalOfMany(destination, nowMs);
   }
 
   /** A call leaves; `ended` with the same object takes it away again, whatever became of trunks meanwhile. */
   begun(call: Pick<Destination, 'accountSid' | 'to'>, nowMs: number): void {
-    if (!this.#numberOf(call)) return;
+    if (this.#numbersOf(call).length === 0) return;
     const { accountSid } = call;
     this.#counted.add(call);
     this.#standing.set(accountSid, (this.#standing.get(accountSid) ?? 0) + 1);
@@ -92,16 +95,19 @@ export class FraudGuard {
     else this.#standing.delete(call.accountSid);
   }
 
-  #refusalOfNumber({ number, trunk }: { number: string; trunk: Trunk | null }): DialRefusal | null {
+  #refusalOfNumber({ number, trunk }: FoundNumber): DialRefusal | null {
     const { prefixes } = this.#policy;
+    if (number === null) return notPermitted(`what is called at the host of trunk ${trunk?.name ?? ''} is no number that can be read, and the carrier might read one`);
     if (trunk && !mayCallNumber(trunk, number)) return notPermitted(`${number} may not be called: trunk ${trunk.name} allows other numbers (outbound.allowedPrefixes)`);
-    // What the server lists, or none, is the most that a trunk can have: whoever describes trunks cannot widen it.
-    const allowed = typeof prefixes === 'string' || prefixes === null ? (trunk?.settings.outbound.allowedPrefixes ?? []) : prefixes;
+    const beside = trunk && !trunk.ofOperator ? operatorsTrunksBeside(this.#trunks(), trunk) : [];
+    if (beside.length > 0 && !beside.some((other) => mayCallNumber(other, number))) return notPermitted(`${number} may not be called: the server's own trunks to that carrier allow other numbers (outbound.allowedPrefixes)`);
+    // What the server lists, or none, is the most that a trunk can have; where it lists nothing, its operator's trunks do. Subaccounts only narrow it.
+    const allowed = typeof prefixes === 'string' || prefixes === null ? (trunk?.ofOperator ? trunk.settings.outbound.allowedPrefixes : []) : prefixes;
     const listed = allowed.filter((prefix) => number.startsWith(prefix));
     const costly = COSTLY.find((prefix) => number.startsWith(prefix));
     if (costly !== undefined && !listed.some((prefix) => prefix.length >= costly.length)) return notPermitted(`${number} may not be called: ${costly} is a satellite or premium range; list ${costly} in PARTYLINE_OUTBOUND_PREFIXES to allow it`);
     if (prefixes === 'all' || listed.length > 0) return null;
-    if (prefixes === null) return notPermitted(`${number} may not be called: this server is reached by others, and nothing says which numbers it may call; set PARTYLINE_OUTBOUND_PREFIXES (as +49,+1, or all) or the trunk's outbound.allowedPrefixes`);
+    if (prefixes === null) return notPermitted(`${number} may not be called: this server is reached by others, and nothing says which numbers it may call; set PARTYLINE_OUTBOUND_PREFIXES (as +49,+1, or all) or outbound.allowedPrefixes of a trunk of the main account`);
     return notPermitted(`${number} may not be called: it begins with none of PARTYLINE_OUTBOUND_PREFIXES (${prefixes.slice(0, 10).join(',') || 'none'})`);
   }
 
@@ -116,14 +122,11 @@ export class FraudGuard {
     return (this.#begun.get(accountSid) ?? []).filter((atMs) => nowMs - atMs < WINDOW_MS);
   }
 
-  /** What a carrier would charge for, and by which trunk; null: nothing. */
-  #numberOf({ to, trunk = null }: Pick<Destination, 'to' | 'trunk'>): { number: string; trunk: Trunk | null } | null {
-    if (!/^sips?:/i.test(to)) {
-      const number = /^\+\d+$/.test(to) ? to : null;
-      return number === null ? null : { number, trunk };
-    }
+  /** What a carrier would charge for, and by which trunks it may be; none: it costs nothing. */
+  #numbersOf({ to, trunk = null }: Pick<Destination, 'to' | 'trunk'>): FoundNumber[] {
+    if (!/^sips?:/i.test(to)) return /^\+\d+$/.test(to) ? [{ number: to, trunk }] : [];
     const uri = parseSipUri(to);
-    return uri && numberAtHost(this.#trunks(), uri);
+    return uri ? numbersAtHost(this.#trunks(), uri) : [];
   }
 }
 

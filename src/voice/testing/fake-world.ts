@@ -167,7 +167,7 @@ export function fakeWorld(options: { transfers?: 'off' | 'users' | 'all'; carrie
   const speech = { speak: ({ text }: { text: string }) => Promise.resolve({ path: `/speech/${spoken.push(text)}.wav`, contentType: 'audio/wav' }) };
   const prompts = { fetch: ({ url }: { url: string }) => Promise.resolve({ path: `/prompts${new URL(url).pathname}`, contentType: 'audio/wav' }) };
   const sipDirectory = new FakeSipDirectory();
-  const trunks = createTrunks({ repository: new FakeTrunkRepository(), sipDirectory, carrier: options.carrier ?? null });
+  const trunks = createTrunks({ repository: new FakeTrunkRepository(), sipDirectory, directory, carrier: options.carrier ?? null });
   const recordingRepository = new FakeRecordingRepository();
   const recordings = createRecordings({ folder: join(tmpdir(), 'partyline-fake-recordings'), origin: () => 'http://server.test' }, { clock, log: silentLog, repository: recordingRepository, calls, callbacks });
   const deps = { clock, log: silentLog, sip, media, rooms, calls, recordingRepository, directory, sipDirectory, trunks, config: { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], carrier: options.carrier ?? null, transfers: options.transfers ?? 'all', strangers: options.strangers ?? 'allow', ...(options.outbound && { outbound: options.outbound }), ...(options.callsPerSecond === undefined ? {} : { callsPerSecond: options.callsPerSecond }), dataDir: '/nowhere', speech: { command: 'none' } } };
