@@ -349,15 +349,12 @@ describe('an offer of ours inside a call', () => {
     await peer.next('INVITE');
   });
 
-  it.each([
-    ['481', { cause: 'dialog-lost', statusCode: 481 }],
-    ['408', { cause: 'dialog-lost', statusCode: 408 }],
-  ])('answered with %s it ends the call', async (status, ending) => {
+  it.each([404, 408, 410, 416, 481, 482, 483, 484, 485, 502, 604])('answered with %d it ends the call', async (statusCode) => {
     const { call, endings } = await confirmedIn();
     const results = reoffering(call);
-    peer.send(peer.answer(await peer.next('INVITE'), `${status} Gone`));
-    await expect.poll(() => endings).toEqual([ending]);
-    expect(results).toEqual([[Number(status), null]]);
+    peer.send(peer.answer(await peer.next('INVITE'), `${statusCode} Gone`));
+    await expect.poll(() => endings).toEqual([{ cause: 'dialog-lost', statusCode }]);
+    expect(results).toEqual([[statusCode, null]]);
     peer.send(peer.answer(await peer.next('BYE'), '200 OK'));
     await peer.settle();
     await expectNothingLeft();
@@ -374,11 +371,11 @@ describe('an offer of ours inside a call', () => {
     await expectNothingLeft();
   });
 
-  it('refused with 488 leaves the call as it is', async () => {
+  it.each([302, 400, 403, 405, 480, 486, 488, 500, 501, 503, 600, 603, 606])('refused with %d leaves the call as it is', async (statusCode) => {
     const { call, endings } = await confirmedIn();
     const results = reoffering(call);
-    peer.send(peer.answer(await peer.next('INVITE'), '488 No'));
-    await expect.poll(() => results).toEqual([[488, null]]);
+    peer.send(peer.answer(await peer.next('INVITE'), `${statusCode} No`));
+    await expect.poll(() => results).toEqual([[statusCode, null]]);
     expect([endings, call.state]).toEqual([[], 'confirmed']);
   });
 

@@ -199,6 +199,21 @@ describe('a provisional answer of ours', () => {
     peer.send(peer.answer(update, '200 OK', { body: 'fine' }));
     await expect.poll(() => answers).toEqual(['fine']);
   });
+
+  it('with our answer: an UPDATE that finds no dialog refuses the call, and nothing stays', async () => {
+    const call = await called({ extra: [...KNOWS, 'Allow: INVITE, UPDATE'] });
+    const endings = endingsOf(call);
+    call.ring({ statusCode: 183, body: sdp('early') });
+    peer.send(prack(await peer.next('183'), 2));
+    await peer.next('200');
+    call.reoffer(sdp('ours'), () => {});
+    peer.send(peer.answer(await peer.next('UPDATE'), '481 What'));
+    const refusal = await peer.next('500');
+    expect([headerOf(refusal, 'CSeq'), endings]).toEqual(['1 INVITE', [{ cause: 'dialog-lost', statusCode: 481 }]]);
+    peer.send(peer.request('ACK', { toTag: toTagOf(refusal), branch: 'z9hG4bK-INVITE-1' }));
+    await peer.settle();
+    await expectNothingLeft();
+  });
 });
 
 const dial = (): OutgoingSipCall => ua.call({ to: `sip:bob@127.0.0.1:${peer.port}`, from: 'sip:alice@127.0.0.1', body: Buffer.from('offer'), contentType: 'application/sdp' });
@@ -285,6 +300,22 @@ describe('a reliable provisional answer to us', () => {
     peer.send(peer.answer(invite, '200 OK', { tag: 't' }));
     await peer.next('ACK');
     expect(heard).toEqual(['180 ', '183 answer', 'accepted moved']);
+  });
+
+  it('lets us offer anew by UPDATE: one that finds no dialog cancels the call, and nothing stays', async () => {
+    const { call, invite, endings } = await dialing();
+    peer.send(reliable(invite, 1, { body: 'answer', extra: ['Allow: INVITE, UPDATE'] }));
+    peer.send(peer.answer(await peer.next('PRACK'), '200 OK'));
+    await peer.settle();
+    call.reoffer(sdp('ours'), () => {});
+    peer.send(peer.answer(await peer.next('UPDATE'), '404 Nobody'));
+    const cancel = await peer.next('CANCEL');
+    expect(endings).toEqual([{ cause: 'dialog-lost', statusCode: 404 }]);
+    peer.send(peer.answer(cancel, '200 OK'));
+    peer.send(peer.answer(invite, '487 Request Terminated', { tag: 't' }));
+    await peer.next('ACK');
+    await peer.settle();
+    await expectNothingLeft();
   });
 
   it('whose PRACK is refused, or lost, stops nothing', async () => {

@@ -234,6 +234,7 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
   }
 
   dialogOver(ending: SipEnding): void {
-    this.#end(ending);
+    if (this.#state === 'early') this.#refuse(500, ending);
+    else this.#end(ending);
   }
 }

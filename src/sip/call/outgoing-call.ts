@@ -334,6 +334,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
   }
 
   dialogOver(ending: SipEnding): void {
-    this.#end(ending);
+    if (this.#chosen) this.#end(ending);
+    else this.#leave(ending, undefined);
   }
 }

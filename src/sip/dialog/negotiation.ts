@@ -8,6 +8,7 @@ import type { AwaitedAcks } from './awaited-acks.ts';
 import { Descriptions } from './descriptions.ts';
 import { refreshTarget, type Dialog, type DialogPhase } from './dialog.ts';
 import type { DialogRequests } from './dialog-requests.ts';
+import { endsDialog } from './lost-dialogs.ts';
 import { OurOffers, type OfferResult } from './our-offers.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { TheirOffers, type OfferOwner } from './their-offers.ts';
@@ -134,8 +135,7 @@ export class Negotiation {
     if (this.#parts.phase() === 'confirmed') this.keeper.answered(response);
   }
 
-  /** RFC 3261 §12.2.1.2. */
   #ifLost(statusCode: number): void {
-    if (statusCode === 481 || statusCode === 408) this.#parts.giveUp({ cause: 'dialog-lost', statusCode });
+    if (endsDialog(statusCode)) this.#parts.giveUp({ cause: 'dialog-lost', statusCode });
   }
 }

@@ -25,7 +25,7 @@ export interface SessionOwner extends OfferOwner {
   /** BYE came and was answered. */
   byeReceived(reason: string | undefined): void;
   infoReceived(body: SipBody | null): void;
-  /** It is over though nobody wanted it: no ACK in 32 s for a 200 of ours, no refresh, the other side knows nothing of it. BYE is on its way. */
+  /** It is over though nobody wanted it: no ACK in 32 s for a 200 of ours, no refresh, the other side knows nothing of it. BYE is on its way, unless the INVITE has no final answer yet. */
   dialogOver(ending: SipEnding): void;
   referReceived(refer: IncomingRefer): void;
 }
@@ -74,7 +74,7 @@ export class DialogSession implements DialogUser {
     this.#negotiation = this.#negotiate(parts.invite);
     this.#transfers = new Transfers({
       ...{ dialog, requests: this.#requests, confirmed: () => this.#phase === 'confirmed', received: (refer) => owner.referReceived(refer) },
-      ...{ reply: (...answer) => this.#reply(...answer), contactFor: (transaction) => this.#contactFor(transaction) },
+      ...{ reply: (...answer) => this.#reply(...answer), contactFor: (transaction) => this.#contactFor(transaction), giveUp: (ending) => this.#giveUp(ending, undefined) },
     });
     this.#key = dialogKey(dialog.callId, dialog.localTag, dialog.remoteTag);
     core.dialogs.add(this.#key, this);
@@ -244,7 +244,9 @@ export class DialogSession implements DialogUser {
 
   #giveUp(ending: SipEnding, reason: string | undefined): void {
     if (this.#phase === 'closing' || this.#phase === 'closed') return;
-    this.#sendBye(reason);
+    // An early dialog ends with the INVITE that opened it.
+    if (this.#phase === 'early') this.close();
+    else this.#sendBye(reason);
     this.#owner.dialogOver(ending);
   }
 

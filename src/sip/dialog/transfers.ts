@@ -1,9 +1,10 @@
-import type { SipReferWatcher } from '../contract.ts';
+import type { SipEnding, SipReferWatcher } from '../contract.ts';
 import type { ResponseOptions } from '../message/build.ts';
 import type { ServerTransaction } from '../transaction/layer.ts';
 import type { Dialog } from './dialog.ts';
 import type { DialogRequests } from './dialog-requests.ts';
 import { IncomingRefer, readRefer } from './incoming-refer.ts';
+import { endsDialogOfRefer } from './lost-dialogs.ts';
 import { readReferNotice, referHeaders, Referral } from './referral.ts';
 
 export interface TransfersParts {
@@ -15,6 +16,8 @@ export interface TransfersParts {
   contactFor: (transaction: ServerTransaction) => [string, string][];
   /** They ask us; to be answered before this returns. */
   received: (refer: IncomingRefer) => void;
+  /** The other side knows nothing of the dialog. */
+  giveUp: (ending: SipEnding) => void;
 }
 
 /** REFER and NOTIFY within one dialog, both ways (RFC 3515). */
@@ -29,14 +32,17 @@ export class Transfers {
 
   /** RFC 3515 §2.4.2. NOTIFYs may come before the 202. A later REFER takes the place of one that is under way. */
   refer(referTo: string, watcher: SipReferWatcher): void {
-    const { dialog, requests, confirmed } = this.#parts;
+    const { dialog, requests, confirmed, giveUp } = this.#parts;
     const headers = referHeaders(referTo, dialog.localAddress);
     const referral = new Referral(watcher);
     if (!confirmed()) return referral.answered(481);
     this.#referral = referral;
     requests.send({
       ...{ method: 'REFER', headers, contact: true, wanted: confirmed },
-      answered: (response) => referral.answered(response.statusCode),
+      answered: ({ statusCode }) => {
+        referral.answered(statusCode);
+        if (endsDialogOfRefer(statusCode)) giveUp({ cause: 'dialog-lost', statusCode });
+      },
       failed: (reason) => referral.answered(reason === 'timeout' ? 408 : 503),
     });
   }
