@@ -5,6 +5,7 @@ import type { ApiDeps } from './deps.ts';
 import { Endpoints } from './endpoint.ts';
 import { errorBody, notFound, refusalOf, unforeseen } from './errors.ts';
 import { Form } from './form.ts';
+import { addCallDetails } from './partyline-v1/calls.ts';
 import { addExplain } from './partyline-v1/explain.ts';
 import { addTrunkSettings } from './partyline-v1/trunk-settings.ts';
 import { addCompositionHooks } from './video-v1/composition-hooks.ts';
@@ -92,6 +93,7 @@ export function addResources(endpoints: Endpoints, deps: ApiDeps): void {
   addCompositionSettings(endpoints, deps);
   addRecordingSettings(endpoints, deps);
   addTranscriptions(endpoints, deps);
+  addCallDetails(endpoints, deps);
   addExplain(endpoints, deps);
   addTrunkSettings(endpoints, deps);
 }

@@ -7,6 +7,7 @@ import { SimulatedPhone } from '../testing/simulated-phone.ts';
 import { wavBytes } from '../testing/wav-file.ts';
 import { CALL_HELP, readCallOptions, type CallOptions } from './call-options.ts';
 import { localAddressTowards } from './local-address.ts';
+import { describeQuality } from './told-call.ts';
 
 const LISTEN_EVERY_MS = 1000;
 const HINT_AFTER_MS = 3000;
@@ -70,6 +71,7 @@ async function follow(call: SimulatedCall, options: CallOptions): Promise<boolea
   process.off('SIGINT', leave).off('SIGTERM', leave);
   const { answeredMs, endedMs } = call.milestones;
   say(`ended     ${ending}${answeredMs === null ? '' : ` after ${(((endedMs ?? 0) - answeredMs) / 1000).toFixed(1)} s; ${call.packetsSent} packets sent, ${call.heard.packets} heard`}`);
+  if (call.heard.packets > 0) say(`sound     ${describeQuality(call.reception)}`);
   return answeredMs !== null;
 }
 

@@ -5,7 +5,7 @@ const HELP = `partyline <command> [options]
   serve   Run the server. Settings: partyline serve --help
   doctor  Ask a running server whether it is reached by the addresses it tells others. Settings as for serve
   call    Be a phone: call a number or a SIP URI. Options: partyline call --help
-  explain Say which rule takes a call, or refuses it. Options: partyline explain --help
+  explain Say which rule takes a call, or refuses it, or what became of one. Options: partyline explain --help
 
   --help, --version
 `;

@@ -1,16 +1,16 @@
-import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { StartupError, messageOf } from '../base/errors.ts';
 import { printable } from '../base/printable.ts';
-import { readConfig } from '../config.ts';
-import { loadCredentials } from '../credentials.ts';
-import { bracket } from '../sip/message/uri.ts';
+import { parseSid } from '../base/sid.ts';
+import { askServer } from './server-request.ts';
+import { describeCall } from './told-call.ts';
 
 const HELP = `partyline explain call <from> <to> [options]
+partyline explain CA… [--url URL]
 
-Asks the running server what would become of a call, and why: each rule that is looked at, in order.
+Asks the running server what would become of a call, and why: each rule that is looked at, in order. Or what became of
+one: its status, why it ended, and how its phone was heard.
 
   --source IP[:PORT][/TRANSPORT]  Where the call comes from [127.0.0.1]
   --user NAME          The user whose credentials it gives
@@ -21,10 +21,9 @@ Asks the running server what would become of a call, and why: each rule that is 
   npx partyline explain call +493012345 +15550100 --source 203.0.113.9
 
 Signs in with PARTYLINE_ACCOUNT_SID and PARTYLINE_AUTH_TOKEN, else as the data folder says.
-Exit code 0 when the call would be taken, 1 when not, 2 when the options make no sense or the server cannot be asked.
+Exit code 0 when the call would be taken or is known, 1 when not, 2 when the options make no sense or the server cannot be asked.
 `;
 
-const REQUEST_TIMEOUT_MS = 10_000;
 const MARKS: Readonly<Record<string, string>> = { yes: '✓', no: '·', refused: '✗', note: ' ' };
 
 const FLAGS = {
@@ -47,6 +46,7 @@ export async function runExplain(argv: string[]): Promise<void> {
   try {
     const query = readQuery(argv);
     if (query === null) return void process.stdout.write(HELP);
+    if ('callSid' in query) return void process.stdout.write(describeCall(await askServer(`/partyline/v1/Calls/${query.callSid}`, query.url)));
     const explained = await ask(query);
     process.stdout.write(describeExplanation(explained));
     process.exitCode = explained.accepted ? 0 : 1;
@@ -68,12 +68,19 @@ interface Query {
   parameters: URLSearchParams;
 }
 
+/** A call that was. */
+interface PastCall {
+  url: string | null;
+  callSid: string;
+}
+
 /** Null when help is asked for. */
-function readQuery(argv: string[]): Query | null {
+function readQuery(argv: string[]): Query | PastCall | null {
   const { values, positionals } = parseArgs({ args: argv, options: FLAGS, allowPositionals: true, strict: true });
   if (values.help) return null;
   const [what, from, to, ...more] = positionals;
-  if (what !== 'call' || from === undefined || to === undefined || more.length > 0) throw new StartupError('say which call: partyline explain call <from> <to>');
+  if (what !== undefined && from === undefined && parseSid('CA', what)) return { url: values.url ?? null, callSid: what };
+  if (what !== 'call' || from === undefined || to === undefined || more.length > 0) throw new StartupError('say which call: partyline explain call <from> <to>, or its SID');
   if (values.byoc !== undefined && !values.outbound) throw new StartupError('--byoc goes with --outbound');
   const parameters = new URLSearchParams({ Direction: values.outbound ? 'outbound' : 'inbound', From: from, To: to });
   if (values.source !== undefined) parameters.set('Source', addressOf(values.source));
@@ -91,22 +98,7 @@ export function addressOf(source: string): string {
 }
 
 async function ask({ url, parameters }: Query): Promise<Explained> {
-  const config = readConfig([], process.env);
-  const base = url ?? `http://${bracket(/^(0\.0\.0\.0|::)$/.test(config.bindAddress) ? '127.0.0.1' : config.bindAddress)}:${config.httpPort}`;
-  const { accountSid, authToken } = credentialsOf(config);
-  let answer: Response;
-  try {
-    answer = await fetch(`${base.replace(/\/+$/, '')}/partyline/v1/Explain?${parameters.toString()}`, { headers: { authorization: `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}` }, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-  } catch (error) {
-    throw new StartupError(`no server answers at ${base} (${messageOf(error)}): does it run, and is --url right?`);
-  }
-  const body = (await answer.json().catch(() => null)) as (Partial<Explained> & { message?: string }) | null;
-  if (!answer.ok || typeof body?.outcome !== 'string' || !Array.isArray(body.steps)) throw new StartupError(`the server answers ${answer.status}${body?.message === undefined ? '' : `: ${body.message}`}`);
+  const body = (await askServer(`/partyline/v1/Explain?${parameters.toString()}`, url)) as Partial<Explained>;
+  if (typeof body.outcome !== 'string' || !Array.isArray(body.steps)) throw new StartupError('the server answers something else');
   return { outcome: body.outcome, accepted: body.accepted === true, steps: body.steps };
-}
-
-function credentialsOf(config: ReturnType<typeof readConfig>): { accountSid: string; authToken: string } {
-  if (config.accountSid !== null && config.authToken !== null) return { accountSid: config.accountSid, authToken: config.authToken };
-  if (!existsSync(join(config.dataDir, 'credentials.json'))) throw new StartupError(`${config.dataDir} holds no credentials: set PARTYLINE_DATA_DIR, or PARTYLINE_ACCOUNT_SID and PARTYLINE_AUTH_TOKEN`);
-  return loadCredentials(config.dataDir, config).credentials;
 }

@@ -139,7 +139,11 @@ export interface PhoneMediaStats {
 
 export interface PhoneQuality {
   codec: PhoneCodec;
-  /** 1–4.41 (ITU-T G.107); null: nothing was heard of it. */
+  /** Whose scale the next two stand on: ITU-T G.107, or G.107.1 for G.722 and Opus. */
+  scale: 'narrow-band' | 'wide-band';
+  /** R, 0–93.2 or 0–129. This and the next are null when nothing was heard of it. */
+  rating: number | null;
+  /** 1–4.41 or 1–4.5. */
   mos: number | null;
   /** Mean of the call; these three are null when the phone never told. */
   roundTripMs: number | null;

@@ -118,7 +118,7 @@ function addWorkerGauge(register: Registry, sources: MetricSources, { name, help
   });
 }
 
-const MOS_BUCKETS = [1.5, 2, 2.5, 3, 3.5, 3.8, 4, 4.2, 4.4];
+const MOS_BUCKETS = [1.5, 2, 2.5, 3, 3.5, 3.8, 4, 4.2, 4.3, 4.4];
 
 /** Phones tell at the end of their calls, over the channel of voice/leg-quality.ts. */
 function phoneMetrics(register: Registry): void {

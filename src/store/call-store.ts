@@ -2,7 +2,7 @@ import { and, eq, gte, isNull, lte } from 'drizzle-orm';
 import { randomUUID } from 'node:crypto';
 import type { Page, PageRequest } from '../base/paging.ts';
 import type { AccountSid, CallSid, NotificationSid } from '../base/sid.ts';
-import type { CallEventRecord, CallFilter, CallRecord, CallRepository, NotificationFilter, NotificationRecord } from '../voice/model.ts';
+import type { CallEventRecord, CallFilter, CallQuality, CallRecord, CallRepository, NotificationFilter, NotificationRecord } from '../voice/model.ts';
 import type { Database } from './database.ts';
 import { readPage, recordOf } from './page.ts';
 import { callEvents, calls, notifications } from './schema.ts';
@@ -22,6 +22,10 @@ export class CallStore implements CallRepository {
   saveCall(record: CallRecord): void {
     const row = storable(record);
     this.#queue.push(record.sid, (db) => db.insert(calls).values(row).onConflictDoUpdate({ target: calls.sid, set: row }));
+  }
+
+  saveQuality(sid: CallSid, quality: CallQuality): void {
+    this.#queue.push(`quality of ${sid}`, (db) => db.update(calls).set({ quality }).where(eq(calls.sid, sid)));
   }
 
   saved(): Promise<void> {

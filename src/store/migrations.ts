@@ -73,4 +73,6 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX transcriptions_by_room ON transcriptions (room_sid, seq)',
     'ALTER TABLE rooms ADD COLUMN transcribe_on_connect jsonb',
   ],
+  // How a call was, by its phone's media.
+  ['ALTER TABLE calls ADD COLUMN quality jsonb'],
 ];

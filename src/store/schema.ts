@@ -1,6 +1,7 @@
 import { bigint, boolean, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
 import type { CompositionSpec } from '../recording/composition/model.ts';
 import type { ParticipantCall, RecordingRules, SubscribeRules } from '../rooms/model.ts';
+import type { CallQuality } from '../voice/model.ts';
 
 /**
  * The tables. Times are milliseconds since 1970 UTC in bigint columns; `seq` numbers rows in the order they came and is
@@ -87,6 +88,7 @@ export const calls = pgTable('calls', {
   callerName: text('caller_name'),
   terminationReason: text('termination_reason'),
   statusCallback: jsonb('status_callback').$type<{ url: string; method: 'GET' | 'POST'; events: readonly ('initiated' | 'ringing' | 'answered' | 'completed')[]; sequence: number }>(),
+  quality: jsonb('quality').$type<CallQuality>(),
 }, (table) => [index('calls_by_account').on(table.accountSid, table.seq)]);
 
 export const notifications = pgTable('notifications', {

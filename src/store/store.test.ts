@@ -45,7 +45,7 @@ function call(over: Partial<CallRecord> = {}): CallRecord {
   return {
     sid: newSid('CA'), accountSid: account, parentCallSid: null, to: '+15550100', from: '+15550111', phoneNumberSid: null, status: 'in-progress', direction: 'inbound',
     createdAtMs: 1_700_000_000_000, updatedAtMs: 1_700_000_000_000, startedAtMs: 1_700_000_000_000, answeredAtMs: null, endedAtMs: null, answeredBy: null, forwardedFrom: null,
-    callerName: null, terminationReason: null, statusCallback: null, ...over,
+    callerName: null, terminationReason: null, statusCallback: null, quality: null, ...over,
   };
 }
 

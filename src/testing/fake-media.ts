@@ -44,6 +44,8 @@ export class FakePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia {
   readonly streams: FakeStream[] = [];
   watched = false;
   closed = false;
+  /** What `stats` answers. */
+  counted: Awaited<ReturnType<PhoneMedia['stats']>> = { packetsReceived: 0, packetsSent: 0, packetsLost: 0, packetsDiscarded: 0, jitterMs: 0 };
   /** On: prompts go on until they are stopped. */
   playsOn = false;
 
@@ -104,7 +106,7 @@ export class FakePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia {
   }
 
   stats(): ReturnType<PhoneMedia['stats']> {
-    return Promise.resolve({ packetsReceived: 0, packetsSent: 0, packetsLost: 0, packetsDiscarded: 0, jitterMs: 0 });
+    return Promise.resolve(this.counted);
   }
 
   close(): Promise<void> {

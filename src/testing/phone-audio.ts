@@ -5,14 +5,18 @@ import { InternalError } from '../base/errors.ts';
 import { silentLog } from '../base/log.ts';
 import { g711, type G711 } from '../media/codec/g711.ts';
 import { Ticker, type Ticked } from '../media/mix/ticker.ts';
-import type { PhoneRemote } from '../media/protocol.ts';
+import type { PhoneQuality, PhoneRemote } from '../media/protocol.ts';
 import { DtmfReceiver, DtmfSender } from '../media/rtp/dtmf.ts';
 import { isRtcp, parseRtp, RtpView } from '../media/rtp/packet.ts';
+import { PhoneQualityMeter } from '../media/rtp/phone-quality-meter.ts';
 import { PhoneSender } from '../media/rtp/phone-sender.ts';
+import { Reception } from '../media/rtp/reception.ts';
 import { HeardSound } from './heard-sound.ts';
 import { SoundFrames, type PhoneSound } from './phone-sound.ts';
 
 const OPEN_TRIES = 50;
+/** Of G.711, which is all it speaks. */
+const CLOCK_RATE_HZ = 8000;
 
 /** One timer for all phones of the process. It stops when the last call is over. */
 const ticker = new Ticker(systemClock, silentLog);
@@ -26,6 +30,9 @@ export interface PhoneAudioOptions {
   digitReceived: (digit: string) => void;
 }
 
+/** What came of the stream to the phone, and how that sounds without a word on delay from the other side. */
+export type PhoneReception = Pick<PhoneQuality, 'codec' | 'scale' | 'rating' | 'mos'> & { packetsReceived: number; packetsLost: number; jitterMs: number };
+
 /** The voice of one simulated call: an RTP socket that speaks every 20 ms and keeps what it hears. */
 export class PhoneAudio implements Ticked {
   readonly localPort: number;
@@ -35,6 +42,9 @@ export class PhoneAudio implements Ticked {
   readonly #digitsIn = new DtmfReceiver();
   readonly #digitReceived: (digit: string) => void;
   readonly #sender: PhoneSender;
+  readonly #reception = new Reception();
+  readonly #arrival = { nowMs: 0, clockRateHz: CLOCK_RATE_HZ };
+  readonly #clock: Clock;
   #sound: PhoneSound;
   #frames: SoundFrames | null = null;
   #remote: PhoneRemote | null = null;
@@ -48,6 +58,7 @@ export class PhoneAudio implements Ticked {
     this.heard = new HeardSound({ now: () => options.clock.nowMs(), limitMs: options.keepMs });
     this.#sound = options.sound;
     this.#digitReceived = options.digitReceived;
+    this.#clock = options.clock;
     this.#sender = new PhoneSender((packet) => this.#send(packet));
     socket.on('message', (packet) => this.#packetReceived(packet));
   }
@@ -64,6 +75,13 @@ export class PhoneAudio implements Ticked {
 
   get packetsSent(): number {
     return this.#sender.packets;
+  }
+
+  get reception(): PhoneReception {
+    const { received, lost, jitter } = this.#reception;
+    const ptimeMs = this.#remote?.ptimeMs ?? 20;
+    const { codec, scale, rating, mos } = new PhoneQualityMeter().judge({ codec: this.#law.codec, received, lost, late: 0, clockRateHz: CLOCK_RATE_HZ, ptimeMs });
+    return { codec, scale, rating, mos, packetsReceived: received, packetsLost: lost, jitterMs: (jitter * 1000) / CLOCK_RATE_HZ };
   }
 
   /** What offer and answer settled; begins to speak. Again after each re-INVITE. */
@@ -123,10 +141,17 @@ export class PhoneAudio implements Ticked {
   #packetReceived(packet: Buffer): void {
     const view = this.#view;
     if (isRtcp(packet) || !parseRtp(view, packet) || !this.#remote) return;
+    this.#count(view);
     if (view.payloadType === this.#remote.payloadType) return this.heard.packetReceived(view, this.#law);
     if (view.payloadType !== this.#remote.dtmfPayloadType) return;
     const digit = this.#digitsIn.packetReceived(view.buffer, view.payloadOffset, { length: view.payloadLength, timestamp: view.timestamp });
     if (digit !== null) this.#digitReceived(digit);
+  }
+
+  #count(view: RtpView): void {
+    if (this.#reception.received === 0 || view.ssrc !== this.#reception.ssrc) this.#reception.restart(view.ssrc);
+    this.#arrival.nowMs = this.#clock.nowMs();
+    this.#reception.packetReceived(view.sequenceNumber, view.timestamp, this.#arrival);
   }
 }
 

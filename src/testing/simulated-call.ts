@@ -7,7 +7,7 @@ import type { PhoneCodecName } from '../sdp/phone-codecs.ts';
 import { writePhoneOffer, type LocalDescription } from '../sdp/phone-offer.ts';
 import type { IncomingSipCall, OutgoingSipCall, ReofferAnswer, SipBody, SipCallBase, SipCallEvents, SipEnding } from '../sip/contract.ts';
 import type { HeardSound } from './heard-sound.ts';
-import type { PhoneAudio } from './phone-audio.ts';
+import type { PhoneAudio, PhoneReception } from './phone-audio.ts';
 import type { PhoneSound } from './phone-sound.ts';
 
 const SDP = 'application/sdp';
@@ -84,6 +84,11 @@ export class SimulatedCall extends Emitter<SimulatedCallEvents> {
 
   get heard(): HeardSound {
     return this.#audio.heard;
+  }
+
+  /** How the other side's packets came, of the whole call. */
+  get reception(): PhoneReception {
+    return this.#audio.reception;
   }
 
   get packetsSent(): number {

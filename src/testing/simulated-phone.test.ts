@@ -39,6 +39,10 @@ describe('two simulated phones', () => {
     expect(atBob.heard.dominantFrequencyHz()).toBe(440);
     expect(atBob.incoming?.from.user).toBe('alice');
 
+    expect(atAlice.reception).toMatchObject({ codec: 'PCMU', scale: 'narrow-band', packetsLost: 0 });
+    expect(atAlice.reception.mos).toBeGreaterThan(4.2);
+    expect(atAlice.reception.packetsReceived).toBeGreaterThanOrEqual(atAlice.heard.packets);
+
     atAlice.hangup();
     expect((await atBob.ended()).cause).toBe('remote-bye');
     expect((await atAlice.ended()).cause).toBe('local');

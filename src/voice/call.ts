@@ -148,6 +148,7 @@ export class Call {
     leg.on('soundedEarly', () => leg.phone && plan.soundedEarly?.(leg.phone));
     leg.on('heard', () => this.#reached('first packet'));
     leg.on('ended', (termination) => this.end(termination));
+    leg.on('measured', (quality) => deps.calls.saveQuality(record.sid, quality));
   }
 
   get live(): boolean {

@@ -59,6 +59,15 @@ describe('the first request', () => {
   });
 });
 
+it('how its phone sounded is kept with a call that is over', async () => {
+  const phone = await call('<Play>/x.mp3</Play><Pause length="60"/>');
+  Object.assign(world.media.phones[0] ?? {}, { counted: { packetsReceived: 990, packetsSent: 1000, packetsLost: 10, packetsDiscarded: 1, jitterMs: 1.26, quality: { codec: 'PCMU', scale: 'narrow-band', rating: 89.04, mos: 4.329, roundTripMs: 42.42, remoteLost: 3, remoteJitterMs: null } } });
+  expect(world.record().quality).toBeUndefined();
+  phone.emit('ended', { cause: 'remote-bye' });
+  await settle();
+  expect(world.record()).toMatchObject({ status: 'completed', quality: { codec: 'PCMU', scale: 'narrow-band', rating: 89, mos: 4.33, packetsReceived: 990, packetsSent: 1000, packetsLost: 10, packetsDiscarded: 1, jitterMs: 1.3, roundTripMs: 42.4, remoteLost: 3, remoteJitterMs: null } });
+});
+
 describe('first verbs', () => {
   it('<Response/> is answered and ended', async () => {
     expect((await call('')).said).toEqual(['180', '200', 'BYE']);

@@ -8,6 +8,7 @@ import { parseSipUri, unbracket } from '../sip/message/uri.ts';
 import { keyOfInfo, type InfoKey } from './info-keys.ts';
 import { LegMedia, type LegAudio } from './leg-media.ts';
 import { tellQuality } from './leg-quality.ts';
+import type { CallQuality } from './model.ts';
 import type { LegCallOptions, Placing, Redirects } from './redirects/redirects.ts';
 import { referCall, type Referable, type ReferResult } from './refer-call.ts';
 import { terminated, terminationOf, type Termination } from './termination.ts';
@@ -24,6 +25,8 @@ export interface LegEvents {
   digitReceived: [digit: string];
   /** The phone transfers its call (REFER); 603 when nobody answers it. */
   referReceived: [refer: IncomingSipRefer];
+  /** How it was for a phone that was heard; at most once, after the leg was closed. */
+  measured: [quality: CallQuality];
   /** Over by itself: by the phone, the network or the media plane. At most once, never after `hangup` or `close`. */
   ended: [termination: Termination];
 }
@@ -82,7 +85,7 @@ export abstract class Leg extends Emitter<LegEvents> {
   async close(): Promise<void> {
     this.#over = true;
     const { phone } = this.media;
-    if (phone && !this.#told) tellQuality(phone, this.log);
+    if (phone && !this.#told) void tellQuality(phone, this.log).then((quality) => void (quality && this.emit('measured', quality)));
     this.#told = true;
     await this.media.close().catch((error: unknown) => this.log.warn({ error: messageOf(error) }, 'media of a call did not close cleanly'));
   }

@@ -40,6 +40,29 @@ export interface CallRecord {
   terminationReason: string | null;
   /** Null or absent: nobody. */
   statusCallback?: KeptStatusCallback | null;
+  /** Null or absent: not over yet, or nothing was heard of the phone. */
+  quality?: CallQuality | null;
+}
+
+/** How it was for the phone of a call that is over, as its media told at the end. Null where the phone never told by RTCP. */
+export interface CallQuality {
+  codec: 'PCMU' | 'PCMA' | 'G722' | 'OPUS';
+  /** Of `rating` and `mos`: ITU-T G.107, or G.107.1. */
+  scale: 'narrow-band' | 'wide-band';
+  /** R of what was heard of the phone. */
+  rating: number | null;
+  mos: number | null;
+  packetsReceived: number;
+  packetsSent: number;
+  /** Of the phone's packets. */
+  packetsLost: number;
+  /** Late, foreign or broken. */
+  packetsDiscarded: number;
+  jitterMs: number;
+  roundTripMs: number | null;
+  /** Packets of ours that the phone missed. */
+  remoteLost: number | null;
+  remoteJitterMs: number | null;
 }
 
 /** A debugger entry of a call (contract §5.4): `log` 0 = error, 1 = warning. */
@@ -174,6 +197,8 @@ export interface NotificationFilter {
 /** Where calls are kept. Same write rules as `RoomRepository`: saves return at once and in order, reads see them. */
 export interface CallRepository {
   saveCall(record: CallRecord): void;
+  /** Of a call that was saved before; nothing when it is gone. */
+  saveQuality(sid: CallSid, quality: CallQuality): void;
   /** Resolves when everything saved so far is in the database, or was given up. */
   saved(): Promise<void>;
   saveNotification(record: NotificationRecord): void;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { problemsOf } from '../../../test/openapi.ts';
-import { basic, openRestWorld, type RestWorld } from '../../../test/rest-world.ts';
+import { basic, callRecord, openRestWorld, type RestWorld } from '../../../test/rest-world.ts';
 import { DEFAULT_TRUNK_SETTINGS } from '../../voice/carrier/model.ts';
 import { derivedSid } from '../../voice/carrier/trunks.ts';
 
@@ -123,6 +123,21 @@ it('what becomes of a call is explained to the owner of the server, not to subac
   expect((await ask('From=1&To=2&Direction=up')).body).toMatchObject({ status: 400, code: 20001 });
   const sub = await world.newAccount({ ownerAccountSid: world.account.sid });
   expect((await ask('From=1&To=2', basic(sub.sid, sub.authToken))).body).toMatchObject({ status: 403, code: 20006 });
+});
+
+it('how a call was is told to its account, and not with Twilio\'s resource', async () => {
+  const record = callRecord(world.account.sid, { status: 'completed', terminationReason: 'remote-hangup', endedAtMs: 1_700_000_060_000 });
+  world.store.calls.saveCall(record);
+  expect((await world.raw(`/partyline/v1/Calls/${record.sid}`)).body).toMatchObject({ sid: record.sid, status: 'completed', terminationReason: 'remote-hangup', endedAt: '2023-11-14T22:14:20.000Z', quality: null });
+  const quality = { codec: 'G722', scale: 'wide-band', rating: 110.1, mos: 4.2, packetsReceived: 990, packetsSent: 1000, packetsLost: 10, packetsDiscarded: 0, jitterMs: 1.3, roundTripMs: 42.4, remoteLost: 0, remoteJitterMs: 2 } as const;
+  world.store.calls.saveQuality(record.sid, quality);
+  expect((await world.raw(`/partyline/v1/Calls/${record.sid}`)).body).toMatchObject({ quality });
+  expect((await world.raw(`/2010-04-01/Accounts/${world.account.sid}/Calls/${record.sid}.json`)).text).not.toContain('quality');
+  const sub = await world.newAccount();
+  expect((await world.raw(`/partyline/v1/Calls/${record.sid}`, { authorization: basic(sub.sid, sub.authToken) })).body).toMatchObject({ status: 404, code: 20404 });
+  await world.store.calls.deleteCall(world.account.sid, record.sid);
+  world.store.calls.saveQuality(record.sid, quality);
+  expect((await world.raw(`/partyline/v1/Calls/${record.sid}`)).status).toBe(404);
 });
 
 describe('the settings of a trunk', () => {

@@ -1,26 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseRtcp, writeReport } from './rtcp.ts';
-import { meanOpinionScore, RemoteQuality, roundTripMs } from './quality.ts';
-
-const mos = (lossRatio: number, delayMs = 0, codec: 'PCMU' | 'G722' | 'OPUS' = 'PCMU'): number => Number(meanOpinionScore({ codec, lossRatio, delayMs }).toFixed(2));
-
-describe('the mean opinion score', () => {
-  it('is what G.107 has for a perfect line, and falls with loss and delay', () => {
-    expect(mos(0)).toBe(4.41);
-    const byLoss = [0, 0.01, 0.05, 0.1, 0.2, 0.5, 1].map((loss) => mos(loss));
-    expect(byLoss).toEqual([...byLoss].sort((a, b) => b - a));
-    expect(mos(0.1)).toBeGreaterThan(2.9);
-    expect(mos(0.1)).toBeLessThan(3.6);
-    expect(mos(1)).toBeLessThan(1.8);
-    expect([mos(0, 150), mos(0, 400)].map((score) => score > 4)).toEqual([true, false]);
-    expect(mos(1, 5000)).toBe(1);
-  });
-
-  it('falls less where the codec stands loss better', () => {
-    expect(mos(0.05, 0, 'OPUS')).toBeGreaterThan(mos(0.05));
-    expect(mos(0.05, 0, 'G722')).toBeLessThan(mos(0.05));
-  });
-});
+import { RemoteQuality, roundTripMs } from './quality.ts';
 
 describe('reports of a phone', () => {
   /** Its report on us, 30 ms after ours that left at `sentMs`. */

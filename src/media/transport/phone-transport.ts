@@ -13,7 +13,7 @@ import { DtmfReceiver, DtmfSender } from '../rtp/dtmf.ts';
 import { FRAME_SAMPLES } from '../rtp/jitter-buffer.ts';
 import { isRtcp, parseRtp, RtpView } from '../rtp/packet.ts';
 import { PhoneSender } from '../rtp/phone-sender.ts';
-import { meanOpinionScore, RemoteQuality } from '../rtp/quality.ts';
+import { PhoneQualityMeter } from '../rtp/phone-quality-meter.ts';
 import { Reception } from '../rtp/reception.ts';
 import { parseRtcp, writeReport, type ReportBlock } from '../rtp/rtcp.ts';
 import { SourceLatch } from '../rtp/source-latch.ts';
@@ -29,8 +29,6 @@ export const DEFAULT_MEDIA_TIMEOUT_MS = 60_000;
 /** RFC 3551 §6: comfort noise, which means nothing else. */
 const COMFORT_NOISE = 13;
 const RTCP_INTERVAL_MS = 5000;
-/** Packet time and jitter buffer, for the score. */
-const ASSUMED_BUFFER_MS = 60;
 /** A pipe that has brought nothing for this long is filled up with silence. */
 const PIPE_FRESH_MS = 60;
 
@@ -91,7 +89,7 @@ export class PhoneTransport implements MixOutput {
   readonly #latch = new SourceLatch();
   readonly #rtcpTarget = { address: '', port: 0 };
   readonly #reception = new Reception();
-  readonly #remoteQuality = new RemoteQuality();
+  readonly #quality = new PhoneQualityMeter();
   readonly #dtmfIn = new DtmfReceiver();
   readonly #sender: PhoneSender;
   readonly #pcm = new Int16Array(FRAME_SAMPLES);
@@ -296,17 +294,13 @@ export class PhoneTransport implements MixOutput {
       packetsLost: this.#reception.lost,
       packetsDiscarded: this.#discarded + this.voice.discarded,
       jitterMs: (this.#reception.jitter * 1000) / this.#path.clockRateHz,
-      quality: this.#quality(),
+      quality: this.#judged(),
     };
   }
 
-  #quality(): PhoneQuality {
+  #judged(): PhoneQuality {
     const { received, lost } = this.#reception;
-    const { roundTripMs, lost: remoteLost, jitter } = this.#remoteQuality;
-    const lossRatio = (lost + Math.min(received, this.voice.discarded)) / Math.max(1, received + lost);
-    const delayMs = (roundTripMs ?? 0) / 2 + ASSUMED_BUFFER_MS;
-    const mos = received === 0 ? null : meanOpinionScore({ codec: this.codec, lossRatio, delayMs });
-    return { codec: this.codec, mos, roundTripMs, remoteLost, remoteJitterMs: jitter === null ? null : (jitter * 1000) / this.#path.clockRateHz };
+    return this.#quality.judge({ codec: this.codec, received, lost, late: this.voice.discarded, clockRateHz: this.#path.clockRateHz, ptimeMs: this.#remote?.ptimeMs ?? 20 });
   }
 
   /** Says BYE and closes the sockets; idempotent. What was playing ends as `stopped`. */
@@ -403,7 +397,7 @@ export class PhoneTransport implements MixOutput {
     const report = parseRtcp(packet);
     if (!report) return;
     const own = report.blocks.find(({ ssrc }) => ssrc === this.#sender.ssrc);
-    if (own) this.#remoteQuality.reportReceived(own, this.#options.clock.wallMs());
+    if (own) this.#quality.remote.reportReceived(own, this.#options.clock.wallMs());
     if (report.senderReport === null) return;
     this.#lastSr = report.senderReport;
     this.#lastSrMs = this.#options.clock.nowMs();
@@ -443,6 +437,7 @@ export class PhoneTransport implements MixOutput {
 
   #sendReport(nowMs: number, bye: boolean): void {
     this.#nextReportMs = nowMs + randomInt(RTCP_INTERVAL_MS / 2, RTCP_INTERVAL_MS * 1.5); // RFC 3550 §6.2
+    if (this.#mixed) this.#quality.bufferSeen(this.voice.delayMs);
     const sender = this.#sender;
     const sentSince = sender.packets !== this.#packetsAtReport;
     this.#packetsAtReport = sender.packets;

@@ -10,7 +10,7 @@ import type { CallbackSender, RoomConnector, RoomStay, RoomWishes } from '../con
 import type { ConferenceFilter, ConferenceRecord, ConferenceRepository } from '../conference/model.ts';
 import { createGatherings } from '../gatherings.ts';
 import { IncomingCalls } from '../incoming-calls.ts';
-import type { ApplicationRecord, CallEventRecord, CallRecord, CallRepository, CallerIdRecord, DirectoryRepository, NotificationRecord, PhoneNumberRecord } from '../model.ts';
+import type { ApplicationRecord, CallEventRecord, CallQuality, CallRecord, CallRepository, CallerIdRecord, DirectoryRepository, NotificationRecord, PhoneNumberRecord } from '../model.ts';
 import type { RecordingRecord, RecordingRepository } from '../recording/model.ts';
 import { createRecordings } from '../recording/recording-service.ts';
 import type { SpeechRecognizer } from '../speech-recognition.ts';
@@ -75,6 +75,10 @@ export class FakeCallRepository implements CallRepository {
   readonly notifications: NotificationRecord[] = [];
   readonly events: CallEventRecord[] = [];
   saveCall = (record: CallRecord): void => void this.calls.set(record.sid, record);
+  saveQuality = (sid: CallSid, quality: CallQuality): void => {
+    const record = this.calls.get(sid);
+    if (record) record.quality = quality;
+  };
   saved = (): Promise<void> => Promise.resolve();
   saveNotification = (record: NotificationRecord): void => void this.notifications.push(record);
   saveEvent = (record: CallEventRecord): void => void this.events.push(record);
