@@ -200,6 +200,36 @@ describe('a provisional answer of ours', () => {
     await expect.poll(() => answers).toEqual(['fine']);
   });
 
+  it('with our answer: no offer of ours goes before its PRACK (RFC 3311 §5.1)', async () => {
+    const call = await called({ extra: [...KNOWS, 'Allow: INVITE, UPDATE'] });
+    call.ring({ statusCode: 183, body: sdp('early') });
+    const progress = await peer.next('183');
+    call.reoffer(sdp('ours'), () => {});
+    expect((await peer.settle()).filter((m) => m.startsWith('UPDATE'))).toEqual([]);
+    peer.send(prack(progress, 2));
+    await peer.next('200');
+    clock.advance(2_000);
+    expect(bodyTextOf(await peer.next('UPDATE'))).toBe('ours');
+  });
+
+  it('has arrived with a PRACK whose offer crosses one of ours; that offer gets 491', async () => {
+    const call = await called({ extra: [...INSISTS, 'Allow: INVITE, UPDATE'] });
+    call.ring({ statusCode: 183, body: sdp('early') });
+    peer.send(prack(await peer.next('183'), 2));
+    await peer.next('200');
+    call.ring();
+    const ringing = await peer.next('180');
+    call.reoffer(sdp('ours'), () => {});
+    const update = await peer.next('UPDATE');
+    peer.send(prack(ringing, 3, { body: 'theirs' }));
+    expect(headerOf(await peer.next('491'), 'CSeq')).toBe('3 PRACK');
+    peer.send(peer.answer(update, '200 OK', { body: 'fine' }));
+    clock.advance(500);
+    expect((await peer.settle()).filter((m) => m.startsWith('SIP/2.0 180'))).toEqual([]);
+    call.accept({ body: sdp('early') });
+    expect(headerOf(await peer.next('200'), 'CSeq')).toBe('1 INVITE');
+  });
+
   it('with our answer: an UPDATE that finds no dialog refuses the call, and nothing stays', async () => {
     const call = await called({ extra: [...KNOWS, 'Allow: INVITE, UPDATE'] });
     const endings = endingsOf(call);

@@ -30,6 +30,32 @@ describe('a phone that moves its media before the call is answered (UPDATE)', ()
     expect(media.phones[0]?.remotes.at(-1)).toMatchObject({ port: 4002, receive: true, srtp: { receive: { key: 'D'.repeat(40) } } });
   });
 
+  it('keeps what it said while we answered, and after that until our 200 is out', async () => {
+    const media = new FakeMediaPlane();
+    const sip = new FakeIncomingCall();
+    sip.body = sdpBody(sdp(4000));
+    sip.acknowledges = false;
+    // Our 200 waits for the PRACK of the 183: the call is early still.
+    sip.accept = () => void sip.said.push('200');
+    const leg = new InboundLeg(sip, deps(media));
+    const phone = await leg.soundEarly();
+    const connect = media.phones[0]?.connect.bind(media.phones[0]);
+    if (!phone || !connect) throw new TypeError('no media');
+    let moving: Promise<number> | null = null;
+    phone.connect = async (remote) => {
+      await connect(remote);
+      if (moving) return;
+      phone.connect = connect;
+      moving = moves(sip, sdp(4002));
+    };
+    void leg.answer();
+    await expect.poll(() => sip.said).toEqual(['183', '200']);
+    expect(await moving).toBe(200);
+    expect(media.phones[0]?.remotes.at(-1)).toMatchObject({ port: 4002, receive: true });
+    expect(await moves(sip, sdp(4004))).toBe(200);
+    expect(media.phones[0]?.remotes.at(-1)).toMatchObject({ port: 4004, receive: true });
+  });
+
   it('keeps what it said last when it answers, in lines that we never offered', async () => {
     const media = new FakeMediaPlane();
     const placed: FakeOutgoingCall[] = [];

@@ -44,6 +44,8 @@ export abstract class Leg extends Emitter<LegEvents> {
   protected readonly log: Log;
   /** The latest offer of the phone's own before the call was answered (UPDATE), and what was said to it: that holds, not what was said before. */
   protected moved: { offer: SipBody; body: SipBody; stream: PhoneStream } | null = null;
+  /** The answer is settled on our side: a new offer that comes now is no early one, even when our 200 waits for a PRACK. */
+  protected settled = false;
   #over = false;
   #told = false;
 
@@ -122,7 +124,7 @@ export abstract class Leg extends Emitter<LegEvents> {
   protected follow<E extends SipCallEvents & { [K in keyof E]: unknown[] }>(sip: SipCallBase<E>, side: 'inbound' | 'outbound'): void {
     const events = sip as unknown as Emitter<SipCallEvents>;
     events.on('ended', (ending) => this.dialogEnded(ending, side));
-    events.on('reoffered', (body, respond) => respond(this.#reoffered(body, sip.state === 'early')));
+    events.on('reoffered', (body, respond) => respond(this.#reoffered(body, sip.state === 'early' && !this.settled)));
     events.on('reofferAnswered', (body) => this.#applyAnswer(body));
     events.on('referReceived', (refer) => void (!this.#over && this.emit('referReceived', refer)));
     events.on('infoReceived', (body) => this.#keySignaled(keyOfInfo(body)));
@@ -210,11 +212,22 @@ export class InboundLeg extends Leg {
 
   async #answerOffer(offer: SipBody, near?: RoomMedia | null): Promise<PhoneMedia> {
     const phone = (await this.#early) ?? (await this.openMedia(near));
-    const { body, stream } = this.moved ?? this.media.answer(offer);
-    await this.media.apply(stream);
+    const body = await this.#settle(offer);
     if (!this.over) this.#sip.accept({ body });
     await this.#confirmed;
     return phone;
+  }
+
+  /** Media as it was agreed on last: while it is connected the phone may move it once more (UPDATE). */
+  async #settle(offer: SipBody): Promise<SipBody> {
+    let agreed = this.moved ?? this.media.answer(offer);
+    await this.media.apply(agreed.stream);
+    while (this.moved && this.moved !== agreed && !this.over) {
+      agreed = this.moved;
+      await this.media.apply(agreed.stream);
+    }
+    this.settled = true;
+    return agreed.body;
   }
 
   /** INVITE without an offer: ours goes with the 200, the answer comes with ACK (RFC 3261 §13.3.1.4). */

@@ -24,6 +24,8 @@ export interface NegotiationParts {
   /** That opened the dialog. */
   invite: SipRequest;
   phase: () => DialogPhase;
+  /** An answer of ours went in a provisional one, and may not have arrived. */
+  awaitsPrack: () => boolean;
   /** Answers, and returns how to say it again. */
   reply: (transaction: ServerTransaction, statusCode: number, options?: ResponseOptions) => () => void;
   contactFor: (transaction: ServerTransaction) => [string, string][];
@@ -55,10 +57,10 @@ export class Negotiation {
   }
 
   #makeOurs(): OurOffers {
-    const { core, requests, role, acks, phase } = this.#parts;
+    const { core, requests, role, acks, phase, awaitsPrack } = this.#parts;
     return new OurOffers({
       ...{ clock: core.clock, requests, ownsCallId: role === 'calling' },
-      ready: () => !this.theirs.open && acks.size === 0 && (phase() === 'confirmed' || phase() === 'early'),
+      ready: () => !this.theirs.open && acks.size === 0 && !awaitsPrack() && (phase() === 'confirmed' || phase() === 'early'),
       headers: () => (phase() === 'confirmed' ? this.keeper.ask() : []),
       raise: (refusal) => this.keeper.raise(refusal),
     });

@@ -84,6 +84,7 @@ export class DialogSession implements DialogUser {
     return new Negotiation({
       ...{ core: this.#core, dialog: this.dialog, requests: this.#requests, acks: this.#acks, owner: this.#owner, role: this.#role, invite },
       phase: () => this.#phase,
+      awaitsPrack: () => this.#provisionals?.holdsAnswer ?? false,
       reply: (transaction, statusCode, options = {}) => {
         const response = this.#response(transaction, statusCode, options);
         transaction.respond(response);

@@ -69,7 +69,9 @@ export class TheirOffers {
   prackReceived(transaction: ServerTransaction, answered: () => void): void {
     const body = bodyOf(transaction.request);
     if (!body) this.#parts.reply(transaction, 200);
-    else if (this.#open || this.#parts.ours.open || !this.#parts.descriptions.settled) this.#parts.reply(transaction, 488);
+    // Its offer crossed one of ours, or of theirs (RFC 3311 §5.2): the provisional answer has arrived all the same.
+    else if (this.#open || this.#parts.ours.open) this.#parts.reply(transaction, 491);
+    else if (!this.#parts.descriptions.settled) this.#parts.reply(transaction, 488);
     else {
       this.#open = transaction;
       return this.#ask(transaction, body, answered);
