@@ -76,6 +76,11 @@ describe('refusals', () => {
     expect(xml.body).toMatchObject({ status: 415, code: 20001 });
     const big = await world.raw('/v1/Rooms', { body: `UniqueName=${'x'.repeat(1024 * 1024)}` });
     expect(big.body).toMatchObject({ status: 413, code: 20001 });
+    const packed = await world.raw('/v1/Rooms', { body: 'UniqueName=packed', headers: { 'content-encoding': 'gzip' } });
+    expect(packed.body).toMatchObject({ status: 415, code: 20001 });
+    // ISO 8859-1 where UTF-8 was due (contract §7.1).
+    const latin = await world.raw('/v1/Rooms', { body: 'UniqueName=caf%E9' });
+    expect(latin.body).toMatchObject({ status: 400, code: 53102 });
   });
 
   it('answer whatever a path holds', async () => {
@@ -85,6 +90,16 @@ describe('refusals', () => {
       expect(answer.status, path).toBeLessThan(500);
       expect(answer.body, path).toMatchObject({ status: answer.status, code: expect.any(Number), message: expect.any(String) });
     }
+  });
+
+  it('look the same where HTTP itself cannot read the request', async () => {
+    const long = await world.raw(`/v1/Rooms/${'x'.repeat(20_000)}`);
+    expect(long.body).toEqual({ code: 20001, message: expect.any(String), more_info: 'https://www.twilio.com/docs/errors/20001', status: 431 });
+  });
+
+  it('refuse a day that no month has', async () => {
+    for (const filter of ['StartTime=2026-02-30', 'EndTime%3E=2026-04-31T10:00:00Z']) expect((await world.raw(`${calls()}?${filter}`)).body, filter).toMatchObject({ status: 400, code: 20001 });
+    expect((await world.raw(`${calls()}?StartTime=2028-02-29T23:30:00-08:00`)).status).toBe(200);
   });
 
   it('hide what broke and write it to the log', async () => {

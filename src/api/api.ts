@@ -1,9 +1,10 @@
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { TwilioError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { answerBrokenRequest } from './broken-requests.ts';
 import type { ApiDeps } from './deps.ts';
 import { Endpoints } from './endpoint.ts';
-import { errorBody, notFound, refusalOf, unforeseen } from './errors.ts';
+import { errorBody, notFound, refusalOf, unforeseen, unreadable } from './errors.ts';
 import { Form } from './form.ts';
 import { addCallDetails } from './partyline-v1/calls.ts';
 import { addExplain } from './partyline-v1/explain.ts';
@@ -49,11 +50,15 @@ export function createApi(deps: ApiDeps): FastifyInstance {
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    clientErrorHandler: answerBrokenRequest,
     rewriteUrl: (request) => (request.url ?? '/').replace(/^[^?]*/, encodeStrayPercents),
     routerOptions: { maxParamLength: MAX_PATH_PART_CHARS },
     frameworkErrors: (error, request, reply) => answerError(error, { request, reply, log: deps.log }),
   });
-  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => done(null, Form.parse(String(body))));
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (request, body, done) => {
+    if (isEncoded(request)) done(unreadable(415));
+    else done(null, Form.parse(String(body)));
+  });
   app.setErrorHandler((error, request, reply) => answerError(error, { request, reply, log: deps.log }));
   app.setNotFoundHandler((request, reply) => send(reply, notFound(pathOf(request))));
   app.get('/healthz', (_request, reply) => reply.code(deps.ready() ? 200 : 503).header('cache-control', 'no-store').send({ status: deps.ready() ? 'ok' : 'unavailable' }));
@@ -96,6 +101,11 @@ export function addResources(endpoints: Endpoints, deps: ApiDeps): void {
   addCallDetails(endpoints, deps);
   addExplain(endpoints, deps);
   addTrunkSettings(endpoints, deps);
+}
+
+/** A body that is packed (gzip) would be read as nonsense, and what it asks for as not asked. */
+function isEncoded(request: FastifyRequest): boolean {
+  return !/^(identity)?$/i.test(String(request.headers['content-encoding'] ?? '').trim());
 }
 
 /** The official client sends path parts raw: a `%` of a name stands for itself where no two hexadecimal digits follow. */

@@ -24,6 +24,8 @@ export function filterDate(name: string, text: string): { startMs: number; endMs
   const dateOnly = text.trim().length === 10;
   const iso = text.trim().replace(' ', 'T');
   const startMs = parts ? Date.parse(dateOnly || parts[1] !== undefined ? iso : `${iso}Z`) : Number.NaN;
-  if (!Number.isFinite(startMs)) throw new TwilioError(20001, `${name} is not a date (YYYY-MM-DD) or date-time (YYYY-MM-DDThh:mm:ssZ)`);
+  // 30 February is no date, though `Date` makes one of it.
+  const asWritten = parts !== null && new Date(`${text.trim().slice(0, 10)}T00:00:00Z`).getUTCDate() === Number(text.trim().slice(8, 10));
+  if (!Number.isFinite(startMs) || !asWritten) throw new TwilioError(20001, `${name} is not a date (YYYY-MM-DD) or date-time (YYYY-MM-DDThh:mm:ssZ)`);
   return { startMs, endMs: startMs + (dateOnly ? DAY_MS : 1000) - 1 };
 }

@@ -48,4 +48,5 @@ const REQUEST_PROBLEMS = new Map([
   [413, 'The request body is too large'],
   [414, 'The request path is too long'],
   [415, 'Send parameters as application/x-www-form-urlencoded'],
+  [431, 'The path and headers of the request are too long'],
 ]);

@@ -118,7 +118,7 @@ function callbackMethod(method: string | undefined): 'GET' | 'POST' {
   return upper;
 }
 
-/** True when a text has neither control characters nor halves of a surrogate pair, and so can be written as UTF-8. */
+/** True when a text has neither control characters nor halves of a surrogate pair, nor the sign that stands for bytes that were no UTF-8. */
 export function isCleanText(text: string): boolean {
-  return !/[\u0000-\u001f\u007f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text);
+  return !/[\u0000-\u001f\u007f\ufffd]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text);
 }

@@ -92,6 +92,7 @@ describe('finding and making rooms', () => {
   it.each([
     [{ uniqueName: 'x'.repeat(129) }, 53101],
     [{ uniqueName: 'bell\u0007' }, 53102],
+    [{ uniqueName: 'caf\ufffd' }, 53102],
     [{ uniqueName: ' ' }, 53100],
     [{ type: 'party' }, 53108],
     [{ maxParticipants: 51 }, 53107],

@@ -31,6 +31,26 @@ describe('a TwiML document', () => {
     expect(xml('<Response/>')).toEqual({ verbs: [], warnings: [] });
   });
 
+  it.each([
+    ['<Connect/>', 12200],
+    ['<Connect> </Connect>', 12200],
+    ['<Dial timeout="3"/>', 12200],
+    ['<Start/>', 14300],
+    ['<Stop/>', 14300],
+    ['<Say>\n</Say>', 13520],
+    ['<Play/>', 12200],
+  ])('with nothing to do in %s warns of it', (verb, code) => {
+    const document = xml(`<Response>${verb}<Hangup/></Response>`);
+    expect(document.warnings).toMatchObject([{ code, line: 1, column: 11 }]);
+    expect(names(document)).toHaveLength(2);
+  });
+
+  it('with two nouns in <Connect> runs the first and warns of the other', () => {
+    const document = xml('<Response><Connect><Room>one</Room><Room>two</Room></Connect><Play digits="1"/></Response>');
+    expect(document.warnings).toEqual([{ code: 12200, message: '<Connect> has one noun: this <Room> was skipped', line: 1, column: 36 }]);
+    expect(document.verbs[0]?.children).toHaveLength(1);
+  });
+
   it('without a body is nothing to do, and a warning', () => {
     for (const empty of [xml(''), xml('', null)]) expect(empty).toMatchObject({ verbs: [], warnings: [{ code: 11770 }] });
   });

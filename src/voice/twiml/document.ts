@@ -171,7 +171,9 @@ function checkedChildren(parent: TwimlElement, rule: ElementRule, warn: Warn): (
     if (typeof child === 'string') keepText(child, { parent, rule, kept, warn });
     else {
       const childRule = childRuleOf(child, { parent, rule, warn });
-      if (childRule) kept.push(checked(child, childRule, warn));
+      if (!childRule) continue;
+      if (rule.onlyOne === true && kept.some((other) => typeof other !== 'string')) warn(problemAt(child, 12200, `<${parent.name}> has one noun: this <${child.name}> was skipped`));
+      else kept.push(checked(child, childRule, warn));
     }
   }
   return kept;
@@ -212,7 +214,12 @@ function checked(element: TwimlElement, rule: ElementRule, warn: Warn): TwimlEle
     else if (expected !== null) warn(problemAt(element, attribute.code, `Attribute '${label}' of <${element.name}> must be ${expected}, not '${value.slice(0, 40)}'`));
     else attributes[name] = value;
   }
+  if (rule.empty && isEmpty(element) && !(rule.empty.unless !== undefined && rule.empty.unless in element.attributes)) warn(problemAt(element, rule.empty.code, `<${element.name}> has nothing inside, and nothing comes of it`));
   return { name: element.name, attributes, children: checkedChildren(element, rule, warn), line: element.line, column: element.column };
+}
+
+function isEmpty(element: TwimlElement): boolean {
+  return element.children.every((child) => typeof child === 'string' && child.trim() === '');
 }
 
 /** `xmlns…` says nothing about the call. */

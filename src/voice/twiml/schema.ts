@@ -27,6 +27,10 @@ export interface ElementRule {
   nestingCode: number;
   /** Text inside means something. */
   text: boolean;
+  /** Number of the warning when nothing is inside and none of these attributes says what to do. */
+  empty?: { code: number; unless?: string };
+  /** Only the first element inside counts; the others are skipped with a warning. */
+  onlyOne?: boolean;
 }
 
 // --------------------------------------------------------------------------------------------------------- values
@@ -205,8 +209,9 @@ const VOICE = {
     attributes: { voice: works(voiceName, 13511), language: works(anyText), loop: works(integer(0, 1000), 13510) },
     children: speechMarkup(),
     text: true,
+    empty: { code: 13520 },
   }),
-  Play: element('works', { attributes: { loop: works(integer(0, 1000), 13410), digits: works(digits, 13430) }, text: true }),
+  Play: element('works', { attributes: { loop: works(integer(0, 1000), 13410), digits: works(digits, 13430) }, text: true, empty: { code: 12200, unless: 'digits' } }),
   Pause: element('works', { attributes: { length: works(integer(0, 86_400), 13910) } }),
 };
 
@@ -217,6 +222,8 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
   Connect: element('works', {
     attributes: { action: works(url), method: works(method) },
     children: { Room: room, Stream: stream('inbound_track'), ...Object.fromEntries(['ConversationRelay', 'VirtualAgent', 'Conversation', 'Autopilot', 'AiSession', 'ConversationRelaySession'].map((noun) => [noun, element('refused')])) },
+    empty: { code: 12200 },
+    onlyOne: true,
   }),
   Say: VOICE.Say,
   Play: VOICE.Play,
@@ -285,6 +292,7 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
     children: { ...PARTIES, ...Object.fromEntries(['Sim', 'Application', 'WhatsApp'].map((noun) => [noun, element('refused', { text: true })])), Conference: conference, Queue: queue },
     nestingCode: 13215,
     text: true,
+    empty: { code: 12200 },
   }),
   Enqueue: element('works', {
     attributes: {
@@ -305,10 +313,12 @@ export const VERBS: Readonly<Record<string, ElementRule>> = {
     attributes: refused('action', 'method'),
     children: { Stream: stream('inbound_track', 'outbound_track', 'both_tracks'), Recording: recording, Siprec: element('refused'), Transcription: element('refused') },
     nestingCode: 14300,
+    empty: { code: 14300 },
   }),
   Stop: element('works', {
     children: { Stream: element('works', { attributes: { name: works(anyText) } }), Recording: element('works', { attributes: { name: works(upTo(128)) } }), Siprec: element('refused'), Transcription: element('refused') },
     nestingCode: 14300,
+    empty: { code: 14300 },
   }),
   Pay: element('refused'),
   Prompt: element('refused'),
