@@ -57,7 +57,7 @@ const FORMATS: Record<PhoneCodecName, Format> = {
 
 /** We send what a room at 16 kHz has; what we receive may be anything, browsers get it as it is. */
 const OUR_OPUS = 'useinbandfec=1;stereo=0;sprop-maxcapturerate=16000';
-const EVENTS = '0-16';
+const EVENTS = '0-15';
 const FIRST_DYNAMIC = 96;
 const WANTED_OPUS = 107;
 const WANTED_EVENT = 101;

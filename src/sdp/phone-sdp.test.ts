@@ -23,7 +23,7 @@ describe('a phone’s offer', () => {
     expect(stream).toEqual({ address: '198.51.100.7', port: 4000, codec: 'PCMA', payloadType: 8, dtmfPayloadType: 96, ptimeMs: 30, send: true, receive: true });
     expect(text.split('\r\n')).toEqual([
       'v=0', 'o=- 77 3 IN IP4 192.0.2.1', 's=-', 'c=IN IP4 192.0.2.1', 't=0 0',
-      'm=audio 20000 RTP/AVP 8 96', 'a=rtpmap:8 PCMA/8000', 'a=rtpmap:96 telephone-event/8000', 'a=fmtp:96 0-16', 'a=ptime:30', 'a=sendrecv', '',
+      'm=audio 20000 RTP/AVP 8 96', 'a=rtpmap:8 PCMA/8000', 'a=rtpmap:96 telephone-event/8000', 'a=fmtp:96 0-15', 'a=ptime:30', 'a=sendrecv', '',
     ]);
   });
 
@@ -95,7 +95,7 @@ describe('wide-band codecs', () => {
     const { text, stream } = answer(...opusOffer);
     expect(stream).toMatchObject({ codec: 'OPUS', payloadType: 111, dtmfPayloadType: 97, dtmfClockRateHz: 48_000, ptimeMs: 20, opus: { fec: true, maxPlaybackRateHz: 16_000, maxBitrateBps: 20_000 } });
     expect(text.split('\r\n').slice(5)).toEqual([
-      'm=audio 20000 RTP/AVP 111 97', 'a=rtpmap:111 opus/48000/2', 'a=fmtp:111 useinbandfec=1;stereo=0;sprop-maxcapturerate=16000', 'a=rtpmap:97 telephone-event/48000', 'a=fmtp:97 0-16', 'a=ptime:20', 'a=sendrecv', '',
+      'm=audio 20000 RTP/AVP 111 97', 'a=rtpmap:111 opus/48000/2', 'a=fmtp:111 useinbandfec=1;stereo=0;sprop-maxcapturerate=16000', 'a=rtpmap:97 telephone-event/48000', 'a=fmtp:97 0-15', 'a=ptime:20', 'a=sendrecv', '',
     ]);
   });
 

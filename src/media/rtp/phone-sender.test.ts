@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PhoneRemote } from '../protocol.ts';
+import { DtmfSender } from './dtmf.ts';
 import { parseRtp, RtpView } from './packet.ts';
 import { PhoneSender } from './phone-sender.ts';
 
@@ -87,6 +88,22 @@ describe('our stream to a phone', () => {
     expect(keys.map(({ marker }) => marker)).toEqual([true, false, false]);
     expect((sent[4]!.timestamp - sent[0]!.timestamp) >>> 0).toBe(4 * 160);
     expect(sent[4]!.marker).toBe(true);
+  });
+
+  it.each([
+    [48_000, 960],
+    [8000, 160],
+  ])('tells how long a key lasts in the clock of its events beside Opus: %i Hz', (dtmfClockRateHz, step) => {
+    const { sender: out, sent } = sender({ codec: 'OPUS', payloadType: 107, dtmfClockRateHz });
+    const keys = new DtmfSender('5');
+    out.frame(Uint8Array.of(1, 2, 3));
+    for (let packet = keys.step(); packet; packet = keys.step()) out.event(packet);
+    out.frame(Uint8Array.of(1, 2, 3));
+    const events = sent.slice(1, -1).map(({ payload }) => [payload[0], (payload[1] ?? 0) >> 7, payload.readUInt16BE(2) / step]);
+    // 120 ms in steps of 20, and the end three times.
+    expect(events).toEqual([[5, 0, 1], [5, 0, 2], [5, 0, 3], [5, 0, 4], [5, 0, 5], [5, 1, 6], [5, 1, 6], [5, 1, 6]]);
+    // Voice goes on where time is, whatever the keys count.
+    expect((sent.at(-1)!.timestamp - sent[0]!.timestamp) >>> 0).toBe(9 * 960);
   });
 
   it('carries on a pipe’s packets as its own', () => {

@@ -58,7 +58,12 @@ export class Reception {
     return this.#started ? this.extendedHighest - this.#base + 1 : 0;
   }
 
-  /** Packets that never came, 0 at least. */
+  /** Packets of this SSRC that never came; negative when some came twice (RFC 3550 §6.4.1). */
+  get lostOfSsrc(): number {
+    return this.#expected - this.#receivedOfSsrc;
+  }
+
+  /** Packets that never came, of all SSRCs, 0 at least. */
   get lost(): number {
     return this.#lostBefore + Math.max(0, this.#expected - this.#receivedOfSsrc);
   }

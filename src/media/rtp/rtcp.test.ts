@@ -25,7 +25,7 @@ describe('RTCP reports', () => {
     const packet = written({ received: block, bye: true });
     expect(packet[1]).toBe(201);
     expect(packet.subarray(-8).toString('hex')).toBe('81cb0001' + '01020304');
-    expect(parseRtcp(packet)).toEqual({ senderReport: null, blocks: [{ ssrc: 0xaabbccdd, fractionLost: 64, lost: 300, jitter: 17, lastSr: block.lastSr, delaySinceLastSr: block.delaySinceLastSr }], bye: true });
+    expect(parseRtcp(packet)).toEqual({ senderReport: null, senderSsrc: 0, blocks: [{ ssrc: 0xaabbccdd, fractionLost: 64, lost: 300, jitter: 17, lastSr: block.lastSr, delaySinceLastSr: block.delaySinceLastSr }], bye: true });
   });
 
   it('fit whole words whatever the name', () => {

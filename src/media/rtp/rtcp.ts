@@ -11,6 +11,7 @@ const NTP_OFFSET_S = 2_208_988_800;
 export interface ReportBlock {
   ssrc: number;
   fractionLost: number;
+  /** Packets; negative when more came than were sent. */
   lost: number;
   extendedHighest: number;
   jitter: number;
@@ -58,7 +59,7 @@ function writeSenderOrReceiver(buffer: Buffer, options: ReportOptions): number {
 
 function writeBlock(buffer: Buffer, offset: number, block: ReportBlock): number {
   buffer.writeUInt32BE(block.ssrc >>> 0, offset);
-  buffer.writeUInt32BE(((block.fractionLost << 24) | (Math.min(block.lost, 0x7fffff) & 0xffffff)) >>> 0, offset + 4);
+  buffer.writeUInt32BE(((block.fractionLost << 24) | (Math.max(-0x800000, Math.min(block.lost, 0x7fffff)) & 0xffffff)) >>> 0, offset + 4);
   buffer.writeUInt32BE(block.extendedHighest >>> 0, offset + 8);
   buffer.writeUInt32BE(Math.floor(block.jitter) >>> 0, offset + 12);
   buffer.writeUInt32BE(block.lastSr >>> 0, offset + 16);
@@ -96,6 +97,8 @@ function writeHead(buffer: Buffer, offset: number, head: { count: number; type: 
 export interface RtcpReport {
   /** Middle 32 bits of the SR's NTP time; null without an SR. */
   senderReport: number | null;
+  /** Whose SR that is; 0 without one. */
+  senderSsrc: number;
   /** Reports on what we send. */
   blocks: { ssrc: number; fractionLost: number; lost: number; jitter: number; /** As of `ReportBlock`. */ lastSr: number; delaySinceLastSr: number }[];
   bye: boolean;
@@ -103,7 +106,7 @@ export interface RtcpReport {
 
 /** Reads a compound packet; null when it is malformed (RFC 3550 §A.2). Unknown packet types are passed over. */
 export function parseRtcp(buffer: Buffer): RtcpReport | null {
-  const report: RtcpReport = { senderReport: null, blocks: [], bye: false };
+  const report: RtcpReport = { senderReport: null, senderSsrc: 0, blocks: [], bye: false };
   let offset = 0;
   while (offset < buffer.length) {
     if (offset + 4 > buffer.length || (buffer[offset] as number) >> 6 !== 2) return null;
@@ -120,6 +123,7 @@ function readPacket(report: RtcpReport, buffer: Buffer, offset: number, end: num
   const count = (buffer[offset] as number) & 0x1f;
   if (type === BYE) report.bye = true;
   if (type === SR && offset + 28 <= end) {
+    report.senderSsrc = buffer.readUInt32BE(offset + 4);
     report.senderReport = ((buffer.readUInt32BE(offset + 8) << 16) | (buffer.readUInt32BE(offset + 12) >>> 16)) >>> 0;
   }
   if (type !== SR && type !== RR) return;

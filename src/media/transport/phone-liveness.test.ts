@@ -93,6 +93,22 @@ describe('the media time-out of a phone', () => {
     expect(told).toEqual(['first', 'timed out']);
   });
 
+  it('is put off by comfort noise alone: a phone that is silent for long says so now and then', async () => {
+    const { phone, caller, told, run } = await callOf();
+    await run(400, () => speak(caller, phone));
+    let step = 0;
+    await run(4000, () => {
+      if (step++ % 4 > 0) return 0;
+      caller.send(13, Buffer.from([60]), { target: phone.localPort });
+      caller.timestamp += 6400;
+      return 1;
+    });
+    expect(told).toEqual(['first']);
+    expect(phone.stats().packetsLost).toBe(0);
+    await run(1200);
+    expect(told).toEqual(['first', 'timed out']);
+  });
+
   it('pauses on hold, and begins anew when the phone is taken back', async () => {
     const { phone, caller, remote, told, run } = await callOf();
     await run(800, () => speak(caller, phone));

@@ -11,7 +11,7 @@ import { UdpPair } from './udp-pair.ts';
 export interface PhonePathHandlers {
   /** RTP, or RTCP with rtcp-mux. `from`: null where ICE or DTLS has proven that it is the phone's. */
   rtpReceived(packet: Buffer, from: RemoteInfo | null): void;
-  rtcpReceived(packet: Buffer): void;
+  rtcpReceived(packet: Buffer, from: RemoteInfo | null): void;
 }
 
 export interface PhonePathOptions {
@@ -53,7 +53,7 @@ export class PhonePath {
       send: (packet, to) => this.#pair?.sendRtp(packet, to),
     });
     this.#rtcp = new PathComponent(`${id}-rtcp`, options, {
-      received: (packet) => handlers.rtcpReceived(packet),
+      received: (packet, from) => handlers.rtcpReceived(packet, from),
       send: (packet, to) => this.#pair?.sendRtcp(packet, to),
     });
   }

@@ -173,6 +173,28 @@ describe('a phone’s transport', () => {
     expect(parseRtcp(caller.rtcp.at(-1)!)?.bye).toBe(true);
   });
 
+  it('finds the RTCP port of a phone behind a NAT where its RTCP comes from, and believes no other address', async () => {
+    const rtcp = await RtpCaller.open(0);
+    closing.push(rtcp);
+    const { phone, caller, remote, run, settle } = await leg({ rtcpPort: 9 });
+    const say = (): void => rtcp.send(73, Buffer.alloc(0), { marker: true, target: phone.localPort + 1 });
+    say();
+    await run(8000);
+    expect([rtcp.rtcp.length, caller.rtcp.length]).toEqual([0, 0]);
+    speak(caller, phone);
+    await settle();
+    say();
+    await settle();
+    // A session refresh says the private port again.
+    phone.connect(remote);
+    await run(8000);
+    expect(rtcp.rtcp.length).toBeGreaterThanOrEqual(1);
+    expect(parseRtcp(rtcp.rtcp[0]!)?.blocks).toMatchObject([{ ssrc: caller.ssrc }]);
+    phone.close();
+    await settle();
+    expect(parseRtcp(rtcp.rtcp.at(-1)!)?.bye).toBe(true);
+  });
+
   it('sends keys, then goes on with what was playing', async () => {
     const { phone, caller, run } = await leg();
     let sent = false;

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import type { RemoteInfo } from 'node:dgram';
 import { isIP } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
@@ -12,10 +11,10 @@ import { MediaError, type PhoneCodec, type PhoneMediaStats, type PhoneQuality, t
 import { DtmfReceiver, DtmfSender } from '../rtp/dtmf.ts';
 import { FRAME_SAMPLES } from '../rtp/jitter-buffer.ts';
 import { isRtcp, parseRtp, RtpView } from '../rtp/packet.ts';
+import { PhoneReports } from '../rtp/phone-reports.ts';
 import { PhoneSender } from '../rtp/phone-sender.ts';
 import { PhoneQualityMeter } from '../rtp/phone-quality-meter.ts';
 import { Reception } from '../rtp/reception.ts';
-import { parseRtcp, writeReport, type ReportBlock } from '../rtp/rtcp.ts';
 import { SourceLatch } from '../rtp/source-latch.ts';
 import { PhoneCipher } from './phone-srtp.ts';
 import { phoneCodecPath, type PhoneCodecPath } from './phone-codec-path.ts';
@@ -28,7 +27,6 @@ import type { PortPool } from './port-pool.ts';
 export const DEFAULT_MEDIA_TIMEOUT_MS = 60_000;
 /** RFC 3551 §6: comfort noise, which means nothing else. */
 const COMFORT_NOISE = 13;
-const RTCP_INTERVAL_MS = 5000;
 /** A pipe that has brought nothing for this long is filled up with silence. */
 const PIPE_FRESH_MS = 60;
 
@@ -59,6 +57,11 @@ export interface VoiceOutlet {
   noiseReceived(view: RtpView, codec: string, nowMs: number): void;
 }
 
+/** RFC 3550 §11, unless the SDP says. */
+function rtcpPortOf({ port, rtcpPort }: PhoneRemote): number {
+  return rtcpPort ?? port + 1;
+}
+
 function sameWishes(a: PhoneRemote, b: PhoneRemote): boolean {
   return a.opus?.fec === b.opus?.fec && a.opus?.maxBitrateBps === b.opus?.maxBitrateBps;
 }
@@ -87,9 +90,10 @@ export class PhoneTransport implements MixOutput {
   readonly #options: PhoneTransportOptions;
   readonly #view = new RtpView();
   readonly #latch = new SourceLatch();
-  readonly #rtcpTarget = { address: '', port: 0 };
+  readonly #rtcpLatch = new SourceLatch();
   readonly #reception = new Reception();
   readonly #quality = new PhoneQualityMeter();
+  readonly #reports: PhoneReports;
   readonly #dtmfIn = new DtmfReceiver();
   readonly #sender: PhoneSender;
   readonly #pcm = new Int16Array(FRAME_SAMPLES);
@@ -113,15 +117,12 @@ export class PhoneTransport implements MixOutput {
   #timedOut = false;
   #lastHeardMs = 0;
   #discarded = 0;
-  #nextReportMs = 0;
-  #packetsAtReport = 0;
-  #lastSr = 0;
-  #lastSrMs = 0;
   #pipeMs = -Infinity;
 
   private constructor(options: PhoneTransportOptions) {
     this.id = options.id;
     this.#options = options;
+    this.#reports = new PhoneReports(`${options.id}@partyline`);
     this.#sender = new PhoneSender((packet) => this.#pair?.sendRtp(this.#sealed(packet), this.#latch));
   }
 
@@ -131,7 +132,7 @@ export class PhoneTransport implements MixOutput {
     phone.#pair = await PhonePath.open(options.ports, {
       ...options,
       log: options.log ?? silentLog,
-      handlers: { rtpReceived: (packet, from) => phone.#received(packet, from), rtcpReceived: (packet) => phone.#reportReceived(packet) },
+      handlers: { rtpReceived: (packet, from) => phone.#received(packet, from), rtcpReceived: (packet, from) => phone.#reportReceived(packet, from) },
     });
     return phone;
   }
@@ -174,7 +175,7 @@ export class PhoneTransport implements MixOutput {
     this.#sender.configure(remote);
     this.#comfortNoise = remote.comfortNoisePayloadType ?? COMFORT_NOISE;
     if (before?.codec !== remote.codec || !sameWishes(before, remote)) this.#codecChanged(remote);
-    if (!before) this.#nextReportMs = nowMs + RTCP_INTERVAL_MS / 2;
+    if (!before) this.#reports.start(nowMs);
     if (!before?.receive) this.#lastHeardMs = nowMs;
     this.#timedOut = false;
   }
@@ -189,8 +190,7 @@ export class PhoneTransport implements MixOutput {
 
   #target(remote: PhoneRemote): void {
     this.#latch.targetGiven(remote.address, remote.port);
-    this.#rtcpTarget.address = remote.address;
-    this.#rtcpTarget.port = remote.rtcpPort ?? remote.port + 1;
+    this.#rtcpLatch.retarget(remote.address, rtcpPortOf(remote));
   }
 
   /** Stops what is playing; resolves when this has been heard to its end or was stopped. */
@@ -219,7 +219,7 @@ export class PhoneTransport implements MixOutput {
     const remote = this.#remote;
     if (!remote || !this.#pair) return;
     this.#watch(remote, nowMs);
-    if (nowMs >= this.#nextReportMs) this.#sendReport(nowMs, false);
+    if (this.#reports.due(nowMs)) this.#sendReport(nowMs, false);
     const sent = this.#send(remote, mix, nowMs);
     if (this.#taps.on) this.#tapFrame(sent, nowMs);
   }
@@ -325,9 +325,12 @@ export class PhoneTransport implements MixOutput {
     else this.#rtpReceived(clear, from);
   }
 
-  #reportReceived(packet: Buffer): void {
+  /** On a port of its own: from the address that the voice comes from it shows where behind a NAT the phone's RTCP port is. */
+  #reportReceived(packet: Buffer, from: RemoteInfo | null): void {
     const clear = this.#cipher ? this.#cipher.open(packet) : packet;
-    if (clear) this.#rtcpReceived(clear);
+    if (!clear) return;
+    if (from && this.#heard && from.address === this.#latch.address) this.#rtcpLatch.moved(from.address, from.port, this.#options.clock.nowMs());
+    this.#rtcpReceived(clear);
   }
 
   #sealed(packet: Buffer): Buffer {
@@ -394,13 +397,9 @@ export class PhoneTransport implements MixOutput {
   }
 
   #rtcpReceived(packet: Buffer): void {
-    const report = parseRtcp(packet);
-    if (!report) return;
-    const own = report.blocks.find(({ ssrc }) => ssrc === this.#sender.ssrc);
-    if (own) this.#quality.remote.reportReceived(own, this.#options.clock.wallMs());
-    if (report.senderReport === null) return;
-    this.#lastSr = report.senderReport;
-    this.#lastSrMs = this.#options.clock.nowMs();
+    const { clock } = this.#options;
+    const own = this.#reports.received(packet, this.#sender.ssrc, clock.nowMs());
+    if (own) this.#quality.remote.reportReceived(own, clock.wallMs());
   }
 
   #watch(remote: PhoneRemote, nowMs: number): void {
@@ -436,36 +435,13 @@ export class PhoneTransport implements MixOutput {
   }
 
   #sendReport(nowMs: number, bye: boolean): void {
-    this.#nextReportMs = nowMs + randomInt(RTCP_INTERVAL_MS / 2, RTCP_INTERVAL_MS * 1.5); // RFC 3550 §6.2
     if (this.#mixed) this.#quality.bufferSeen(this.voice.delayMs);
-    const sender = this.#sender;
-    const sentSince = sender.packets !== this.#packetsAtReport;
-    this.#packetsAtReport = sender.packets;
-    const length = writeReport(this.#report, {
-      ssrc: sender.ssrc,
-      cname: `${this.id}@partyline`,
-      wallMs: this.#options.clock.wallMs(),
-      sent: sentSince ? { rtpTimestamp: sender.timestamp, packets: sender.packets, octets: sender.octets } : null,
-      received: this.#heard ? this.#receptionReport(nowMs) : null,
-      bye,
-    });
-    if (this.#rtcpTarget.address === '') return;
-    const muxed = this.#rtcpTarget.port === this.#remote?.port;
+    const reception = this.#heard ? this.#reception : null;
+    const length = this.#reports.write(this.#report, { sender: this.#sender, reception, nowMs, wallMs: this.#options.clock.wallMs(), bye });
+    if (this.#rtcpLatch.address === '' || !this.#remote) return;
+    const muxed = rtcpPortOf(this.#remote) === this.#remote.port;
     const report = this.#sealed(this.#report.subarray(0, length));
     if (muxed) this.#pair?.sendRtp(report, this.#latch);
-    else this.#pair?.sendRtcp(report, this.#rtcpTarget);
-  }
-
-  #receptionReport(nowMs: number): ReportBlock {
-    const reception = this.#reception;
-    return {
-      ssrc: reception.ssrc,
-      fractionLost: reception.fractionLost(),
-      lost: reception.lost,
-      extendedHighest: reception.extendedHighest,
-      jitter: reception.jitter,
-      lastSr: this.#lastSr,
-      delaySinceLastSr: this.#lastSr === 0 ? 0 : Math.round((nowMs - this.#lastSrMs) * 65.536),
-    };
+    else this.#pair?.sendRtcp(report, this.#rtcpLatch);
   }
 }
