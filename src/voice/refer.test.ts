@@ -113,4 +113,19 @@ describe('<Refer>', () => {
     await settle();
     expect(world.told.find(({ url }) => url === 'http://app.test/done')?.params).toMatchObject({ ReferCallStatus: 'in-progress', NotifySipResponseCode: '200', CallStatus: 'completed' });
   });
+
+  it('a phone that hangs up while the action is asked does not take that back', async () => {
+    const phone = await call(TO_BOB);
+    world.app.pages.set('/done', 'never');
+    phone.referred?.watcher.answered(202);
+    phone.referred?.watcher.notified({ statusCode: 200, final: true });
+    await settle();
+    phone.remoteEnds('remote-bye');
+    await settle();
+    expect(world.record().status).toBe('completed');
+    expect(told()).toMatchObject({ ReferCallStatus: 'in-progress', NotifySipResponseCode: '200' });
+    expect(world.app.asked[1]?.signal?.aborted).toBe(false);
+    // Once, not a second time as news of a call that is over.
+    expect(world.told.filter(({ url }) => url === 'http://app.test/done')).toEqual([]);
+  });
 });

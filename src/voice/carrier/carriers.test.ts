@@ -240,9 +240,18 @@ describe('a trunk that wants it', () => {
     changed();
     expect(sip.registrations).toHaveLength(1);
     const [old] = trunks;
+    const first = sip.registrations[0]!;
+    let left: () => void = () => undefined;
+    const stop = first.stop.bind(first);
+    first.stop = () => stop().then(() => new Promise<void>((resolve) => (left = resolve)));
     trunks = [{ ...old!, settings: { ...old!.settings, register: { ...register, password: 'new' } } }];
     changed();
-    expect(sip.registrations.map(({ state }) => state)).toEqual(['stopped', 'registering']);
+    changed();
+    await clock.advanceAsync(0, 1);
+    // The registrar knows both by one Contact: what takes away the old must not come after the new.
+    expect(sip.registrations.map(({ state }) => state)).toEqual(['stopped']);
+    left();
+    await expect.poll(() => sip.registrations.map(({ state }) => state)).toEqual(['stopped', 'registering']);
     trunks = [];
     changed();
     expect(sip.registrations.map(({ state }) => state)).toEqual(['stopped', 'stopped']);

@@ -105,8 +105,8 @@ export class Carriers {
       journal({ errorCode: CARRIER_ERROR, message: `The call was not placed: ${refusal}`, log: 0 });
       return new CarrierCall([], { cause: 'rejected', statusCode: 503, reasonPhrase: 'Trunk Limit Reached' });
     }
-    this.#limits.begun(trunk, nowMs);
     const call = new CarrierCall(this.#triesOf(route, options));
+    this.#limits.begun(trunk, nowMs);
     call.on('ended', () => this.#limits.ended(trunk));
     return call;
   }

@@ -16,6 +16,8 @@ export class TrunkRegistrations {
   readonly #deps: TrunkRegistrationsDeps;
   /** By SID of the trunk. */
   readonly #kept = new Map<string, { options: SipRegistrationOptions; registration: SipRegistration }>();
+  /** Trunks whose former registration is being taken away, by SID. A new one waits for it: the registrar may know both by one Contact. */
+  readonly #leaving = new Map<string, Promise<void>>();
   #stopWatching: (() => void) | null = null;
 
   constructor(deps: TrunkRegistrationsDeps) {
@@ -30,9 +32,8 @@ export class TrunkRegistrations {
   async stop(): Promise<void> {
     this.#stopWatching?.();
     this.#stopWatching = null;
-    const leaving = [...this.#kept.values()].map(({ registration }) => registration.stop());
-    this.#kept.clear();
-    await Promise.all(leaving);
+    for (const sid of [...this.#kept.keys()]) this.#leave(sid);
+    await Promise.all(this.#leaving.values());
   }
 
   /** The carrier was away, and may have forgotten us. */
@@ -48,12 +49,19 @@ export class TrunkRegistrations {
 
   #follow(): void {
     const wanted = new Map(this.#deps.trunks.all().flatMap((trunk) => (trunk.settings.register ? [[trunk.sid, optionsOf(trunk, trunk.settings.register)] as const] : [])));
-    for (const [sid, { options, registration }] of [...this.#kept]) {
-      if (isDeepStrictEqual(wanted.get(sid as Trunk['sid']), options)) continue;
-      this.#kept.delete(sid);
-      void registration.stop();
-    }
-    for (const [sid, options] of wanted) if (!this.#kept.has(sid)) this.#begin(sid, options);
+    for (const [sid, { options }] of [...this.#kept]) if (!isDeepStrictEqual(wanted.get(sid as Trunk['sid']), options)) this.#leave(sid);
+    for (const [sid, options] of wanted) if (!this.#kept.has(sid) && !this.#leaving.has(sid)) this.#begin(sid, options);
+  }
+
+  #leave(sid: string): void {
+    const kept = this.#kept.get(sid);
+    if (!kept) return;
+    this.#kept.delete(sid);
+    const left = kept.registration.stop().then(() => {
+      this.#leaving.delete(sid);
+      if (this.#stopWatching) this.#follow();
+    });
+    this.#leaving.set(sid, left);
   }
 
   #begin(sid: string, options: SipRegistrationOptions): void {

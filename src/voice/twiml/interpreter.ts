@@ -1,3 +1,4 @@
+import { orAborted } from '../../base/abort.ts';
 import { InternalError } from '../../base/errors.ts';
 import type { PhoneMedia } from '../../media/protocol.ts';
 import { terminated, type Termination } from '../termination.ts';
@@ -143,7 +144,10 @@ interface Following {
 /** The document an `action` or `<Redirect>` names; empty text is the same document again. */
 async function follow(outcome: VerbOutcome & { next: 'document' }, { loaded, loader, context }: Following): Promise<LoadedDocument | null> {
   const url = outcome.reference === '' ? loaded.url : resolveUrl(loaded.url, outcome.reference);
-  if (url !== null) return await loader.load({ kind: 'url', url, method: outcome.method, ...(outcome.parameters ? { parameters: outcome.parameters } : {}) }, context.signal);
+  if (url !== null) {
+    const source: DocumentSource = { kind: 'url', url, method: outcome.method, ...(outcome.parameters ? { parameters: outcome.parameters } : {}) };
+    return outcome.outlivesCall ? await orAborted(loader.load(source, new AbortController().signal), context.signal) : await loader.load(source, context.signal);
+  }
   const message = loaded.url === null ? `'${outcome.reference}' must be an absolute URL: TwiML given over REST has no address` : `'${outcome.reference}' is no http or https URL`;
   context.report({ errorCode: 11100, message, log: 0 }, loaded);
   return await loader.fallBack({ errorCode: 11100, message, url: outcome.reference }, context.signal);

@@ -65,7 +65,14 @@ export interface VerbContext {
 export type VerbOutcome =
   | { next: 'verb' }
   /** The rest of the document is replaced by what `reference` answers. */
-  | { next: 'document'; reference: string; method: HttpMethod; parameters?: [name: string, value: string][] }
+  | {
+      next: 'document';
+      reference: string;
+      method: HttpMethod;
+      parameters?: [name: string, value: string][];
+      /** What is told there is told even when the call ends meanwhile. */
+      outlivesCall?: true;
+    }
   /** Out of a waiting room (`<Leave>`); at the end of a call's own document it is the end of that document. */
   | { next: 'leave' }
   | { next: 'end'; termination: Termination };

@@ -30,7 +30,8 @@ export const refer: Verb = async (element, context) => {
       if (isFinal(context.call.status)) tellAction(element, action, { context, parameters: parametersOf(result, isKnown(result) ? statusOf(result) : 'canceled') });
       return NEXT_VERB;
     }
-    return { next: 'document', reference: action, method: methodOf(element), parameters: parametersOf(result) };
+    // A phone that was transferred hangs up at once: that must not take the news back.
+    return { next: 'document', reference: action, method: methodOf(element), parameters: parametersOf(result), outlivesCall: true };
   } catch (error) {
     if (error instanceof SipError) return skip(context, badUri(uri));
     throw error;
