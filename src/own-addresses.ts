@@ -1,4 +1,7 @@
-import { boundFamilies, chooseOwnAddress, familyOf, type OwnAddressChoice, type OwnAddresses } from './sip/transport/own-address.ts';
+import { networkInterfaces } from 'node:os';
+import type { SipPlace, SipPorts } from './sip/contract.ts';
+import { canonicalAddress } from './voice/dial-plan/ip-range.ts';
+import { boundFamilies, chooseOwnAddress, familyOf, isLoopback, isWildcard, type OwnAddressChoice, type OwnAddresses } from './sip/transport/own-address.ts';
 import type { Config } from './config.ts';
 
 /** The addresses of this server, as the settings have them. */
@@ -28,6 +31,21 @@ export function localHostsOf(config: Config): string[] {
   const [sip, media] = [sipAddressesOf(config), mediaAddressesOf(config)];
   const hosts = [...sip.bind, ...(sip.public ?? []), ...media.bind, ...(media.public ?? []), config.bindAddress, 'localhost', config.publicUrl && new URL(config.publicUrl).hostname, ...config.sipDomains];
   return [...new Set(hosts.filter((host): host is string => typeof host === 'string' && host !== '').map((host) => host.toLowerCase()))];
+}
+
+/** Whether this server itself listens there for SIP, under an address that is set or that one of its interfaces has. */
+export function isOwnSip(config: Config, ports: () => SipPorts): (place: SipPlace) => boolean {
+  const { bind, public: told = [] } = sipAddressesOf(config);
+  const named = new Set([...bind, ...told].map(canonicalAddress));
+  return ({ address, port }) => {
+    const plain = canonicalAddress(address);
+    if (!Object.values(ports()).includes(port)) return false;
+    return named.has(plain) || isWildcard(plain) || (bind.some(isWildcard) && isOfThisMachine(plain));
+  };
+}
+
+function isOfThisMachine(address: string): boolean {
+  return isLoopback(address) || Object.values(networkInterfaces()).some((list) => list?.some((own) => canonicalAddress(own.address) === address));
 }
 
 export function choicesOf(config: Config): { sip: OwnAddressChoice; media: OwnAddressChoice } {

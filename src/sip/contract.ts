@@ -34,6 +34,8 @@ export interface SipUserAgent extends Emitter<SipUserAgentEvents> {
   contactsOf(address: string): SipContact[];
   /** Asks by OPTIONS whether anybody is there. Rejects with SipError for a URI that is none. */
   probe(options: SipProbeOptions): Promise<SipProbeResult>;
+  /** Addresses of the servers behind a SIP URI (RFC 3263), at most eight; none for what is no URI or leads nowhere. */
+  locate(uri: string): Promise<string[]>;
   /** Keeps us registered there until `stop`. Throws SipError for a URI or name that cannot be sent. */
   register(options: SipRegistrationOptions): SipRegistration;
   /** Live dialogs and transactions; all 0 when nothing leaks. */
@@ -118,8 +120,16 @@ export interface OutgoingSipCallOptions {
   credentials?: { username: string; password: string };
   /** CANCEL after this time without a final answer, ended with cause `ring-timeout`. Default 180000. */
   ringTimeoutMs?: number;
+  /** Asked for each address before an INVITE is sent there, after DNS. Where none may be reached, the call ends as `unreachable` (Address Not Allowed). Default: all may. */
+  mayReach?: (place: SipPlace) => boolean;
   /** A server that answers nothing at all for so long, not even 100, is given up for the next one of its name. Default 32000 (timer B). */
   silenceTimeoutMs?: number;
+}
+
+/** A socket of somebody's; `address` is a name only where nobody resolves names. */
+export interface SipPlace {
+  address: string;
+  port: number;
 }
 
 /** What is kept of the passwords of a user (`makeDigestSecret`); none for a stranger, several for a user of several lists. */

@@ -21,6 +21,7 @@ import { buildResponse } from './message/build.ts';
 import { LIMITS, type SipRequest, type SipResponse } from './message/message.ts';
 import { parseMessage, type Defect } from './message/parse.ts';
 import { readCore, requestDefect, type MessageCore } from './message/request-core.ts';
+import { parseSipUri } from './message/uri.ts';
 import { withSource } from './message/via.ts';
 import { refusalOutsideDialog, viaOfUnreadable, type Refusal } from './refusals.ts';
 import { routeTo } from './registration/contact-route.ts';
@@ -33,7 +34,7 @@ import { watchContact } from './registration/contact-watch.ts';
 import type { Dns } from './resolve/dns.ts';
 import { Routes } from './resolve/routes.ts';
 import { TransactionLayer, type MessageSender, type ServerTransaction } from './transaction/layer.ts';
-import { defaultPortOf } from './transport/destination.ts';
+import { defaultPortOf, destinationOf } from './transport/destination.ts';
 import type { WebSocketUpgrade } from './transport/upgrade.ts';
 import { SystemDns } from './transport/system-dns.ts';
 import { Transports } from './transport/transports.ts';
@@ -152,6 +153,12 @@ class UserAgent extends Emitter<SipUserAgentEvents> implements SipServer {
 
   probe(options: SipProbeOptions): Promise<SipProbeResult> {
     return probe(this.#core, options);
+  }
+
+  locate(text: string): Promise<string[]> {
+    const uri = parseSipUri(text);
+    if (!uri) return Promise.resolve([]);
+    return new Promise((resolve) => this.#core.routes.find(destinationOf(uri), (places) => resolve(places.flatMap(({ address }) => (address === null ? [] : [address])))));
   }
 
   register(options: SipRegistrationOptions): SipRegistration {

@@ -23,7 +23,7 @@ import { terminated } from './termination.ts';
 import { createTransfers, type Transfers } from './transfer/transfers.ts';
 import { legAudio, mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
 
-export type LiveCallsDeps = VoiceDeps & { carriers: Pick<Carriers, 'callerFor'> } & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings' | 'network'>;
+export type LiveCallsDeps = VoiceDeps & { carriers: Pick<Carriers, 'callerFor' | 'outsideCaller'> } & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings' | 'network'>;
 
 interface OwnCall {
   client: CallDeps['client'];
@@ -173,13 +173,14 @@ export class LiveCalls implements Calls {
   }
 
   #outgoing(account: AccountRecord, checked: CheckedCreate, own?: OwnCall): Call {
-    const { sip, media, config, log, clock, carriers, registrations } = this.#deps;
+    const { media, config, log, clock, carriers, registrations } = this.#deps;
     const record = newCallRecord({ accountSid: account.sid, to: checked.to, from: checked.from, phoneNumberSid: checked.phoneNumberSid, direction: 'outbound-api', nowMs: clock.wallMs() });
     const { trunk } = checked;
     const journal = (problem: Problem): void => call.journal.problem(problem);
     const route = trunk ? { trunk, number: record.to, caller: checked.fromUser, journal } : null;
-    const caller = route ? carriers.callerFor(route) : sip;
-    const redirectsOf = (first: LegCallOptions): Redirects => new Redirects({ accountSid: account.sid, called: record.to, route, sip, carriers, registrations, mayDial: (destination) => this.mayDial(destination), clock, journal }, first);
+    const outside = carriers.outsideCaller(journal);
+    const caller = route ? carriers.callerFor(route) : outside;
+    const redirectsOf = (first: LegCallOptions): Redirects => new Redirects({ accountSid: account.sid, called: record.to, route, sip: outside, carriers, registrations, mayDial: (destination) => this.mayDial(destination), clock, journal }, first);
     const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), log: log.child({ callSid: record.sid }) }, redirectsOf);
     const plan = {
       source: checked.source,

@@ -48,6 +48,12 @@ describe('<Refer>', () => {
     expect(told()).toEqual({ ReferCallStatus: status, ReferSipResponseCode: '202', NotifySipResponseCode: String(statusCode) });
   });
 
+  it('sends no carrier to a number that the account may not call, whatever host it is said to be at', async () => {
+    const phone = await call('<Refer action="/done"><Sip>sip:+19005551234@anywhere.example</Sip></Refer><Hangup/>');
+    expect(phone.said).not.toContain('REFER');
+    expect(world.calls.notifications).toContainEqual(expect.objectContaining({ errorCode: 13802, messageText: expect.stringContaining('+1900') as string }));
+  });
+
   it('a phone that cannot be referred has failed', async () => {
     const phone = await call(TO_BOB);
     phone.referred?.watcher.answered(405);

@@ -3,7 +3,7 @@ import type { Log } from '../base/log.ts';
 import type { MediaPlane } from '../media/protocol.ts';
 import { PHONE_CODECS, type PhoneCodecName } from '../sdp/phone-codecs.ts';
 import type { PhoneSrtpPolicy } from '../sdp/phone-security.ts';
-import type { SipUserAgent } from '../sip/contract.ts';
+import type { SipPlace, SipUserAgent } from '../sip/contract.ts';
 import type { RoomConnector } from './contract.ts';
 import type { ConferenceRepository } from './conference/model.ts';
 import type { LegAudio } from './leg-media.ts';
@@ -38,6 +38,8 @@ export interface VoiceConfig {
   dataDir: string;
   /** Which phones may transfer their calls (REFER, Replaces): none; all, but only users of SIP domains to numbers; or all to anybody. Default `users`. */
   transfers?: 'off' | 'users' | 'all';
+  /** Whether this server itself listens there for SIP: it calls itself never. Default: unknown. */
+  isOwnSip?: (place: SipPlace) => boolean;
   /** How long a call that came in may ring. Default 180000. */
   ringTimeoutMs?: number;
   /** `recognizer`: a command (speech-recognition.ts); null or absent: speech is not recognised. */

@@ -58,7 +58,7 @@ export function createVoice(deps: VoiceDeps): Voice {
   const recordings = createRecordings({ folder: join(config.dataDir, 'recordings'), origin: config.httpOrigin ?? (() => 'http://localhost') }, { clock, log, repository: deps.recordingRepository, calls: deps.calls, callbacks });
   const gatherings = createGatherings({ ...deps, callbacks, recordings, liveCall: (sid) => calls.live(sid) });
   const { registrations, stop: stopRegistering } = createRegistrations(deps);
-  const carriers = new Carriers({ ...deps, publicAddress: config.publicAddress });
+  const carriers = new Carriers({ ...deps, publicAddress: config.publicAddress, ...(config.isOwnSip && { isOwn: config.isOwnSip }) });
   const calls: LiveCalls = new LiveCalls({ ...deps, carriers, client, callbacks, speech, recognizer, prompts, recordings, gatherings, registrations, network });
   const incoming = new IncomingCalls({ ...deps, live: calls });
   return {

@@ -17,6 +17,7 @@ import { checkHeader, oneLine } from '../message/serialize.ts';
 import { RoutedRequest } from '../resolve/routed-request.ts';
 import type { ClientTransaction } from '../transaction/layer.ts';
 import { GIVE_UP_MS } from '../transaction/timers.ts';
+import type { Destination } from '../transport/destination.ts';
 import { prepareInvite, type PreparedInvite } from './invite.ts';
 
 const DEFAULT_RING_TIMEOUT_MS = 180_000;
@@ -39,6 +40,9 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
   #state: OutgoingSipCall['state'] = 'early';
   #transaction: RoutedRequest | null = null;
   readonly #silenceMs: number | undefined;
+  readonly #mayReach: OutgoingSipCallOptions['mayReach'];
+  /** An address was refused by `mayReach`. */
+  #barred = false;
   #authorization: [name: string, value: string][] = [];
   #attempts: Record<number, number> = {};
   #provisional = false;
@@ -55,6 +59,7 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     this.#forget = forget;
     this.#authorizer = new Authorizer(options.credentials ?? null);
     this.#silenceMs = options.silenceTimeoutMs;
+    this.#mayReach = options.mayReach;
     this.#ringTimeoutMs = options.ringTimeoutMs ?? DEFAULT_RING_TIMEOUT_MS;
     try {
       this.#invite = prepareInvite(core, options);
@@ -124,14 +129,20 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
     this.#provisional = false;
     const user = {
       response: (response: SipResponse) => this.#answered(response),
-      failed: (reason: 'timeout' | 'transport') => this.#over({ cause: 'unreachable', reasonPhrase: reason === 'timeout' ? 'No Answer To INVITE' : 'Not Sent' }),
+      failed: (reason: 'timeout' | 'transport') => this.#over({ cause: 'unreachable', reasonPhrase: reason === 'timeout' ? 'No Answer To INVITE' : this.#barred ? 'Address Not Allowed' : 'Not Sent' }),
       late: (response: SipResponse, transaction: ClientTransaction) => this.#answeredLate(response, transaction),
     };
     const request = { ...invite.request, headers: invite.request.headers.clone() };
     for (const [name, value] of this.#authorization) request.headers.add(name, value);
-    const routed = new RoutedRequest(this.#core, request, { destination: invite.destination, user, ...(this.#silenceMs !== undefined && { silenceMs: this.#silenceMs }) });
+    const routed = new RoutedRequest(this.#core, request, { destination: invite.destination, user, mayReach: (place) => this.#isOpen(place), ...(this.#silenceMs !== undefined && { silenceMs: this.#silenceMs }) });
     this.#transaction = routed;
     routed.start();
+  }
+
+  #isOpen({ address, host, port }: Destination): boolean {
+    const open = this.#mayReach?.({ address: address ?? host, port }) ?? true;
+    if (!open) this.#barred = true;
+    return open;
   }
 
   #answered(response: SipResponse): void {

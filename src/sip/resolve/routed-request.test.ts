@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FakeClock } from '../../testing/fake-clock.ts';
 import type { OutgoingSipCall, OutgoingSipCallOptions, SipEnding, SipServer } from '../contract.ts';
 import { PlayedWire, type SentRequest } from '../testing/played-wire.ts';
@@ -36,6 +36,18 @@ const line = ({ to, request }: SentRequest): string => `${request.method} ${to}`
 const lines = (): string[] => wire.lines();
 
 describe('a call to a name with two servers', () => {
+  it('passes over those that it may not reach, and ends unsent when it may reach none', async () => {
+    const asked: string[] = [];
+    await call('sip:+1555@two', { mayReach: ({ address, port }) => asked.push(`${address}:${port}`) > 1 });
+    expect(lines()).toEqual(['INVITE udp 192.0.2.2 5060']);
+    expect(asked).toEqual(['192.0.2.1:5060', '192.0.2.2:5060']);
+    sent.length = 0;
+    const { endings } = await call('sip:+1555@srv.example;transport=tcp', { mayReach: ({ address }) => address !== '192.0.2.9' });
+    await vi.waitFor(() => expect(endings).toEqual([{ cause: 'unreachable', reasonPhrase: 'Address Not Allowed' }]));
+    expect(lines()).toEqual([]);
+    await expect(Promise.all([ua.locate('sip:srv.example;transport=tcp'), ua.locate('sip:two'), ua.locate('sip:[2001:db8::7]'), ua.locate('tel:1')])).resolves.toEqual([['192.0.2.9'], ['192.0.2.1', '192.0.2.2'], ['2001:db8::7'], []]);
+  });
+
   it('goes to the second when the first is silent, and the next call goes there at once', async () => {
     const first = await call('sip:+1555@two', { silenceTimeoutMs: 2000 });
     clock.advance(1999);

@@ -19,6 +19,8 @@ export interface RoutedOptions {
   user: RoutedUser;
   /** How long a server may say nothing at all before the next is tried. Default: as its transaction allows. */
   silenceMs?: number;
+  /** Places where it is not sent are passed over. Default: none is. */
+  mayReach?: (place: Destination) => boolean;
   /** Our Contact as it is in the request. Default: as the identity has it. */
   contact?: (way: ReturnType<typeof wayTo>) => string;
 }
@@ -52,6 +54,7 @@ export class RoutedRequest implements ClientTransaction {
   readonly #to: Destination;
   readonly #user: RoutedUser;
   readonly #silenceMs: number | null;
+  readonly #mayReach: (place: Destination) => boolean;
   readonly #contact: (way: ReturnType<typeof wayTo>) => string;
   #left: Destination[] = [];
   #current: ClientTransaction | null = null;
@@ -62,12 +65,13 @@ export class RoutedRequest implements ClientTransaction {
   #over = false;
   #timer: Timer | null = null;
 
-  constructor(core: RoutingCore, request: SipRequest, { destination, user, silenceMs, contact }: RoutedOptions) {
+  constructor(core: RoutingCore, request: SipRequest, { destination, user, silenceMs, mayReach, contact }: RoutedOptions) {
     this.#core = core;
     this.#template = request;
     this.#to = destination;
     this.#user = user;
     this.#silenceMs = silenceMs ?? null;
+    this.#mayReach = mayReach ?? (() => true);
     this.#contact = contact ?? ((way) => core.identity.contact(way));
   }
 
@@ -88,7 +92,7 @@ export class RoutedRequest implements ClientTransaction {
   start(): void {
     this.#core.routes.find(this.#to, (places) => {
       if (this.#over) return;
-      this.#left = [...places];
+      this.#left = places.filter((place) => this.#mayReach(place));
       this.#next('transport');
     });
   }

@@ -55,9 +55,13 @@ export function isNumberOverPath(trunks: readonly Trunk[], { uri, outboundProxy 
   return [contact.host, ...hops].some((host) => numbersAtHost(trunks, { user: contact.user, host }).some(({ number }) => number?.startsWith('+')));
 }
 
-function calledHosts({ targets, settings: { outbound } }: Trunk): string[] {
-  const uris = [...targets.map(({ target }) => target), ...(outbound.proxy === null ? [] : [outbound.proxy])];
-  return uris.map((uri) => plainHost(parseSipUri(uri)?.host ?? ''));
+/** Its targets, those that are not enabled too, and its outbound proxy. */
+export function calledUris({ targets, settings: { outbound } }: Trunk): string[] {
+  return [...targets.map(({ target }) => target), ...(outbound.proxy === null ? [] : [outbound.proxy])];
+}
+
+function calledHosts(trunk: Trunk): string[] {
+  return calledUris(trunk).map((uri) => plainHost(parseSipUri(uri)?.host ?? ''));
 }
 
 function sourceHosts({ settings: { inbound } }: Trunk): string[] {

@@ -1,14 +1,16 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import type { OutgoingSipCall, OutgoingSipCallOptions, SipEnding, SipUserAgent } from '../../sip/contract.ts';
+import type { OutgoingSipCall, OutgoingSipCallOptions, SipEnding, SipPlace, SipUserAgent } from '../../sip/contract.ts';
 import { whyUnanswerable } from '../../sip/digest/answer.ts';
 import { identityLines, type IdentityLines } from '../../sip/message/identity-headers.ts';
 import { parseNumber } from '../../sip/message/grammar.ts';
 import type { Problem } from '../call-journal.ts';
+import { CarrierAddresses } from './carrier-addresses.ts';
 import { CarrierCall, type CarrierTry } from './carrier-call.ts';
 import type { Trunk, TrunkDirectory, TrunkTarget } from './model.ts';
 import { fromE164 } from './number-format.ts';
+import { OutsideCalls } from './outside-calls.ts';
 import { orderTargets } from './order-targets.ts';
 import { TargetHealth, wayOf } from './target-health.ts';
 import { TargetProbes } from './target-probes.ts';
@@ -28,6 +30,8 @@ export interface CarriersDeps {
   log: Log;
   /** Host of From where the trunk names none. */
   publicAddress: string;
+  /** Whether this server itself listens there for SIP. Default: never. */
+  isOwn?: (place: SipPlace) => boolean;
 }
 
 /** A call to a number, and the trunk it leaves by. */
@@ -61,21 +65,27 @@ export class Carriers {
   readonly #limits = new TrunkLimits();
   readonly #probes: TargetProbes;
   readonly #registrations: TrunkRegistrations;
+  readonly #addresses: CarrierAddresses;
+  readonly #outside: OutsideCalls;
 
   constructor(deps: CarriersDeps) {
     this.#deps = deps;
     this.#registrations = new TrunkRegistrations(deps);
+    this.#addresses = new CarrierAddresses(deps);
+    this.#outside = new OutsideCalls({ ...deps, addresses: this.#addresses, isOwn: deps.isOwn ?? (() => false) });
     this.#probes = new TargetProbes({ ...deps, health: this.#health, cameBack: (trunk) => this.#registrations.refresh(trunk) });
   }
 
   /** Begins to probe and to register; the user agent listens by then. */
   start(): void {
+    this.#addresses.start();
     this.#probes.start();
     this.#registrations.start();
   }
 
   /** Takes registrations away. Calls are not touched. */
   async stop(): Promise<void> {
+    this.#addresses.stop();
     this.#probes.stop();
     await this.#registrations.stop();
   }
@@ -87,6 +97,11 @@ export class Carriers {
   /** What a leg calls instead of the user agent: its call goes from target to target until one takes it. */
   callerFor(route: CarrierRoute): Pick<SipUserAgent, 'call'> {
     return { call: (options) => this.#call(route, options) };
+  }
+
+  /** What a leg calls that leaves by no trunk. `journal`: hears what is not called, and why. */
+  outsideCaller(journal: CarrierRoute['journal']): Pick<SipUserAgent, 'call'> {
+    return this.#outside.caller(journal);
   }
 
   /** How a call would leave now: its targets in the order in which they are tried, and what they are told. */
@@ -122,24 +137,31 @@ export class Carriers {
     const startedAtMs = this.#deps.clock.nowMs();
     return this.#ordered(trunk, startedAtMs).flatMap((target) => {
       const to = trunkUri(trunk, target, route.number);
-      return to === null ? [] : [this.#tryOf(route, target, ({ last }) => this.#place(options, { to, last, trunk, lines, startedAtMs }))];
+      return to === null ? [] : [this.#tryOf(route, target, ({ last }) => this.#place(options, { to, last, route, lines, startedAtMs }))];
     });
   }
 
-  #place(options: OutgoingSipCallOptions, { to, last, trunk, lines, startedAtMs }: { to: string; last: boolean; trunk: Trunk; lines: IdentityLines; startedAtMs: number }): OutgoingSipCall {
+  #place(options: OutgoingSipCallOptions, { to, last, route, lines, startedAtMs }: { to: string; last: boolean; route: CarrierRoute; lines: IdentityLines; startedAtMs: number }): OutgoingSipCall {
     const { sip, clock } = this.#deps;
-    const { credentials, proxy, answerTimeoutMs } = trunk.settings.outbound;
+    const { credentials, proxy, answerTimeoutMs } = route.trunk.settings.outbound;
     return sip.call({
       ...options,
       to,
       from: lines.from,
       fromDisplayName: lines.fromDisplayName,
       headers: [...(options.headers ?? []), ...lines.headers],
+      mayReach: (place) => this.#mayReach(route, place),
       silenceTimeoutMs: last ? Math.max(answerTimeoutMs, LAST_SILENCE_MS) : answerTimeoutMs,
       ...(options.ringTimeoutMs !== undefined && { ringTimeoutMs: Math.max(1, options.ringTimeoutMs - (clock.nowMs() - startedAtMs)) }),
       ...(proxy !== null && { outboundProxy: proxy }),
       ...(credentials && { credentials }),
     });
+  }
+
+  #mayReach({ trunk, number, journal }: CarrierRoute, place: SipPlace): boolean {
+    const why = this.#outside.mayReachByTrunk({ trunk, number, place });
+    if (why !== null) journal({ errorCode: CARRIER_ERROR, message: `Trunk ${trunk.name} does not call ${place.address}: ${why}`, log: 0 });
+    return why === null;
   }
 
   #tryOf({ trunk, journal }: CarrierRoute, target: TrunkTarget, place: CarrierTry['place']): CarrierTry {

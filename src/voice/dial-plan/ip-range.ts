@@ -13,6 +13,18 @@ export function inRange(address: string, { network, prefixLength }: { network: s
   return a.value >> shift === b.value >> shift;
 }
 
+const HIGH_OF_IPV4 = new Set([0xffffn, 0x64ff9bn << 64n]);
+
+/** One text for all spellings of an address; IPv4 inside IPv6 (`::ffff:0:0/96`, and `64:ff9b::/96` of RFC 6052) is written as IPv4. Other text stays as it is. */
+export function canonicalAddress(text: string): string {
+  const address = parseAddress(text);
+  if (!address) return text;
+  const { bits, value } = address;
+  if (bits === 32 || HIGH_OF_IPV4.has(value >> 32n)) return [24n, 16n, 8n, 0n].map((shift) => String((value >> shift) & 0xffn)).join('.');
+  if (value <= 1n) return value === 0n ? '::' : '::1';
+  return Array.from({ length: 8 }, (_, n) => ((value >> BigInt(112 - 16 * n)) & 0xffffn).toString(16)).join(':');
+}
+
 /** Bits of an IPv4 or IPv6 address, null for any other text. */
 export function addressBits(text: string): 32 | 128 | null {
   return parseAddress(text)?.bits ?? null;

@@ -12,8 +12,8 @@ import type { Transfers } from '../transfer/transfers.ts';
 import { legAudio, mediaAddressFor, type VoiceDeps } from '../voice-deps.ts';
 import type { ChildOptions, Dialler } from './dialler.ts';
 
-export interface DiallerDeps extends Pick<VoiceDeps, 'sip' | 'media' | 'config' | 'log' | 'clock' | 'directory' | 'trunks'>, Pick<Dialler, 'mayDial'> {
-  carriers: Pick<Carriers, 'callerFor'>;
+export interface DiallerDeps extends Pick<VoiceDeps, 'media' | 'config' | 'log' | 'clock' | 'directory' | 'trunks'>, Pick<Dialler, 'mayDial'> {
+  carriers: Pick<Carriers, 'callerFor' | 'outsideCaller'>;
   registrations: Registrations;
   transfers: Transfers | null;
   /** Keeps a new call among the live ones. */
@@ -28,13 +28,14 @@ export function createDialler(deps: DiallerDeps): Dialler {
   return { directory, registrations, trunks, transfers, mayDial, place: (options) => place(options, deps) };
 }
 
-function place(options: ChildOptions, { sip, media, config, log, clock, add, carriers, registrations, mayDial }: DiallerDeps): Call {
+function place(options: ChildOptions, { media, config, log, clock, add, carriers, registrations, mayDial }: DiallerDeps): Call {
   const record = childRecord(options, clock.wallMs());
   const { trunk } = options.target;
   const journal = (problem: Problem): void => call.journal.problem(problem);
   const route = trunk ? { trunk, number: record.to, caller: options.callerId.user, journal } : null;
-  const caller = route ? carriers.callerFor(route) : sip;
-  const redirectsOf = (first: LegCallOptions): Redirects => new Redirects({ accountSid: record.accountSid, called: record.to, route, sip, carriers, registrations, mayDial, clock, journal }, first);
+  const outside = carriers.outsideCaller(journal);
+  const caller = route ? carriers.callerFor(route) : outside;
+  const redirectsOf = (first: LegCallOptions): Redirects => new Redirects({ accountSid: record.accountSid, called: record.to, route, sip: outside, carriers, registrations, mayDial, clock, journal }, first);
   const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), log: log.child({ callSid: record.sid }) }, redirectsOf);
   const { target, authToken, statusCallback, machineDetection, attend, soundedEarly, overtaken } = options;
   const plan: CallPlan = {

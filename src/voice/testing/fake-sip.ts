@@ -226,6 +226,13 @@ export class FakeUserAgent extends Emitter<SipUserAgentEvents> implements SipUse
     return Promise.resolve({ statusCode: this.probeAnswers.get(to) ?? null, reason: '', roundTripMs: 1 });
   }
 
+  /** By URI. */
+  readonly located = new Map<string, string[]>();
+
+  locate(uri: string): Promise<string[]> {
+    return Promise.resolve(this.located.get(uri) ?? []);
+  }
+
   readonly registrations: FakeRegistration[] = [];
 
   register(options: SipRegistrationOptions): FakeRegistration {

@@ -19,7 +19,7 @@ import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/cl
 import type { RegisteredContact } from '../registrations.ts';
 import { FakeSipDirectory } from './fake-sip-directory.ts';
 import { FakeTrunkRepository } from './fake-trunks.ts';
-import { Carriers } from '../carrier/carriers.ts';
+import { Carriers, type CarriersDeps } from '../carrier/carriers.ts';
 import { createTrunks } from '../carrier/trunks.ts';
 import type { Strangers } from '../dial-plan/dial-plan.ts';
 import type { OutboundPolicy } from '../dial-plan/fraud-guard.ts';
@@ -143,7 +143,7 @@ export class FakeWebApp implements WebhookClient {
 }
 
 /** voice/ over fakes on every side, with a number `+15550100` that asks http://app/voice. */
-export function fakeWorld(options: { transfers?: 'off' | 'users' | 'all'; carrier?: string | null; callsPerSecond?: number; recognizer?: SpeechRecognizer; network?: NetworkPolicy; strangers?: Strangers; outbound?: OutboundPolicy } = {}) {
+export function fakeWorld(options: { transfers?: 'off' | 'users' | 'all'; carrier?: string | null; callsPerSecond?: number; recognizer?: SpeechRecognizer; network?: NetworkPolicy; strangers?: Strangers; outbound?: OutboundPolicy; isOwn?: CarriersDeps['isOwn'] } = {}) {
   const accountSid = newSid('AC');
   const number: PhoneNumberRecord = {
     sid: newSid('PN'), accountSid, phoneNumber: '+15550100', friendlyName: '', voiceApplicationSid: null, trunkSid: null, voiceCallerIdLookup: false, voiceReceiveMode: 'voice', createdAtMs: 0, updatedAtMs: 0,
@@ -182,7 +182,7 @@ export function fakeWorld(options: { transfers?: 'off' | 'users' | 'all'; carrie
   const queueRepository = { queues: () => [], saveQueue: () => undefined, deleteQueue: () => undefined };
   const liveCall = (sid: CallSid): CallRecord | null => live.live(sid);
   const gatherings = createGatherings({ ...deps, callbacks, recordings, conferenceRepository, queueRepository, liveCall, music: { file: () => Promise.resolve({ path: '/hold-music.wav', contentType: 'audio/wav' }) } });
-  const carriers = new Carriers({ ...deps, publicAddress: '192.0.2.1' });
+  const carriers = new Carriers({ ...deps, publicAddress: '192.0.2.1', ...(options.isOwn && { isOwn: options.isOwn }) });
   const live: LiveCalls = new LiveCalls({ ...deps, carriers, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, recognizer: options.recognizer ?? null, prompts, recordings, registrations, network: options.network ?? ALLOW_ALL });
   const incoming = new IncomingCalls({ ...deps, conferenceRepository, queueRepository, live });
   const arrive = (call = new FakeIncomingCall()): FakeIncomingCall => {

@@ -1,5 +1,8 @@
 import { SipError } from '../../../sip/errors.ts';
+import { parseSipUri } from '../../../sip/message/uri.ts';
 import { isFinal } from '../../call-state.ts';
+import type { DialRefusal } from '../../dial-plan/fraud-guard.ts';
+import { e164Of } from '../../dial-plan/number.ts';
 import type { ReferResult } from '../../refer-call.ts';
 import { textOf } from '../document.ts';
 import { tellAction } from '../tell-action.ts';
@@ -18,7 +21,7 @@ export const refer: Verb = async (element, context) => {
   const { direction, to } = context.call;
   if (direction !== 'inbound' && /^\+?\d+$/.test(to)) return skip(context, { errorCode: 13801, message: '<Refer> is for SIP calls only; this one goes to a phone number' });
   if (!/^sips?:[^\s<>"]+$/i.test(uri)) return skip(context, badUri(uri));
-  const refusal = context.dialler.mayDial({ accountSid: context.call.accountSid, to: uri });
+  const refusal = refusalOf(uri, context);
   if (refusal) return skip(context, { errorCode: 13802, message: `<Refer>: ${refusal.message}` });
   await context.answer();
   try {
@@ -37,6 +40,14 @@ export const refer: Verb = async (element, context) => {
     throw error;
   }
 };
+
+/** A carrier that brought the call reads a number in whatever address it is sent to, and charges for it. */
+function refusalOf(uri: string, { call, dialler }: VerbContext): DialRefusal | null {
+  const { accountSid, direction, to } = call;
+  const number = direction === 'inbound' && /^\+?\d+$/.test(to) ? e164Of(parseSipUri(uri)?.user ?? '') : null;
+  const atCarrier = number === null ? null : dialler.mayDial({ accountSid, to: number, trunk: dialler.trunks.defaultTrunk(accountSid) });
+  return atCarrier ?? dialler.mayDial({ accountSid, to: uri });
+}
 
 function skip(context: VerbContext, problem: { errorCode: number; message: string }): VerbOutcome {
   context.report({ ...problem, log: 0 });
