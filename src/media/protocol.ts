@@ -91,6 +91,8 @@ export interface PhoneRemote {
   send: boolean;
   /** False when we expect no media from the phone: the media time-out pauses. */
   receive: boolean;
+  /** It is another phone than before, which took the call over: where the one before sends from is not believed any more. */
+  anotherPhone?: boolean;
   /** Absent: plain RTP. */
   srtp?: PhoneSrtp;
   /** Absent: the phone speaks no ICE, and `address` and `port` say where it is. */

@@ -3,6 +3,7 @@ import { InternalError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { MediaError, type PhoneMedia, type RoomMedia } from '../media/protocol.ts';
 import { SdpError } from '../sdp/sdp-error.ts';
+import type { IncomingSipRefer } from '../sip/contract.ts';
 import { detectAnsweredBy } from './answered-by.ts';
 import { CallCallbacks, endParameters, machineParameters, type StatusCallback, type StatusNews } from './call-callbacks.ts';
 import { CallJournal } from './call-journal.ts';
@@ -10,12 +11,13 @@ import { isFinal, nextStatus, type CallInput } from './call-state.ts';
 import type { CallbackSender, RoomConnector } from './contract.ts';
 import type { Dialler } from './dialling/dialler.ts';
 import type { Gatherings } from './gatherings.ts';
-import { InboundLeg, OutboundLeg } from './leg.ts';
+import { InboundLeg, OutboundLeg, type Leg } from './leg.ts';
 import type { MachineDetection } from './machine-detection.ts';
 import type { CallRecord, CallRepository, HttpMethod } from './model.ts';
 import type { Prompts } from './prompts.ts';
 import { recordCall, type CallRecordingOptions } from './recording/call-recordings.ts';
 import type { LiveRecording, Recordings } from './recording/recordings.ts';
+import type { ReferListener } from './refer-listener.ts';
 import type { Registrations } from './registrations.ts';
 import type { Speech } from './speech.ts';
 import type { SpeechRecognizer } from './speech-recognition.ts';
@@ -24,6 +26,7 @@ import { ANSWERED_ELSEWHERE, reasonHeader } from './ending-words.ts';
 import { finalStatus, terminated, type Termination, type TerminationReason } from './termination.ts';
 import { DocumentLoader, type DocumentSource } from './twiml/document-loader.ts';
 import { runDocuments, runNested, type RunContext } from './twiml/interpreter.ts';
+import { Handover } from './transfer/handover.ts';
 import { createCookieJar, type WebhookClient } from './webhook/client.ts';
 import type { NetworkPolicy } from './webhook/network-policy.ts';
 import { callParameters } from './webhook/parameters.ts';
@@ -108,7 +111,10 @@ export class Call {
   readonly record: CallRecord;
   readonly streams: CallStreams;
   readonly #deps: CallDeps;
-  readonly #leg: InboundLeg | OutboundLeg;
+  #leg: Leg;
+  #deafen: (() => void)[] = [];
+  readonly #referListeners = new Set<ReferListener>();
+  readonly #handover: Handover;
   readonly #plan: CallPlan;
   readonly #log: Log;
   readonly #journal: CallJournal;
@@ -143,12 +149,42 @@ export class Call {
     this.#callbacks = new CallCallbacks({ sender: deps.callbacks, clock: deps.clock, record, parameters, refused: ({ errorCode, message, url }) => this.#journal.problem({ errorCode, message: `${message} (${url})`, log: 1 }) }, plan.statusCallback);
     record.statusCallback = this.#callbacks.kept;
     this.#loader = new DocumentLoader({ client: deps.client, journal: this.#journal, cookies: this.#cookies, authToken: plan.authToken, parameters, fallback: () => this.#fallback });
-    leg.on('rang', () => this.#rang());
-    leg.on('answered', () => this.#calledPhoneAnswered());
-    leg.on('soundedEarly', () => leg.phone && plan.soundedEarly?.(leg.phone));
-    leg.on('heard', () => this.#reached('first packet'));
-    leg.on('ended', (termination) => this.end(termination));
-    leg.on('measured', (quality) => deps.calls.saveQuality(record.sid, quality));
+    this.#handover = new Handover({ call: record, dialler: deps.dialler, log: this.#log, gone: this.#gone.signal, leg: () => this.#leg, take: (next) => this.#take(next), end: (termination) => this.end(termination), journal: (problem) => this.#journal.problem(problem) });
+    this.#listenTo(leg);
+  }
+
+  #listenTo(leg: Leg): void {
+    for (const each of this.#deafen.splice(0)) each();
+    this.#deafen.push(
+      leg.on('rang', () => this.#rang()),
+      leg.on('answered', () => this.#calledPhoneAnswered()),
+      leg.on('soundedEarly', () => leg.phone && this.#plan.soundedEarly?.(leg.phone)),
+      leg.on('heard', () => this.#reached('first packet')),
+      leg.on('referReceived', (refer) => this.#referred(refer)),
+      leg.on('measured', (quality) => this.#deps.calls.saveQuality(this.record.sid, quality)),
+      leg.on('ended', (termination) => void (this.#handover.left(termination) || this.end(termination))),
+    );
+  }
+
+  /** A talk that it is in takes care of it; else its phone hands the call itself over. */
+  #referred(refer: IncomingSipRefer): void {
+    if (this.#referListeners.size === 0) return this.#handover.received(refer);
+    for (const listener of this.#referListeners) listener(refer);
+  }
+
+  #onRefer(listener: ReferListener): () => void {
+    this.#referListeners.add(listener);
+    return () => void this.#referListeners.delete(listener);
+  }
+
+  /** Its phone is another one from now on. */
+  #take(leg: Leg): void {
+    const before = this.#leg;
+    this.#leg = leg;
+    this.#listenTo(leg);
+    before.giveAway();
+    before.hangup(reasonHeader('transferred'));
+    void before.close();
   }
 
   get live(): boolean {
@@ -175,7 +211,7 @@ export class Call {
   }
 
   /** Headers of the called phone's final answer. */
-  get sipAnswerHeaders(): InboundLeg['answerHeaders'] {
+  get sipAnswerHeaders(): Leg['answerHeaders'] {
     return this.#leg.answerHeaders;
   }
 
@@ -328,7 +364,7 @@ export class Call {
       answer: (near) => this.#answer(signal, near),
       refer: (uri, own) => this.#leg.refer(uri, AbortSignal.any([signal, own])),
       soundEarly: () => (this.#leg instanceof InboundLeg ? this.#leg.soundEarly() : Promise.resolve(null)),
-      onRefer: (listener) => this.#leg.on('referReceived', listener),
+      onRefer: (listener) => this.#onRefer(listener),
       end: (termination) => this.end(termination),
       nested: (source, { signal: own, rule, parameters, phone }) => {
         const context = this.#context(AbortSignal.any([signal, own]));

@@ -49,7 +49,7 @@ export class LiveCalls implements Calls {
     this.#guard = new FraudGuard(deps.config.outbound ?? OPEN_POLICY, () => deps.trunks.all());
     const { config, log } = deps;
     const transfers = config.transfers === 'off' ? null : createTransfers({ log, toNumbers: config.transfers ?? 'users', hosts: [...config.localHosts, config.publicAddress], callNamed: (callId) => this.#named(callId), callOf: (replaces) => this.#named(deps.sip.callReplacedBy(replaces)?.callId) });
-    this.#dialler = createDialler({ ...deps, transfers, add: (make) => this.add(make), mayDial: (destination) => this.mayDial(destination) });
+    this.#dialler = createDialler({ ...deps, transfers, add: (make) => this.add(make), mayDial: (destination) => this.mayDial(destination), count: (destination) => this.#count(destination) });
   }
 
   get stopping(): boolean {
@@ -113,6 +113,11 @@ export class LiveCalls implements Calls {
   /** Whether an account may call somebody: REST, `<Dial>`, `<Refer>` and transfers ask it; null: it may. */
   mayDial(destination: Destination): DialRefusal | null {
     return this.#guard.mayDial(destination, this.#deps.clock.nowMs());
+  }
+
+  #count(destination: Pick<Destination, 'accountSid' | 'to'>): () => void {
+    this.#guard.begun(destination, this.#deps.clock.nowMs());
+    return () => this.#guard.ended(destination);
   }
 
   #refuseDestination(accountSid: AccountSid, { to, trunk }: Pick<CheckedCreate, 'to' | 'trunk'>): void {

@@ -43,6 +43,8 @@ export class LegMedia {
   /** Last description of ours, with its version taken out. */
   #described: string | null = null;
   #lastStream: PhoneStream | null = null;
+  /** Another leg has it. */
+  #lent = false;
 
   /** `addressOf`: the one that the other side is told. */
   constructor(plane: MediaPlane, addressOf: () => string, audio: LegAudio = {}) {
@@ -62,6 +64,38 @@ export class LegMedia {
     if (this.#closed) await phone.close();
     this.#phone = phone;
     return phone;
+  }
+
+  /** Whether the phone media that it describes is another leg's: what is settled waits for `take`. */
+  get lent(): boolean {
+    return this.#lent;
+  }
+
+  /** Describes the media of a call that another phone still has. */
+  borrow(phone: PhoneMedia): void {
+    this.#phone = phone;
+    this.#lent = true;
+  }
+
+  /** What it borrowed is its own: the phone that was settled with is connected in the place of the one before. Rejects with MediaError, and then nothing has changed. */
+  async take(): Promise<void> {
+    this.#lent = false;
+    try {
+      if (this.#lastStream) await this.#phone?.connect({ ...this.#lastStream, anotherPhone: true });
+    } catch (error) {
+      this.#lent = true;
+      throw error;
+    }
+  }
+
+  /** Another leg has it from now on. */
+  giveAway(): void {
+    this.#lent = true;
+  }
+
+  /** Nobody is there for a while: nothing is sent, and nothing missed. */
+  async pause(): Promise<void> {
+    if (this.#lastStream && !this.#lent) await this.#phone?.connect({ ...this.#lastStream, send: false, receive: false });
   }
 
   /** Another phone is called: what was found out about the one before does not hold. */
@@ -119,12 +153,12 @@ export class LegMedia {
     const known = this.#lastStream;
     const remote = held && known ? { ...stream, address: known.address, port: known.port } : stream;
     this.#lastStream = remote;
-    await this.#phone?.connect(remote);
+    if (!this.#lent) await this.#phone?.connect(remote);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#phone?.close();
+    if (!this.#lent) await this.#phone?.close();
   }
 
   #local(version: number): LocalDescription {

@@ -22,11 +22,12 @@ export interface LegEvents {
   answered: [];
   /** First RTP packet of the phone. */
   heard: [];
-  digitReceived: [digit: string];
   /** The phone transfers its call (REFER); 603 when nobody answers it. */
   referReceived: [refer: IncomingSipRefer];
   /** How it was for a phone that was heard; at most once, after the leg was closed. */
   measured: [quality: CallQuality];
+  /** Its media and all was given back, or is another leg's. Once. */
+  closed: [];
   /** Over by itself: by the phone, the network or the media plane. At most once, never after `hangup` or `close`. */
   ended: [termination: Termination];
 }
@@ -47,7 +48,8 @@ export abstract class Leg extends Emitter<LegEvents> {
   /** The answer is settled on our side: a new offer that comes now is no early one, even when our 200 waits for a PRACK. */
   protected settled = false;
   #over = false;
-  #told = false;
+  #closed = false;
+  #deafen: (() => void)[] = [];
 
   constructor(deps: LegDeps) {
     super();
@@ -78,6 +80,28 @@ export abstract class Leg extends Emitter<LegEvents> {
     return referCall(this.dialog(), uri, signal);
   }
 
+  /** To be dialled with the media of a call whose phone it shall take the place of; until `takeOver` that goes on as it is. */
+  borrow(phone: PhoneMedia): void {
+    this.media.borrow(phone);
+  }
+
+  /** Its phone, which answered, has the media that it borrowed. Rejects with MediaError: it has not. */
+  async takeOver(): Promise<void> {
+    await this.media.take();
+    if (!this.#over && this.phone) this.#hear(this.phone);
+  }
+
+  /** Its media is another leg's from now on. */
+  giveAway(): void {
+    this.media.giveAway();
+    for (const each of this.#deafen.splice(0)) each();
+  }
+
+  /** Its phone left, and another one is looked for: silence. Never rejects. */
+  pause(): Promise<void> {
+    return this.media.pause().catch((error: unknown) => this.log.debug({ error: messageOf(error) }, 'media of a phone that left could not be paused'));
+  }
+
   /** From now on nothing is told any more. */
   protected letGo(): void {
     this.#over = true;
@@ -86,9 +110,11 @@ export abstract class Leg extends Emitter<LegEvents> {
   /** Gives the RTP socket back. Never rejects. */
   async close(): Promise<void> {
     this.#over = true;
-    const { phone } = this.media;
-    if (phone && !this.#told) void tellQuality(phone, this.log).then((quality) => void (quality && this.emit('measured', quality)));
-    this.#told = true;
+    if (this.#closed) return;
+    this.#closed = true;
+    const { phone, lent } = this.media;
+    if (phone && !lent) void tellQuality(phone, this.log).then((quality) => void (quality && this.emit('measured', quality)));
+    this.emit('closed');
     await this.media.close().catch((error: unknown) => this.log.warn({ error: messageOf(error) }, 'media of a call did not close cleanly'));
   }
 
@@ -113,11 +139,16 @@ export abstract class Leg extends Emitter<LegEvents> {
 
   protected async openMedia(near?: RoomMedia | null): Promise<PhoneMedia> {
     const phone = await this.media.open(near);
-    phone.on('firstPacketReceived', () => this.emit('heard'));
-    phone.on('digitReceived', (digit) => this.emit('digitReceived', digit));
-    phone.on('mediaTimedOut', () => this.endedBy(terminated('media-timeout')));
-    phone.on('lost', (reason) => this.endedBy(terminated('media-lost', { detail: reason })));
+    this.#hear(phone);
     return phone;
+  }
+
+  #hear(phone: PhoneMedia): void {
+    this.#deafen = [
+      phone.on('firstPacketReceived', () => this.emit('heard')),
+      phone.on('mediaTimedOut', () => this.endedBy(terminated('media-timeout'))),
+      phone.on('lost', (reason) => this.endedBy(terminated('media-lost', { detail: reason }))),
+    ];
   }
 
   /** What both directions do with a dialog once it stands. */
@@ -135,7 +166,7 @@ export abstract class Leg extends Emitter<LegEvents> {
   }
 
   #keySignaled(key: InfoKey | null): void {
-    if (key) this.phone?.keySignaled({ digit: key.digit, heldMs: key.durationMs }).catch((error: unknown) => this.log.debug({ error: messageOf(error) }, 'a key told by INFO came too late'));
+    if (key && !this.media.lent) this.phone?.keySignaled({ digit: key.digit, heldMs: key.durationMs }).catch((error: unknown) => this.log.debug({ error: messageOf(error) }, 'a key told by INFO came too late'));
   }
 
   /** Hold, resume, move of the phone's media; null asks for an offer of ours (RFC 3261 §14.2). Before the answer the phone's silence is no reason to end. */
@@ -288,7 +319,7 @@ export class OutboundLeg extends Leg {
 
   /** Opens media and sends the INVITE. Rejects with MediaError or SipError, and then nothing was sent. */
   async dial(options: LegCallOptions): Promise<void> {
-    await this.openMedia();
+    if (!this.phone) await this.openMedia();
     if (this.over) return;
     this.#redirects = this.#redirectsOf(options);
     this.#place({ caller: this.#userAgent, options });

@@ -31,6 +31,19 @@ describe('where the phone is', () => {
     expect(target(latch)).toBe('10.0.0.5:4000');
   });
 
+  it('is no longer where the phone is that another one has replaced, though it still sends', () => {
+    const latch = latched();
+    latch.accepts('203.0.113.9', 61_000, 0);
+    latch.phoneLeft();
+    latch.targetGiven('10.0.0.6', 4000);
+    expect([latch.accepts('203.0.113.9', 61_000, 20), target(latch)]).toEqual([false, '10.0.0.6:4000']);
+    expect(latch.accepts('198.51.100.6', 4000, 40)).toBe(true);
+    expect([latch.accepts('203.0.113.9', 61_000, 5000), target(latch)]).toEqual([false, '198.51.100.6:4000']);
+    latch.phoneLeft();
+    latch.targetGiven('203.0.113.9', 61_000);
+    expect(latch.accepts('203.0.113.9', 61_000, 6000)).toBe(true);
+  });
+
   it('moves when the old place has been silent for two seconds', () => {
     const latch = latched();
     latch.accepts('10.0.0.5', 4000, 0);

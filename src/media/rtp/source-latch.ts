@@ -12,15 +12,26 @@ export class SourceLatch {
   #open = true;
   #heardMs = -Infinity;
   #sdp = '';
+  /** Whose phone is not in the call any more. */
+  #leftAddress = '';
+  #leftPort = 0;
 
   /** Offer/answer gave a new target. The same one again (hold, session refresh) keeps sending where it did. */
   targetGiven(address: string, port: number): void {
     this.#open = true;
     const sdp = `${address} ${port}`;
+    if (port === this.#leftPort && address === this.#leftAddress) this.#leftPort = 0;
     if (sdp === this.#sdp) return;
     this.#sdp = sdp;
     this.address = address;
     this.port = port;
+  }
+
+  /** The phone left the call to another one, whose target is given next: what it still sends is nobody's. */
+  phoneLeft(): void {
+    this.#leftAddress = this.address;
+    this.#leftPort = this.port;
+    this.#sdp = '';
   }
 
   /** As `targetGiven`, where packets prove themselves: the same target again opens nothing. */
@@ -38,6 +49,7 @@ export class SourceLatch {
   /** As `accepts`, for a packet that has yet to be proven: until `proven` it keeps nobody else away. */
   tries(address: string, port: number, nowMs: number): boolean {
     if (port !== this.port || address !== this.address) {
+      if (port === this.#leftPort && address === this.#leftAddress) return false;
       if (!this.#open && nowMs - this.#heardMs < RELATCH_SILENCE_MS) return false;
       this.address = address;
       this.port = port;

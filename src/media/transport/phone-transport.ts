@@ -171,6 +171,7 @@ export class PhoneTransport implements MixOutput {
     const remote = { ...given, address, send: given.send && !isNowhere };
     this.#remote = remote;
     this.#cipher = PhoneCipher.of(remote.srtp, this.#cipher);
+    if (given.anotherPhone) this.#latch.phoneLeft();
     if (!isNowhere) this.#target(remote);
     this.#sender.configure(remote);
     this.#comfortNoise = remote.comfortNoisePayloadType ?? COMFORT_NOISE;

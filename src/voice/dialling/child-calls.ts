@@ -1,16 +1,15 @@
-import { bracket } from '../../sip/message/uri.ts';
+import type { AccountSid } from '../../base/sid.ts';
 import type { Carriers } from '../carrier/carriers.ts';
 import { Call, type CallDeps, type CallPlan } from '../call.ts';
 import type { Problem } from '../call-journal.ts';
 import { newCallRecord } from '../call-record.ts';
-import { OutboundLeg } from '../leg.ts';
 import type { CallRecord } from '../model.ts';
-import { Redirects, type LegCallOptions } from '../redirects/redirects.ts';
 import type { Registrations } from '../registrations.ts';
 import { terminated } from '../termination.ts';
 import type { Transfers } from '../transfer/transfers.ts';
-import { legAudio, mediaAddressFor, type VoiceDeps } from '../voice-deps.ts';
-import type { ChildOptions, Dialler } from './dialler.ts';
+import type { VoiceDeps } from '../voice-deps.ts';
+import type { ChildOptions, Dialler, Relay, RelayOptions } from './dialler.ts';
+import { callOptionsFor, targetLeg } from './target-leg.ts';
 
 export interface DiallerDeps extends Pick<VoiceDeps, 'media' | 'config' | 'log' | 'clock' | 'directory' | 'trunks'>, Pick<Dialler, 'mayDial'> {
   carriers: Pick<Carriers, 'callerFor' | 'outsideCaller'>;
@@ -18,6 +17,8 @@ export interface DiallerDeps extends Pick<VoiceDeps, 'media' | 'config' | 'log' 
   transfers: Transfers | null;
   /** Keeps a new call among the live ones. */
   add(make: (deps: CallDeps, ended: (call: Call) => void) => Call): Call;
+  /** Counts a call to somebody that is no Call of its own, until the returned function is called. */
+  count(destination: { accountSid: AccountSid; to: string }): () => void;
 }
 
 /** The `<Dial>` counts its own time from the bridge; this is only the end of what a call may last. */
@@ -25,18 +26,14 @@ const MAX_CALL_MS = 86_400_000;
 
 export function createDialler(deps: DiallerDeps): Dialler {
   const { directory, registrations, trunks, transfers, mayDial } = deps;
-  return { directory, registrations, trunks, transfers, mayDial, place: (options) => place(options, deps) };
+  return { directory, registrations, trunks, transfers, mayDial, place: (options) => place(options, deps), relay: (options) => relay(options, deps) };
 }
 
-function place(options: ChildOptions, { media, config, log, clock, add, carriers, registrations, mayDial }: DiallerDeps): Call {
+function place(options: ChildOptions, deps: DiallerDeps): Call {
+  const { config, clock, add } = deps;
   const record = childRecord(options, clock.wallMs());
-  const { trunk } = options.target;
   const journal = (problem: Problem): void => call.journal.problem(problem);
-  const route = trunk ? { trunk, number: record.to, caller: options.callerId.user, journal } : null;
-  const outside = carriers.outsideCaller(journal);
-  const caller = route ? carriers.callerFor(route) : outside;
-  const redirectsOf = (first: LegCallOptions): Redirects => new Redirects({ accountSid: record.accountSid, called: record.to, route, sip: outside, carriers, registrations, mayDial, clock, journal }, first);
-  const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), log: log.child({ callSid: record.sid }) }, redirectsOf);
+  const leg = targetLeg({ ...options, call: record, journal }, deps);
   const { target, authToken, statusCallback, machineDetection, attend, soundedEarly, overtaken } = options;
   const plan: CallPlan = {
     source: null,
@@ -62,24 +59,19 @@ function place(options: ChildOptions, { media, config, log, clock, add, carriers
   return call;
 }
 
-async function dial(call: Call, { target, callerId, ringTimeoutMs, parent }: ChildOptions, publicAddress: string): Promise<void> {
+async function dial(call: Call, options: ChildOptions, publicAddress: string): Promise<void> {
   if (!call.live) return;
-  if (target.toUri === '') return call.end(terminated('unreachable', { detail: 'nowhere to send it' }));
-  const { sid, accountSid } = call.record;
-  await call.dial({
-    to: target.toUri,
-    from: `sip:${callerId.user}@${bracket(publicAddress)}`,
-    ringTimeoutMs,
-    ...(target.outboundProxy === null ? {} : { outboundProxy: target.outboundProxy }),
-    ...(target.credentials ? { credentials: target.credentials } : {}),
-    headers: [
-      ...target.headers,
-      ['X-Twilio-CallSid', sid],
-      ['X-Twilio-AccountSid', accountSid],
-      ['X-Twilio-ParentCallSid', parent.sid],
-      ['X-Twilio-ApiVersion', '2010-04-01'],
-    ],
-  });
+  if (options.target.toUri === '') return call.end(terminated('unreachable', { detail: 'nowhere to send it' }));
+  await call.dial(callOptionsFor({ ...options, call: call.record }, publicAddress));
+}
+
+/** A leg that is no call of its own: it takes over the media of one. */
+function relay(options: RelayOptions, deps: DiallerDeps): Relay {
+  const { call, target, phone } = options;
+  const leg = targetLeg(options, deps);
+  leg.borrow(phone);
+  leg.on('closed', deps.count({ accountSid: call.accountSid, to: target.to }));
+  return { leg, to: target.to, dial: () => leg.dial(callOptionsFor(options, deps.config.publicAddress)) };
 }
 
 function childRecord({ parent, target, callerId }: ChildOptions, nowMs: number): CallRecord {

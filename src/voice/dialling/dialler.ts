@@ -6,6 +6,8 @@ import type { Destination, DialRefusal } from '../dial-plan/fraud-guard.ts';
 import type { CallRecord, DirectoryRepository } from '../model.ts';
 import type { Registrations } from '../registrations.ts';
 import type { Termination } from '../termination.ts';
+import type { OutboundLeg } from '../leg.ts';
+import type { Problem } from '../call-journal.ts';
 import type { DocumentSource } from '../twiml/document-loader.ts';
 import type { NestedOptions, RunEnd } from '../twiml/nesting.ts';
 import type { ReferListener } from '../refer-listener.ts';
@@ -56,6 +58,25 @@ export interface ChildOptions {
   ended: () => void;
 }
 
+/** A phone that is called to take the place of another one in a call. */
+export interface RelayOptions {
+  call: Readonly<CallRecord>;
+  target: Target;
+  callerId: CallerId;
+  ringTimeoutMs: number;
+  /** The call's media. */
+  phone: PhoneMedia;
+  journal: (problem: Problem) => void;
+}
+
+export interface Relay {
+  readonly leg: OutboundLeg;
+  /** Who is called, as a Call resource would have it. */
+  readonly to: string;
+  /** Rejects with SipError, and then nothing was sent. */
+  dial(): Promise<void>;
+}
+
 /** Places calls for `<Dial>`: they are Calls like any other, seen and ended over REST. */
 export interface Dialler {
   readonly directory: DirectoryRepository;
@@ -68,4 +89,6 @@ export interface Dialler {
   readonly transfers: Transfers | null;
   /** Starts dialling; failures arrive as `ended`. */
   place(options: ChildOptions): ChildCall;
+  /** A leg, yet to be dialled, with the media of a call that goes on with it. */
+  relay(options: RelayOptions): Relay;
 }

@@ -13,6 +13,7 @@ import { talk } from '../queue/queue-bridge.ts';
 import { terminated, type Termination } from '../termination.ts';
 import type { Side, Talk } from './side.ts';
 import { sideOfParty } from './sides.ts';
+import { statusOfEnding } from './status-of-ending.ts';
 import { transferTargets } from './transfer-targets.ts';
 
 export interface BridgeOptions {
@@ -181,7 +182,7 @@ export class Bridge implements Talk {
     const [phone] = await Promise.all([party?.ready, ringing]);
     if (!party || !phone || over.aborted) {
       hunt.letGo();
-      refer.progress(statusOf(hunt.last));
+      refer.progress(statusOfEnding(hunt.last?.child.termination ?? null));
       return !over.aborted && !from.gone.aborted;
     }
     party.keep();
@@ -246,11 +247,4 @@ function pairUp(options: BridgeOptions): void {
 function letGo(side: Side, why: Termination): void {
   side.end(why);
   side.release();
-}
-
-/** What the phone that transferred is told of a call that nobody took. */
-function statusOf(last: Party | null): number {
-  const { sipStatusCode, reason } = last?.child.termination ?? {};
-  if (sipStatusCode !== undefined && sipStatusCode >= 300) return sipStatusCode;
-  return reason === 'unreachable' ? 503 : 480;
 }
