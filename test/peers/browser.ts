@@ -55,6 +55,8 @@ export interface InboundRtp {
   packetsReceived: number;
   bytesReceived: number;
   framesDecoded?: number;
+  /** Whole pictures that arrived, decoded or still waiting for their time. */
+  framesReceived?: number;
   keyFramesDecoded?: number;
   freezeCount?: number;
   frameWidth?: number;

@@ -111,7 +111,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
       if (child.exitCode !== undefined) return 'ended';
       return (await fetch(`${httpUrl}/healthz`, { signal: AbortSignal.timeout(2000) })).status === 200;
     },
-    { timeoutMs: 30_000, what: () => `the server to be ready\n${child.log().slice(-4000)}` },
+    { timeoutMs: 55_000, what: () => `the server to be ready\n${child.log().slice(-4000)}` },
   );
   if (child.exitCode !== undefined) throw new Error(`The server ended with ${child.exitCode} at start:\n${child.log().slice(-4000)}`);
   return describeServer(env, child, httpUrl);

@@ -222,9 +222,9 @@ const party = {
       if (connection.connectionState === 'closed') continue;
       for (const stats of (await connection.getStats()).values()) {
         if (stats.type !== 'inbound-rtp') continue;
-        const { kind, trackIdentifier, packetsReceived, bytesReceived, framesDecoded, freezeCount, estimatedPlayoutTimestamp, keyFramesDecoded, totalAudioEnergy, totalSamplesDuration, concealedSamples, codecId, frameWidth, mid } = stats;
+        const { kind, trackIdentifier, packetsReceived, bytesReceived, framesDecoded, framesReceived, freezeCount, estimatedPlayoutTimestamp, keyFramesDecoded, totalAudioEnergy, totalSamplesDuration, concealedSamples, codecId, frameWidth, mid } = stats;
         const codec = (await connection.getStats()).get(codecId)?.mimeType ?? null;
-        rows.push({ kind, trackIdentifier, packetsReceived, bytesReceived, framesDecoded, freezeCount, estimatedPlayoutTimestamp, keyFramesDecoded, totalAudioEnergy, totalSamplesDuration, concealedSamples, codec, frameWidth, mid });
+        rows.push({ kind, trackIdentifier, packetsReceived, bytesReceived, framesDecoded, framesReceived, freezeCount, estimatedPlayoutTimestamp, keyFramesDecoded, totalAudioEnergy, totalSamplesDuration, concealedSamples, codec, frameWidth, mid });
       }
     }
     return rows;
