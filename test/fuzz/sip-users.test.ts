@@ -27,12 +27,16 @@ describe('hostile input of SIP users', () => {
     const alice = { username: 'alice', password: 'Wonderland2026' };
     const secret = makeDigestSecret(alice);
     const uri = 'sip:acme.sip.localhost';
-    const answers = guard.challenges(REALM, { nowMs: 0, stale: false }).map((line) => answerChallenge({ challenge: parseChallenge(line)!, credentials: alice, method: 'REGISTER', uri, cnonce: 'c', nonceCount: 1 }));
+    const ask = (): string[] => guard.challenges(REALM, { nowMs: 0, stale: false, source: SOURCE }).map((line) => answerChallenge({ challenge: parseChallenge(line)!, credentials: alice, method: 'REGISTER', uri, cnonce: 'c', nonceCount: 1 }));
+    const check = (text: string) => guard.check({ method: 'REGISTER', requestUri: uri, credentials: [text], source: SOURCE }, { realm: REALM, secretsOf: (name) => (name === 'alice' ? [secret] : []) }, 0);
+    const answers = ask();
     const same = (text: string): string => text.replace(/[\s"]/g, '').toLowerCase();
     let verified = 0;
     let n = 0;
     eachMutation(answers, (text) => {
-      const verdict = guard.check({ method: 'REGISTER', requestUri: uri, credentials: [text], sourceAddress: `192.0.2.${n++ % 250}` }, { realm: REALM, secretsOf: (name) => (name === 'alice' ? [secret] : []) }, 0);
+      const verdict = check(text);
+      // Her own right answers keep her from being shut out.
+      if (n++ % 8 === 0) check(ask()[0] ?? '');
       expect(['verified', 'challenge', 'refused']).toContain(verdict.kind);
       if (verdict.kind !== 'verified') return;
       verified++;

@@ -12,7 +12,7 @@ import { REALM } from './secret.ts';
 export function authenticate(core: SipCore, { request, source }: ServerTransaction, { proxy, secretsOf }: { proxy: boolean; secretsOf: SipSecretLookup }): { authentication: SipAuthentication; refusal: Refusal | null } {
   const nowMs = core.clock.nowMs();
   const credentials = request.headers.lines(proxy ? 'proxy-authorization' : 'authorization');
-  const verdict = core.guard.check({ method: request.method, requestUri: request.uri, credentials, sourceAddress: source.address }, { realm: REALM, secretsOf }, nowMs);
+  const verdict = core.guard.check({ method: request.method, requestUri: request.uri, credentials, source }, { realm: REALM, secretsOf }, nowMs);
   note(core, source.address, { verdict, nowMs });
   if (verdict.kind === 'verified') return { authentication: { verified: true, username: verdict.username }, refusal: null };
   if (verdict.kind === 'refused') {
@@ -20,7 +20,7 @@ export function authenticate(core: SipCore, { request, source }: ServerTransacti
     return { authentication: { verified: false, reason: verdict.limited ? 'limited' : 'wrong', username: verdict.username }, refusal: { statusCode: 403 } };
   }
   const name = proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate';
-  const headers = core.guard.challenges(REALM, { nowMs, stale: verdict.stale }).map((value): [string, string] => [name, value]);
+  const headers = core.guard.challenges(REALM, { nowMs, stale: verdict.stale, source }).map((value): [string, string] => [name, value]);
   return { authentication: { verified: false, reason: 'asked', username: null }, refusal: { statusCode: proxy ? 407 : 401, headers } };
 }
 

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { SipSource } from '../contract.ts';
 import { quote } from '../message/grammar.ts';
 import { parseSipUri } from '../message/uri.ts';
 import { digestHash } from './answer.ts';
@@ -17,7 +18,7 @@ export interface GuardedRequest {
   requestUri: string;
   /** Lines of Authorization or Proxy-Authorization. */
   credentials: readonly string[];
-  sourceAddress: string;
+  source: SipSource;
 }
 
 export interface GuardedRealm {
@@ -37,8 +38,9 @@ export type GuardVerdict =
 export type OfferedAlgorithm = DigestCredentials['algorithm'];
 
 /**
- * Digest on the side that asks (RFC 7616, RFC 3261 §22). A nonce carries its time and a MAC of ours, so that a challenge
- * costs no memory; only nonces that were answered well are kept, with their last count, against replay. Pure.
+ * Digest on the side that asks (RFC 7616, RFC 3261 §22). A nonce carries its time, whom it was made for and a MAC of ours, so
+ * that a challenge costs no memory; only nonces that were answered well are kept, with their last count, against replay. An
+ * answer that was overheard serves nobody at another address; the phone itself, once its address is another, is asked anew. Pure.
  */
 export class DigestGuard {
   readonly #key: Uint8Array;
@@ -55,41 +57,49 @@ export class DigestGuard {
   }
 
   /** Values of WWW-Authenticate or Proxy-Authenticate, one a line. */
-  challenges(realm: string, { nowMs, stale }: { nowMs: number; stale: boolean }): string[] {
-    const nonce = this.#nonce(realm, nowMs);
+  challenges(realm: string, { nowMs, stale, source }: { nowMs: number; stale: boolean; source: SipSource }): string[] {
+    const nonce = this.#nonce(realm, source, nowMs);
     return this.#offered.map((algorithm) => `Digest realm=${quote(realm)}, nonce="${nonce}", algorithm=${algorithm}, qop="auth"${stale ? ', stale=true' : ''}`);
   }
 
   check(request: GuardedRequest, { realm, secretsOf }: GuardedRealm, nowMs: number): GuardVerdict {
     const credentials = request.credentials.map(parseCredentials).find((parsed) => parsed?.realm === realm);
     if (!credentials || !this.#offered.includes(credentials.algorithm)) return { kind: 'challenge', stale: false };
-    const issuedMs = this.#issued(credentials.nonce, realm);
-    if (issuedMs === null) return { kind: 'challenge', stale: false };
+    const issued = this.#issued(credentials.nonce, realm);
+    if (issued === null) return { kind: 'challenge', stale: false };
     const { username } = credentials;
-    const suspect = `${request.sourceAddress} ${username.slice(0, 100)}`;
+    const suspect = `${request.source.address} ${username.slice(0, 100)}`;
     if (this.#failures.limited(suspect, nowMs)) return { kind: 'refused', username, limited: true };
+    // Right or wrong is not looked at: it would tell.
+    if (!sameText(issued.flow, this.#flow(request.source))) return { kind: 'challenge', stale: true };
     if (!sameTarget(credentials.uri, request.requestUri) || !answersRight(credentials, request.method, secretsOf(username))) {
       this.#failures.failed(suspect, nowMs);
       return { kind: 'refused', username, limited: false };
     }
     this.#failures.succeeded(suspect);
-    return this.#fresh(credentials, { issuedMs, nowMs }) ? { kind: 'verified', username } : { kind: 'challenge', stale: true };
+    return this.#fresh(credentials, { issuedMs: issued.atMs, nowMs }) ? { kind: 'verified', username } : { kind: 'challenge', stale: true };
   }
 
-  #nonce(realm: string, nowMs: number): string {
-    const text = `${Math.floor(nowMs).toString(36)}.${randomBytes(8).toString('hex')}`;
+  #nonce(realm: string, source: SipSource, nowMs: number): string {
+    const text = `${Math.floor(nowMs).toString(36)}.${randomBytes(8).toString('hex')}.${this.#flow(source)}`;
     return `${text}.${this.#mac(text, realm)}`;
+  }
+
+  /** Whom a nonce is for: an address, whose ports a NAT may change; a WebSocket, as all of them may come through one TLS proxy. */
+  #flow({ transport, address, port }: SipSource): string {
+    const text = transport === 'ws' ? `ws ${address} ${port}` : address;
+    return createHmac('sha256', this.#key).update(`flow\n${text}`).digest('hex').slice(0, 16);
   }
 
   #mac(text: string, realm: string): string {
     return createHmac('sha256', this.#key).update(`${text}\n${realm}`).digest('hex').slice(0, 32);
   }
 
-  /** When we made the nonce; null when we did not. */
-  #issued(nonce: string, realm: string): number | null {
-    const match = /^(([0-9a-z]{1,11})\.[0-9a-f]{16})\.([0-9a-f]{32})$/.exec(nonce);
-    const [, text = '', time = '', mac = ''] = match ?? [];
-    return match && sameText(mac, this.#mac(text, realm)) ? Number.parseInt(time, 36) : null;
+  /** When we made the nonce, and for whom; null when we did not. */
+  #issued(nonce: string, realm: string): { atMs: number; flow: string } | null {
+    const match = /^(([0-9a-z]{1,11})\.[0-9a-f]{16}\.([0-9a-f]{16}))\.([0-9a-f]{32})$/.exec(nonce);
+    const [, text = '', time = '', flow = '', mac = ''] = match ?? [];
+    return match && sameText(mac, this.#mac(text, realm)) ? { atMs: Number.parseInt(time, 36), flow } : null;
   }
 
   /** False for a nonce that is too old, and for a count that was seen (RFC 7616 §3.4.6). Without qop a nonce serves once. */
