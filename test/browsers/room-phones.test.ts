@@ -17,6 +17,9 @@ const DESK_HZ = 1000;
 const JOIN_HZ = 880;
 const MUTED_HZ = 370;
 const UNMUTED_HZ = 740;
+const ALICE_HZ = 620;
+const OFFICE = 'office.sip.localhost';
+const PASSWORD = 'Wonderland2026';
 
 let stage: Stage;
 let anna: Party;
@@ -123,8 +126,24 @@ it('REST mutes it and lets it be heard again', async () => {
   await annaHearsDesk(true);
 });
 
-it('the debugger has nothing to say about all that', async () => {
-  await desk.hangUp();
+it('hands its call over to a phone of a SIP domain, which is the same participant then; the debugger has nothing to say about all that', async () => {
+  const { client, sipPort } = stage.server;
+  const [list, domain] = await Promise.all([client.sip.credentialLists.create({ friendlyName: 'phones' }), client.sip.domains.create({ domainName: OFFICE, sipRegistration: true })]);
+  await client.sip.credentialLists(list.sid).credentials.create({ username: 'alice', password: PASSWORD });
+  await client.sip.domains(domain.sid).auth.registrations.credentialListMappings.create({ credentialListSid: list.sid });
+  const alice = await cast.add('alice', startPhone({ user: 'alice', toneHz: ALICE_HZ, codecs: 'PCMA', registration: { domain: OFFICE, password: PASSWORD, server: `127.0.0.1:${sipPort}` } }));
+  const [before] = await stage.participants(ROOM).then((all) => all.filter(({ identity }) => identity === 'desk'));
+  await desk.command('transfer', `sip:alice@${OFFICE}`);
+  await alice.waitEstablished();
+  await anna.waitHears('desk', ALICE_HZ);
   await desk.waitClosed();
+  expect(desk.log()).toMatch(/NOTIFY sip:[\s\S]*SIP\/2\.0 100 [\s\S]*SIP\/2\.0 200 OK/);
+  const [atAnna, atAlice] = await Promise.all([anna.listen(800, [ALICE_HZ, DESK_HZ]), alice.listen(800, [ANNA_HZ, DESK_HZ])]);
+  expect([atAnna['desk']?.[ALICE_HZ]?.share, atAlice[ANNA_HZ]?.share].map((share = 0) => share > 0.85), JSON.stringify([atAnna, atAlice])).toEqual([true, true]);
+  expect([atAnna['desk']?.[DESK_HZ]?.share ?? 0, atAlice[DESK_HZ]?.share ?? 0]).toEqual([0, 0]);
+  expect((await stage.participants(ROOM)).find(({ identity }) => identity === 'desk')?.sid).toBe(before?.sid);
+  expect((await anna.events()).filter(({ name, identity }) => name === 'participantDisconnected' && identity === 'desk')).toEqual([]);
+  await alice.hangUp();
+  await stage.waitCallStatus(callSid, 'completed');
   expect(await stage.server.client.calls(callSid).notifications.list()).toEqual([]);
 });
