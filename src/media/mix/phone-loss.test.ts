@@ -66,3 +66,67 @@ describe('a tone of a phone that loses a tenth of its packets', () => {
     expect(share).toBeGreaterThanOrEqual(0.95);
   });
 });
+
+/** A tone whose cycles fit no frame, as it is played: with packets lost, and without any. */
+function played(receiver: VoiceReceiver, { rateHz, isLost, payloadOf }: { rateHz: number; isLost: (n: number) => boolean; payloadOf: (n: number) => Uint8Array }): Int16Array {
+  const samples = rateHz / 50;
+  const out = new Int16Array(CLICK_PACKETS * samples);
+  const view = new RtpView();
+  for (let n = 0; n < CLICK_PACKETS; n++) {
+    const payload = payloadOf(n);
+    if (!isLost(n) && parseRtp(view, packetOf(n, payload))) receiver.packetReceived(view, n * 20);
+    if (receiver.pull(n * 20 + 5)) out.set(rateHz === 8000 ? receiver.pcm : receiver.wide(), n * samples);
+  }
+  return out;
+}
+
+const CLICK_PACKETS = 200;
+/** Where the voice has come in and after which nothing is missing any more. */
+const [FROM, TO] = [10, 190];
+
+/** The sharpest bend of the line through three samples: a click is one. */
+function sharpestBend(pcm: Int16Array, frame: number): number {
+  let most = 0;
+  for (let i = FROM * frame; i < TO * frame; i++) most = Math.max(most, Math.abs((pcm[i + 1] ?? 0) - 2 * (pcm[i] ?? 0) + (pcm[i - 1] ?? 0)));
+  return most;
+}
+
+describe('what stands in for lost packets', () => {
+  const tone = (rateHz: number) => (n: number): number => AMPLITUDE * Math.sin((2 * Math.PI * 437 * n) / rateHz);
+  const g711Payloads = (n: number): Uint8Array => Uint8Array.from({ length: 160 }, (_, i) => muLawOf(tone(8000)(n * 160 + i)));
+  const g722Payloads = (): ((n: number) => Uint8Array) => {
+    const encoder = new G722Encoder();
+    return (n) => {
+      const bytes = new Uint8Array(160);
+      encoder.encode(Int16Array.from({ length: 320 }, (_, i) => tone(16_000)(n * 320 + i)), bytes);
+      return bytes;
+    };
+  };
+  const single = (n: number): boolean => n > 5 && n % 10 === 0;
+  const bursts = (n: number): boolean => n > 5 && n % 20 < 2;
+
+  it.each([
+    ['G.711, one in ten', 8000, single, 18, () => new G711Receiver(g711('PCMU')), () => g711Payloads],
+    ['G.711, two in twenty', 8000, bursts, 14, () => new G711Receiver(g711('PCMU')), () => g711Payloads],
+    ['G.722, one in ten', 16_000, single, 18, () => new G722Receiver(), g722Payloads],
+    ['G.722, two in twenty', 16_000, bursts, 14, () => new G722Receiver(), g722Payloads],
+  ] as const)('clicks no more than the tone itself, and adds little to it: %s', (_name, rateHz, isLost, leastSnrDb, receiver, payloads) => {
+    const frame = rateHz / 50;
+    const whole = played(receiver(), { rateHz, isLost: () => false, payloadOf: payloads() });
+    const patched = played(receiver(), { rateHz, isLost, payloadOf: payloads() });
+    expect(sharpestBend(patched, frame)).toBeLessThan(1.5 * sharpestBend(whole, frame));
+    // The first loss lets the buffer grow by a frame, or not: a shift of whole frames is none to the ear.
+    const snrDb = Math.max(...[0, 1, 2].map((shift) => snr(whole, patched, shift * frame)));
+    expect(snrDb).toBeGreaterThan(leastSnrDb);
+  });
+
+  function snr(whole: Int16Array, patched: Int16Array, shift: number): number {
+    const frame = whole.length / CLICK_PACKETS;
+    let [signal, noise] = [0, 1];
+    for (let i = 20 * frame; i < (TO - 3) * frame; i++) {
+      signal += (whole[i] ?? 0) ** 2;
+      noise += ((patched[i + shift] ?? 0) - (whole[i] ?? 0)) ** 2;
+    }
+    return 10 * Math.log10(signal / noise);
+  }
+});
