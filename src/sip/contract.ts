@@ -82,6 +82,8 @@ export interface SipRegistration extends Emitter<SipRegistrationEvents> {
   readonly state: SipRegistrationState;
   /** Why it failed. */
   readonly reason: string | null;
+  /** The way that the registrar wants our calls to take (RFC 3608): values of a Route, loose routers all, as `outboundProxy` takes them. Null: none, or we are not registered. */
+  readonly serviceRoute: string | null;
   /** Now instead of later. */
   refresh(): void;
   /** Takes our address away there; resolves when that is answered, or after 1.5 s. */

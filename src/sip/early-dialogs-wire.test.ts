@@ -342,9 +342,10 @@ describe('a reliable provisional answer to us', () => {
     const cancel = await peer.next('CANCEL');
     expect(endings).toEqual([{ cause: 'dialog-lost', statusCode: 404 }]);
     peer.send(peer.answer(cancel, '200 OK'));
-    peer.send(peer.answer(invite, '487 Request Terminated', { tag: 't' }));
+    // Which crosses the CANCEL.
+    peer.send(peer.answer(invite, '200 OK', { tag: 't' }));
     await peer.next('ACK');
-    await peer.settle();
+    peer.send(peer.answer(await peer.next('BYE'), '200 OK'));
     await expectNothingLeft();
   });
 

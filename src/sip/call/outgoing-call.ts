@@ -345,7 +345,9 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
   }
 
   dialogOver(ending: SipEnding): void {
-    if (this.#chosen) this.#end(ending);
-    else this.#leave(ending, undefined);
+    if (this.#chosen) return this.#end(ending);
+    // Should its 200 be on the way, that opens it anew, to be hung up.
+    for (const [tag, { phase }] of this.#sessions) if (phase === 'closed') this.#sessions.delete(tag);
+    this.#leave(ending, undefined);
   }
 }

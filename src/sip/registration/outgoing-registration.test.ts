@@ -69,6 +69,22 @@ describe('a registration at a carrier', () => {
     expect(registration.reason).toBe('401 Unauthorized (it wants qop=auth-int, which is not spoken here)');
   });
 
+  it('tells the way that the registrar wants calls to take, as long as it is registered', async () => {
+    const registration = await register();
+    wire.answer(wire.last, '200 OK', ['Expires: 100', 'Service-Route: <sip:edge.carrier.test;lr>, <sip:in.carrier.test;lr>;x=1']);
+    expect(registration.serviceRoute).toBe('<sip:edge.carrier.test;lr>,<sip:in.carrier.test;lr>');
+    wire.clock.advance(85_000);
+    // Strict routers are not for us.
+    wire.answer(wire.last, '200 OK', ['Expires: 100', 'Service-Route: <sip:edge.carrier.test>']);
+    expect(registration.serviceRoute).toBeNull();
+    wire.clock.advance(85_000);
+    wire.answer(wire.last, '200 OK', ['Expires: 100', 'Service-Route: <sip:edge.carrier.test;lr>']);
+    expect(registration.serviceRoute).toBe('<sip:edge.carrier.test;lr>');
+    wire.clock.advance(85_000);
+    wire.answer(wire.last, '403 Forbidden');
+    expect(registration.serviceRoute).toBeNull();
+  });
+
   it('is renewed when 85 % of its time are over, with the same Call-ID', async () => {
     await register();
     const callId = header('call-id');

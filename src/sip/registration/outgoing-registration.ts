@@ -13,6 +13,7 @@ import type { SipRequest, SipResponse } from '../message/message.ts';
 import { parseNameAddr } from '../message/name-addr.ts';
 import { parseSipUri } from '../message/uri.ts';
 import { RoutedRequest, retryAfterS } from '../resolve/routed-request.ts';
+import { serviceRouteOf } from './service-route.ts';
 import { RegistrationMachine, type RegistrationOutput, type RegistrationState } from './registration.ts';
 
 const RANDOM_STEPS = 2 ** 32;
@@ -36,6 +37,7 @@ export class OutgoingRegistration extends Emitter<SipRegistrationEvents> impleme
   #authorization: [name: string, value: string] | null = null;
   #timer: Timer | null = null;
   #reason: string | null = null;
+  #serviceRoute: string | null = null;
 
   /** Throws SipError for a URI or name that cannot go into a message. */
   constructor(core: SipCore, options: SipRegistrationOptions, forget: () => void) {
@@ -57,6 +59,10 @@ export class OutgoingRegistration extends Emitter<SipRegistrationEvents> impleme
 
   get reason(): string | null {
     return this.#reason;
+  }
+
+  get serviceRoute(): string | null {
+    return this.state === 'registered' ? this.#serviceRoute : null;
   }
 
   refresh(): void {
@@ -122,6 +128,7 @@ export class OutgoingRegistration extends Emitter<SipRegistrationEvents> impleme
   #answered(response: SipResponse, request: SipRequest): void {
     const { headers } = response;
     this.#authorization = this.#authorizer.answer(response, request, this.#attempts);
+    if (response.statusCode < 300) this.#serviceRoute = serviceRouteOf(headers);
     const answer = {
       statusCode: response.statusCode,
       reasonPhrase: reasonOf(response),

@@ -258,6 +258,26 @@ describe('a trunk that wants it', () => {
     await carriers.stop();
   });
 
+  it.each([
+    ['sip:a.test', '<sip:edge.a.test;lr>,<sip:in.a.test;lr>', {}, '<sip:edge.a.test;lr>,<sip:in.a.test;lr>'],
+    ['sips:a.test', '<sip:edge.a.test;lr;transport=tls>', {}, '<sip:edge.a.test;lr;transport=tls>'],
+    // In clear, where the target is called over TLS.
+    ['sips:a.test', '<sip:edge.a.test;lr>', {}, undefined],
+    // Another host than the one that we are registered at.
+    ['sip:b.test', '<sip:edge.a.test;lr>', {}, undefined],
+    // What the trunk itself says goes before.
+    ['sip:a.test', '<sip:edge.a.test;lr>', { proxy: 'sip:proxy.test;lr' }, 'sip:proxy.test;lr'],
+    ['sip:a.test', null, {}, undefined],
+  ])('calls %s on the way %s of its registrar', async (target, route, outbound, proxy) => {
+    const by = trunk([target], { register, outbound: { ...DEFAULT_TRUNK_SETTINGS.outbound, ...outbound } });
+    trunks = [by];
+    carriers.start();
+    sip.registrations[0]!.serviceRoute = route;
+    await dial(by);
+    expect(options().outboundProxy).toBe(proxy);
+    await carriers.stop();
+  });
+
   it('is registered at once when its target answers again', async () => {
     trunks = [trunk(['sip:a.test'], { register, probeIntervalMs: 5_000 })];
     carriers.start();

@@ -144,6 +144,7 @@ export class Carriers {
   #place(options: OutgoingSipCallOptions, { to, last, route, lines, startedAtMs }: { to: string; last: boolean; route: CarrierRoute; lines: IdentityLines; startedAtMs: number }): OutgoingSipCall {
     const { sip, clock } = this.#deps;
     const { credentials, proxy, answerTimeoutMs } = route.trunk.settings.outbound;
+    const way = proxy ?? this.#registrations.serviceRoute(route.trunk, to);
     return sip.call({
       ...options,
       to,
@@ -153,7 +154,7 @@ export class Carriers {
       mayReach: (place) => this.#mayReach(route, place),
       silenceTimeoutMs: last ? Math.max(answerTimeoutMs, LAST_SILENCE_MS) : answerTimeoutMs,
       ...(options.ringTimeoutMs !== undefined && { ringTimeoutMs: Math.max(1, options.ringTimeoutMs - (clock.nowMs() - startedAtMs)) }),
-      ...(proxy !== null && { outboundProxy: proxy }),
+      ...(way !== null && { outboundProxy: way }),
       ...(credentials && { credentials }),
     });
   }

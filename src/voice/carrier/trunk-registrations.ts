@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { SipRegistration, SipRegistrationOptions, SipUserAgent } from '../../sip/contract.ts';
+import { parseSipUri } from '../../sip/message/uri.ts';
+import { transportOf } from '../../sip/transport/destination.ts';
 import { contactUserOf } from './inbound.ts';
 import type { Trunk, TrunkDirectory } from './model.ts';
 
@@ -39,6 +41,15 @@ export class TrunkRegistrations {
   /** The carrier was away, and may have forgotten us. */
   refresh(trunk: Trunk): void {
     this.#kept.get(trunk.sid)?.registration.refresh();
+  }
+
+  /** The way that the registrar wants calls to `target` to take, null for none: only its own host's calls do, and none that is encrypted goes over a hop that is not. */
+  serviceRoute({ sid }: Pick<Trunk, 'sid'>, target: string): string | null {
+    const kept = this.#kept.get(sid);
+    const route = kept?.registration.serviceRoute ?? null;
+    const [to, registrar, first] = [target, kept?.options.registrar ?? '', /^<([^>]*)>/.exec(route ?? '')?.[1] ?? ''].map(parseSipUri);
+    if (!to || !first || to.host !== registrar?.host) return null;
+    return transportOf(to) === 'tls' && transportOf(first) !== 'tls' ? null : route;
   }
 
   counts(): Record<'registering' | 'registered' | 'failed', number> {

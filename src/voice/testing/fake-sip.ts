@@ -169,6 +169,7 @@ export class FakeRegistration extends Emitter<SipRegistrationEvents> implements 
   readonly options: SipRegistrationOptions;
   state: SipRegistration['state'] = 'registering';
   readonly reason = null;
+  serviceRoute: string | null = null;
   refreshed = 0;
 
   constructor(options: SipRegistrationOptions) {
