@@ -1,5 +1,5 @@
 import { parse, type MediaDescription, type SessionDescription } from 'sdp-transform';
-import { readFingerprint, readUfrag } from './phone-attributes.ts';
+import { chooseFingerprint, readUfrag } from './phone-attributes.ts';
 import { SdpError } from './sdp-error.ts';
 
 /** What of a phone's SDP matters to us. Numbers are checked; nothing else of the text survives. */
@@ -73,17 +73,38 @@ const STATIC_CODECS: ReadonlyMap<number, { name: string; clockRateHz: number }> 
 
 /** Reads SDP of a phone (RFC 8866), bounded in size. Throws SdpError `too-large` or `malformed`, nothing else. */
 export function readPhoneDescription(body: Uint8Array): PhoneDescription {
-  const session = parseBounded(body);
+  const text = boundedText(body);
+  const session = parsed(text);
   if (session.media.length > MAX_MEDIA) throw new SdpError('too-large', `more than ${MAX_MEDIA} media lines`);
-  return { lines: session.media.map((media) => lineOf(media, session)) };
+  const [ofSession = [], ...ofMedia] = fingerprintsOf(text);
+  return { lines: session.media.map((media, n) => lineOf(media, session, ofMedia[n]?.length ? ofMedia[n] : ofSession)) };
 }
 
-function parseBounded(body: Uint8Array): SessionDescription {
+/** Whether the phone describes ICE for its audio, asked for or not. Throws as `readPhoneDescription`. */
+export function speaksIce(body: Uint8Array): boolean {
+  return readPhoneDescription(body).lines.some(({ kind, port, iceUfrag }) => kind === 'audio' && port !== 0 && iceUfrag !== null);
+}
+
+/** The a=fingerprint values of the session, and of each m= line: the parser keeps one of several. */
+function fingerprintsOf(text: string): string[][] {
+  const sections: string[][] = [[]];
+  for (const line of text.split(/\r\n|\r|\n/)) {
+    if (line.startsWith('m=')) sections.push([]);
+    if (line.startsWith('a=fingerprint:')) sections.at(-1)?.push(line.slice('a=fingerprint:'.length));
+  }
+  return sections;
+}
+
+function boundedText(body: Uint8Array): string {
   if (body.length > MAX_BYTES) throw new SdpError('too-large', `SDP of ${body.length} bytes`);
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   const lines = text.split(/\r\n|\r|\n/);
   if (lines.length > MAX_LINES || lines.some((line) => line.length > MAX_LINE_LENGTH)) throw new SdpError('too-large', 'SDP with too many or too long lines');
   if (!lines[0]?.startsWith('v=0')) throw new SdpError('malformed', 'SDP must begin with v=0');
+  return text;
+}
+
+function parsed(text: string): SessionDescription {
   try {
     return parse(text);
   } catch {
@@ -91,7 +112,7 @@ function parseBounded(body: Uint8Array): SessionDescription {
   }
 }
 
-function lineOf(media: MediaOf, session: SessionDescription): PhoneLine {
+function lineOf(media: MediaOf, session: SessionDescription, fingerprints: readonly string[]): PhoneLine {
   const formats = String(media.payloads ?? '').split(' ').filter((format) => format !== '');
   if (formats.length > MAX_FORMATS) throw new SdpError('too-large', `more than ${MAX_FORMATS} formats in one media line`);
   return {
@@ -105,7 +126,7 @@ function lineOf(media: MediaOf, session: SessionDescription): PhoneLine {
     codecs: codecsOf(formats, media),
     ptimeMs: positive(media.ptime),
     maxptimeMs: positive(media.maxptime),
-    fingerprint: readFingerprint(media.fingerprint) ?? readFingerprint(session.fingerprint),
+    fingerprint: chooseFingerprint(fingerprints),
     setup: setupOf(media.setup) ?? setupOf(session.setup),
     iceUfrag: session.icelite !== undefined ? null : readUfrag(media.iceUfrag ?? session.iceUfrag, media.icePwd ?? session.icePwd),
     rtcpMux: media.rtcpMux !== undefined,

@@ -33,9 +33,12 @@ export interface LocalSecurity {
   opportunistic?: boolean;
   /** Of our DTLS certificate: `sha-256 AB:CD:…`. Absent: there is no DTLS. */
   fingerprint?: string | undefined;
-  /** Offer nothing but this: keys in SDP, or DTLS as browsers need it. Default: as the policy says. */
-  insistsOn?: 'sdes' | 'dtls' | null;
+  /** Offer nothing but this. Default: as the policy says. */
+  insistsOn?: WantedEncryption | null;
 }
+
+/** Keys in SDP, as RTP/SAVP or as RTP/SAVPF (RFC 5124), or DTLS as browsers name it. */
+export type WantedEncryption = 'sdes' | 'sdes-feedback' | 'dtls';
 
 /** What is in use already. */
 export interface SecurityInUse {
@@ -94,7 +97,8 @@ export function ourOfferSecurity({ policy, keys, opportunistic, fingerprint, ins
   const lines = (): string[] => OFFERED.map((suite, n) => cryptoAttribute(n + 1, { suite, key: keys[suite] }));
   if (fingerprint !== undefined && (inUse?.dtls || (insistsOn === 'dtls' && !inUse && policy !== 'off'))) return { protocol: inUse?.dtls?.protocol ?? BROWSER_PROTOCOL, attributes: dtlsAttributes(fingerprint, 'actpass'), mandatory: true };
   if (inUse?.srtp) return { protocol: inUse.srtp.protocol, attributes: lines(), mandatory: true };
-  if (policy === 'require' || (policy === 'allow' && insistsOn === 'sdes')) return { protocol: 'RTP/SAVP', attributes: [...lines(), ...(fingerprint === undefined ? [] : dtlsAttributes(fingerprint, 'actpass'))], mandatory: true };
+  const byKeys = insistsOn === 'sdes' || insistsOn === 'sdes-feedback';
+  if (policy === 'require' || (policy === 'allow' && byKeys)) return { protocol: insistsOn === 'sdes-feedback' ? 'RTP/SAVPF' : 'RTP/SAVP', attributes: [...lines(), ...(fingerprint === undefined ? [] : dtlsAttributes(fingerprint, 'actpass'))], mandatory: true };
   return policy === 'allow' && opportunistic === true ? { protocol: 'RTP/AVP', attributes: lines(), mandatory: false } : { protocol: 'RTP/AVP', attributes: [], mandatory: false };
 }
 

@@ -14,6 +14,7 @@ import { checkCreate, checkUpdate, type CheckedCreate, type CheckedUpdate } from
 import { DialPace } from './dial-pace.ts';
 import { FraudGuard, OPEN_POLICY, type Destination, type DialRefusal } from './dial-plan/fraud-guard.ts';
 import { OutboundLeg } from './leg.ts';
+import type { OfferMemory } from './offer-memory.ts';
 import type { AccountRecord, CallRecord } from './model.ts';
 import { Redirects, type LegCallOptions } from './redirects/redirects.ts';
 import { routeToRegistered } from './registrations.ts';
@@ -23,7 +24,7 @@ import { terminated } from './termination.ts';
 import { createTransfers, type Transfers } from './transfer/transfers.ts';
 import { legAudio, mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
 
-export type LiveCallsDeps = VoiceDeps & { carriers: Pick<Carriers, 'callerFor' | 'outsideCaller'> } & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings' | 'network'>;
+export type LiveCallsDeps = VoiceDeps & { carriers: Pick<Carriers, 'callerFor' | 'outsideCaller'>; offers: OfferMemory } & Pick<CallDeps, 'client' | 'callbacks' | 'speech' | 'recognizer' | 'prompts' | 'recordings' | 'registrations' | 'gatherings' | 'network'>;
 
 interface OwnCall {
   client: CallDeps['client'];
@@ -178,7 +179,7 @@ export class LiveCalls implements Calls {
   }
 
   #outgoing(account: AccountRecord, checked: CheckedCreate, own?: OwnCall): Call {
-    const { media, config, log, clock, carriers, registrations } = this.#deps;
+    const { media, config, log, clock, carriers, registrations, offers } = this.#deps;
     const record = newCallRecord({ accountSid: account.sid, to: checked.to, from: checked.from, phoneNumberSid: checked.phoneNumberSid, direction: 'outbound-api', nowMs: clock.wallMs() });
     const { trunk } = checked;
     const journal = (problem: Problem): void => call.journal.problem(problem);
@@ -186,7 +187,7 @@ export class LiveCalls implements Calls {
     const outside = carriers.outsideCaller(journal);
     const caller = route ? carriers.callerFor(route) : outside;
     const redirectsOf = (first: LegCallOptions): Redirects => new Redirects({ accountSid: account.sid, called: record.to, route, sip: outside, carriers, registrations, mayDial: (destination) => this.mayDial(destination), clock, journal }, first);
-    const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), log: log.child({ callSid: record.sid }) }, redirectsOf);
+    const leg = new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), offers, log: log.child({ callSid: record.sid }) }, redirectsOf);
     const plan = {
       source: checked.source,
       fallback: checked.fallback,

@@ -2,12 +2,15 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { answerPhoneOffer, readPhoneAnswer } from '../sdp/phone-answer.ts';
 import { PHONE_CODECS, type PhoneCodecName } from '../sdp/phone-codecs.ts';
 import { writePhoneOffer, type LocalDescription } from '../sdp/phone-offer.ts';
+import { speaksIce } from '../sdp/phone-description.ts';
 import type { LocalSecurity, PhoneSrtpPolicy } from '../sdp/phone-security.ts';
 import type { PhoneStream } from '../sdp/phone-stream.ts';
 import { SdpError } from '../sdp/sdp-error.ts';
 import { InternalError } from '../base/errors.ts';
 import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
 import type { SipBody } from '../sip/contract.ts';
+import { OfferLadder } from './offer-ladder.ts';
+import type { PhoneHabit } from './offer-memory.ts';
 
 /** What a leg may speak. */
 export interface LegAudio {
@@ -34,7 +37,9 @@ export class LegMedia {
   readonly #codecs: readonly PhoneCodecName[];
   readonly #security: LocalSecurity;
   #opportunistic = false;
-  #insistsOn: 'sdes' | 'dtls' | null = null;
+  #ladder: OfferLadder;
+  #isBrowser = false;
+  #knowsIce = false;
   readonly #iceSecret = randomBytes(ICE_SECRET_BYTES).toString('base64');
   readonly #sessionId = String(randomInt(1, 2 ** 47));
   #phone: PhoneMedia | null = null;
@@ -52,6 +57,7 @@ export class LegMedia {
     this.#addressOf = addressOf;
     this.#codecs = audio.codecs ?? PHONE_CODECS;
     this.#security = newSecurity(audio.srtp ?? 'allow', plane.dtlsFingerprint);
+    this.#ladder = this.#newLadder(null);
   }
 
   get phone(): PhoneMedia | null {
@@ -98,10 +104,12 @@ export class LegMedia {
     if (this.#lastStream && !this.#lent) await this.#phone?.connect({ ...this.#lastStream, send: false, receive: false });
   }
 
-  /** Another phone is called: what was found out about the one before does not hold. */
-  peerIsNew(): void {
+  /** Another phone is called: what was found out about the one before does not hold. `habit`: what is known of it. */
+  peerIsNew(habit: PhoneHabit | null = null): void {
     this.#opportunistic = false;
-    this.#insistsOn = null;
+    this.#isBrowser = false;
+    this.#knowsIce = habit?.ice ?? false;
+    this.#ladder = this.#newLadder(habit);
     this.#lastStream = null;
   }
 
@@ -112,16 +120,22 @@ export class LegMedia {
 
   /** It speaks DTLS and ICE alone: offers have them. */
   peerIsBrowser(): void {
-    this.#insistsOn = 'dtls';
+    this.#isBrowser = true;
+  }
+
+  /** What the phone took at last, by its answer. */
+  habitOf(answer: SipBody): PhoneHabit {
+    return { kind: this.#ladder.kind, ice: speaksIce(sdpOf(answer)) };
+  }
+
+  /** From now on offers have ICE. */
+  peerKnowsIce(): void {
+    this.#knowsIce = true;
   }
 
   /** The other side took no offer of ours so far: the next one is encrypted in another way. False: there is none left. */
   offersOtherwise(): boolean {
-    if (this.#lastStream || this.#security.policy === 'off' || this.#insistsOn === 'dtls') return false;
-    const next = this.#insistsOn === null && this.#security.policy === 'allow' ? 'sdes' : 'dtls';
-    if (next === 'dtls' && this.#security.fingerprint === undefined) return false;
-    this.#insistsOn = next;
-    return true;
+    return !this.#lastStream && !this.#isBrowser && this.#ladder.next();
   }
 
   offer(): SipBody {
@@ -167,7 +181,18 @@ export class LegMedia {
   }
 
   #speaks(): Pick<LocalDescription, 'codecs' | 'security' | 'inUse' | 'ice'> {
-    return { codecs: this.#codecs, security: { ...this.#security, opportunistic: this.#opportunistic, insistsOn: this.#insistsOn }, inUse: this.#lastStream, ice: { secret: this.#iceSecret, offered: this.#insistsOn === 'dtls' } };
+    const insistsOn = this.#isBrowser ? 'dtls' : this.#ladder.kind === 'usual' ? null : this.#ladder.kind;
+    return { codecs: this.#codecs, security: { ...this.#security, opportunistic: this.#opportunistic, insistsOn }, inUse: this.#lastStream, ice: { secret: this.#iceSecret, offered: this.#offersIce } };
+  }
+
+  /** Where the offer has a fingerprint, and to who is known to speak it: others would get a longer INVITE for nothing. */
+  get #offersIce(): boolean {
+    const { policy } = this.#security;
+    return this.#knowsIce || this.#isBrowser || this.#ladder.kind !== 'usual' || policy === 'require';
+  }
+
+  #newLadder(habit: PhoneHabit | null): OfferLadder {
+    return new OfferLadder({ policy: this.#security.policy, hasDtls: this.#security.fingerprint !== undefined, first: habit?.kind ?? null });
   }
 
   /** RFC 3264 §8: the version goes up by one exactly when the description changes. */

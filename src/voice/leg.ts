@@ -9,6 +9,7 @@ import { keyOfInfo, type InfoKey } from './info-keys.ts';
 import { LegMedia, type LegAudio } from './leg-media.ts';
 import { tellQuality } from './leg-quality.ts';
 import type { CallQuality } from './model.ts';
+import type { OfferMemory } from './offer-memory.ts';
 import type { LegCallOptions, Placing, Redirects } from './redirects/redirects.ts';
 import { referCall, type Referable, type ReferResult } from './refer-call.ts';
 import { terminated, terminationOf, type Termination } from './termination.ts';
@@ -36,6 +37,8 @@ export interface LegDeps extends LegAudio {
   media: MediaPlane;
   /** Which of our addresses is written into SDP for a peer (address or host name of its signaling). */
   mediaAddressFor: (peer: string) => string;
+  /** Which offers called phones took. Default: nothing is remembered. */
+  offers?: OfferMemory;
   log: Log;
 }
 
@@ -156,7 +159,7 @@ export abstract class Leg extends Emitter<LegEvents> {
     const events = sip as unknown as Emitter<SipCallEvents>;
     events.on('ended', (ending) => this.dialogEnded(ending, side));
     events.on('reoffered', (body, respond) => respond(this.#reoffered(body, sip.state === 'early' && !this.settled)));
-    events.on('reofferAnswered', (body) => this.#applyAnswer(body));
+    events.on('reofferAnswered', (body) => this.applyAnswer(body));
     events.on('referReceived', (refer) => void (!this.#over && this.emit('referReceived', refer)));
     events.on('infoReceived', (body) => this.#keySignaled(keyOfInfo(body)));
   }
@@ -183,7 +186,7 @@ export abstract class Leg extends Emitter<LegEvents> {
     }
   }
 
-  #applyAnswer(body: SipBody | null): void {
+  protected applyAnswer(body: SipBody | null): void {
     try {
       this.#applied(this.media.apply(this.media.readAnswer(body)));
     } catch (error) {
@@ -293,6 +296,7 @@ export class InboundLeg extends Leg {
 export class OutboundLeg extends Leg {
   readonly #userAgent: Pick<SipUserAgent, 'call'>;
   readonly #redirectsOf: (first: LegCallOptions) => Redirects | null;
+  readonly #offers: OfferMemory | null;
   #redirects: Redirects | null = null;
   #placing: Placing | null = null;
   #sip: OutgoingSipCall | null = null;
@@ -307,6 +311,7 @@ export class OutboundLeg extends Leg {
     super(deps);
     this.#userAgent = userAgent;
     this.#redirectsOf = redirectsOf;
+    this.#offers = deps.offers ?? null;
   }
 
   get sipCallId(): string | null {
@@ -330,7 +335,7 @@ export class OutboundLeg extends Leg {
     this.#placing = placing;
     this.#earlyAnswer = null;
     this.moved = null;
-    this.media.peerIsNew();
+    this.media.peerIsNew(this.#offers?.of(options.to));
     this.#peer = unbracket(parseSipUri((options.outboundProxy ?? options.to).replace(/^<([^>]*)>.*$/, '$1'))?.host ?? '');
     if (/^sips:|;transport=tls\b/i.test(options.outboundProxy ?? options.to)) this.media.signalingIsEncrypted();
     if (/;transport=wss?\b/i.test(options.outboundProxy ?? options.to)) this.media.peerIsBrowser();
@@ -393,7 +398,9 @@ export class OutboundLeg extends Leg {
     this.#taken = true;
     let connected: Promise<void>;
     try {
-      connected = this.media.apply(this.#settledBy(answer));
+      const stream = this.#settledBy(answer);
+      connected = this.media.apply(stream);
+      if (answer) this.#learnedFrom(answer, stream);
     } catch (error) {
       return this.endedBy(terminated('no-common-codec', { detail: messageOf(error) }));
     }
@@ -403,6 +410,24 @@ export class OutboundLeg extends Leg {
       },
       (error: unknown) => this.endedBy(terminated('media-unavailable', { detail: messageOf(error) })),
     );
+  }
+
+  /** Some phones describe ICE without being asked, and say nothing until it is done: they are asked at once (re-INVITE), and the next time from the start. */
+  #learnedFrom(answer: SipBody, { ice }: PhoneStream): void {
+    const habit = this.media.habitOf(answer);
+    if (this.#placing) this.#offers?.took(this.#placing.options.to, habit);
+    if (!habit.ice || ice) return;
+    this.media.peerKnowsIce();
+    this.#sip?.once('confirmed', () => this.#offerIce());
+  }
+
+  #offerIce(): void {
+    if (this.over) return;
+    this.#sip?.reoffer(this.media.offer(), (statusCode, answer) => {
+      if (this.over) return;
+      if (statusCode < 300) this.applyAnswer(answer);
+      else this.log.info({ statusCode }, 'a phone that describes ICE does not take it');
+    });
   }
 
   /** A phone that made an offer of its own before it answered has said all there. */

@@ -8,6 +8,7 @@ import { IncomingCalls } from './incoming-calls.ts';
 import type { CallRecord } from './model.ts';
 import { createExplainer, type Explainer } from './explain.ts';
 import { createGatherings, type Gatherings } from './gatherings.ts';
+import { OfferMemory } from './offer-memory.ts';
 import { createPrompts } from './prompts.ts';
 import { createCallRecordings, type CallRecordings } from './recording/call-recordings.ts';
 import { createRecordingMedia, type RecordingMedia } from './recording/recording-media.ts';
@@ -59,7 +60,7 @@ export function createVoice(deps: VoiceDeps): Voice {
   const gatherings = createGatherings({ ...deps, callbacks, recordings, liveCall: (sid) => calls.live(sid) });
   const { registrations, stop: stopRegistering } = createRegistrations(deps);
   const carriers = new Carriers({ ...deps, publicAddress: config.publicAddress, ...(config.isOwnSip && { isOwn: config.isOwnSip }) });
-  const calls: LiveCalls = new LiveCalls({ ...deps, carriers, client, callbacks, speech, recognizer, prompts, recordings, gatherings, registrations, network });
+  const calls: LiveCalls = new LiveCalls({ ...deps, carriers, client, callbacks, speech, recognizer, prompts, recordings, gatherings, registrations, offers: new OfferMemory(), network });
   const incoming = new IncomingCalls({ ...deps, live: calls });
   return {
     calls,

@@ -4,6 +4,7 @@ import { Call, type CallDeps, type CallPlan } from '../call.ts';
 import type { Problem } from '../call-journal.ts';
 import { newCallRecord } from '../call-record.ts';
 import type { CallRecord } from '../model.ts';
+import type { OfferMemory } from '../offer-memory.ts';
 import type { Registrations } from '../registrations.ts';
 import { terminated } from '../termination.ts';
 import type { Transfers } from '../transfer/transfers.ts';
@@ -14,6 +15,7 @@ import { callOptionsFor, targetLeg } from './target-leg.ts';
 export interface DiallerDeps extends Pick<VoiceDeps, 'media' | 'config' | 'log' | 'clock' | 'directory' | 'trunks'>, Pick<Dialler, 'mayDial'> {
   carriers: Pick<Carriers, 'callerFor' | 'outsideCaller'>;
   registrations: Registrations;
+  offers: OfferMemory;
   transfers: Transfers | null;
   /** Keeps a new call among the live ones. */
   add(make: (deps: CallDeps, ended: (call: Call) => void) => Call): Call;

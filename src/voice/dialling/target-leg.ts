@@ -3,6 +3,7 @@ import type { Carriers } from '../carrier/carriers.ts';
 import type { Problem } from '../call-journal.ts';
 import { OutboundLeg } from '../leg.ts';
 import type { CallRecord } from '../model.ts';
+import type { OfferMemory } from '../offer-memory.ts';
 import { Redirects, type LegCallOptions } from '../redirects/redirects.ts';
 import type { Registrations } from '../registrations.ts';
 import { legAudio, mediaAddressFor, type VoiceDeps } from '../voice-deps.ts';
@@ -13,6 +14,7 @@ import type { Target } from './target.ts';
 export interface TargetLegDeps extends Pick<VoiceDeps, 'media' | 'config' | 'log' | 'clock'>, Pick<Dialler, 'mayDial'> {
   carriers: Pick<Carriers, 'callerFor' | 'outsideCaller'>;
   registrations: Registrations;
+  offers: OfferMemory;
 }
 
 interface Called {
@@ -23,14 +25,14 @@ interface Called {
 }
 
 /** The leg that calls a target: by its trunk, or where its phone is registered. */
-export function targetLeg({ call, target, callerId, journal }: Called & { journal: (problem: Problem) => void }, { media, config, log, clock, carriers, registrations, mayDial }: TargetLegDeps): OutboundLeg {
+export function targetLeg({ call, target, callerId, journal }: Called & { journal: (problem: Problem) => void }, { media, config, log, clock, carriers, registrations, mayDial, offers }: TargetLegDeps): OutboundLeg {
   const { trunk, to } = target;
   const { accountSid } = call;
   const route = trunk ? { trunk, number: to, caller: callerId.user, journal } : null;
   const outside = carriers.outsideCaller(journal);
   const redirectsOf = (first: LegCallOptions): Redirects => new Redirects({ accountSid, called: to, route, sip: outside, carriers, registrations, mayDial, clock, journal }, first);
   const caller = route ? carriers.callerFor(route) : outside;
-  return new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), log: log.child({ callSid: call.sid }) }, redirectsOf);
+  return new OutboundLeg(caller, { media, mediaAddressFor: mediaAddressFor(config), ...legAudio(config, trunk), offers, log: log.child({ callSid: call.sid }) }, redirectsOf);
 }
 
 /** What its INVITE says. */

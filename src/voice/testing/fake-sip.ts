@@ -128,8 +128,12 @@ export class FakeOutgoingCall extends Emitter<OutgoingSipCallEvents> implements 
   /** What came of the latest REFER is told here. */
   referred: { to: string; watcher: SipReferWatcher } | null = null;
 
-  reoffer(): void {
+  /** The latest re-INVITE, to be answered. */
+  reoffered: { offer: SipBody; answered: (statusCode: number, answer: SipBody | null) => void } | null = null;
+
+  reoffer(offer: SipBody, answered: (statusCode: number, answer: SipBody | null) => void): void {
     this.said.push('re-INVITE');
+    this.reoffered = { offer, answered };
   }
 
   refer(to: string, watcher: SipReferWatcher): void {

@@ -16,6 +16,7 @@ import { createRecordings } from '../recording/recording-service.ts';
 import type { SpeechRecognizer } from '../speech-recognition.ts';
 import { ALLOW_ALL, type NetworkPolicy } from '../webhook/network-policy.ts';
 import type { WebhookAnswer, WebhookClient, WebhookRequest } from '../webhook/client.ts';
+import { OfferMemory } from '../offer-memory.ts';
 import type { RegisteredContact } from '../registrations.ts';
 import { FakeSipDirectory } from './fake-sip-directory.ts';
 import { FakeTrunkRepository } from './fake-trunks.ts';
@@ -183,7 +184,7 @@ export function fakeWorld(options: { transfers?: 'off' | 'users' | 'all'; carrie
   const liveCall = (sid: CallSid): CallRecord | null => live.live(sid);
   const gatherings = createGatherings({ ...deps, callbacks, recordings, conferenceRepository, queueRepository, liveCall, music: { file: () => Promise.resolve({ path: '/hold-music.wav', contentType: 'audio/wav' }) } });
   const carriers = new Carriers({ ...deps, publicAddress: '192.0.2.1', ...(options.isOwn && { isOwn: options.isOwn }) });
-  const live: LiveCalls = new LiveCalls({ ...deps, carriers, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, recognizer: options.recognizer ?? null, prompts, recordings, registrations, network: options.network ?? ALLOW_ALL });
+  const live: LiveCalls = new LiveCalls({ ...deps, carriers, conferenceRepository, queueRepository, gatherings, client: app, callbacks, speech, recognizer: options.recognizer ?? null, prompts, recordings, registrations, offers: new OfferMemory(), network: options.network ?? ALLOW_ALL });
   const incoming = new IncomingCalls({ ...deps, conferenceRepository, queueRepository, live });
   const arrive = (call = new FakeIncomingCall()): FakeIncomingCall => {
     sip.emit('incomingCall', call);
