@@ -49,6 +49,8 @@ export class Bridge implements Talk {
   #interrupt = new AbortController();
   #change: Change | null = null;
   #handedOver = false;
+  /** When the `timeLimit` is up, whoever talks by then. */
+  #endsAtMs = Infinity;
   /** Aborts when the time is up: nobody is called any more either. */
   readonly #late = new AbortController();
   #forget: (() => void)[] = [];
@@ -70,6 +72,7 @@ export class Bridge implements Talk {
   /** Resolves when it is over: of a `<Dial>` with its called phone let go, of a pair with both. Rejects with MediaError. */
   async run(): Promise<void> {
     const { clock, timeLimitMs, kind } = this.#options;
+    this.#endsAtMs = clock.nowMs() + timeLimitMs;
     const limit = clock.after(timeLimitMs, () => this.#end(terminated('time-limit')));
     let lost: Termination = terminated('media-lost');
     try {
@@ -231,7 +234,8 @@ export class Bridge implements Talk {
     if (kind === 'dial' && leaves === this.#sides[0]) {
       this.#handedOver = true;
       this.#leave();
-      pairUp({ ...this.#options, kind: 'pair', sides: [comes, stays] });
+      const timeLimitMs = Math.max(0, this.#endsAtMs - this.#options.clock.nowMs());
+      pairUp({ ...this.#options, kind: 'pair', sides: [comes, stays], timeLimitMs });
     } else this.#sides = stays === this.#sides[0] ? [stays, comes] : [comes, stays];
     letGo(leaves, terminated('transferred'));
     return !this.#handedOver;

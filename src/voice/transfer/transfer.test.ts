@@ -156,6 +156,21 @@ describe('a caller that transfers its call', () => {
     expect([world.live.liveCount, world.clock.pending]).toEqual([0, 0]);
   });
 
+  it('leaves those two what is left of the time of its <Dial>', async () => {
+    world.app.on('/voice', '<Response><Dial timeLimit="100"><Number>+15557001000</Number></Dial></Response>');
+    const caller = world.arrive();
+    await later();
+    callee().answers();
+    await later(60_000);
+    caller.emit('referReceived', new FakeRefer('tel:+15557002000'));
+    await later();
+    callee(1).answers();
+    await later(38_000);
+    expect(together(1, 2)).toBe(true);
+    await later(2_500);
+    expect([callee(0).said.at(-1), callee(1).said.at(-1), world.live.liveCount, world.clock.pending]).toEqual(['BYE', 'BYE', 0, 0]);
+  });
+
   it('and hangs up before the target answers, as phones do', async () => {
     const caller = await talking();
     caller.emit('referReceived', new FakeRefer('tel:+15557002000'));
