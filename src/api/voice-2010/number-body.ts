@@ -40,5 +40,6 @@ export function numberBody(record: PhoneNumberRecord): object {
     emergency_address_status: 'unregistered',
     bundle_sid: kept?.bundleSid ?? null,
     status: 'in-use',
+    type: null,
   };
 }
