@@ -17,7 +17,7 @@ import { loadCredentials, type Credentials } from './credentials.ts';
 import { keepRegistrations } from './kept-registrations.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
 import { Overload, watchEventLoop } from './overload.ts';
-import { choicesOf, isOwnSip, localHostsOf, mediaBinding, ownAddressesOf, shownSipAddress, sipAddressesOf } from './own-addresses.ts';
+import { choicesOf, isOwnSip, localHostsOf, mediaBinding, ownAddressesOf, phoneNetworksOf, shownSipAddress, sipAddressesOf } from './own-addresses.ts';
 import { checkPorts } from './port-check.ts';
 import { createRoomRecordings } from './recording/room-recordings.ts';
 import { FfmpegComposer } from './recording/composition/composer.ts';
@@ -161,6 +161,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     config: {
       publicAddress: own.sip(''),
       mediaAddressFor: own.media,
+      phoneNetworks: phoneNetworksOf(config),
       phoneCodecs: config.phoneCodecs,
       phoneSrtp: config.phoneSrtp,
       localHosts: localHostsOf(config),

@@ -1,8 +1,9 @@
 import { networkInterfaces } from 'node:os';
 import type { SipPlace, SipPorts } from './sip/contract.ts';
 import { canonicalAddress } from './voice/dial-plan/ip-range.ts';
-import { boundFamilies, chooseOwnAddress, familyOf, isLoopback, isWildcard, type OwnAddressChoice, type OwnAddresses } from './sip/transport/own-address.ts';
+import { boundFamilies, chooseOwnAddress, familyOf, isLoopback, isWildcard, isWithin, type OwnAddressChoice, type OwnAddresses } from './sip/transport/own-address.ts';
 import type { Config } from './config.ts';
+import type { PhoneNetworks } from './voice/phone-address.ts';
 
 /** The addresses of this server, as the settings have them. */
 
@@ -59,6 +60,11 @@ export function mediaBinding(config: Config): { bindAddress: string; publicAddre
   const families = boundFamilies([bindAddress]);
   const publicAddress = told.find((address) => families.has(familyOf(address) ?? 4));
   return { bindAddress, ...(publicAddress !== undefined && { publicAddress }) };
+}
+
+/** Where phones' media can be, seen from here. */
+export function phoneNetworksOf(config: Config): PhoneNetworks {
+  return { families: boundFamilies([mediaBinding(config).bindAddress]), isNear: isWithin(config.localNetworks) };
 }
 
 /** Every address that is ours: webhooks may not lead there. */

@@ -103,6 +103,7 @@ export type WorkerEvent =
   | { type: 'digitReceived'; phoneId: string; digit: string }
   | { type: 'firstPacketReceived'; phoneId: string }
   | { type: 'mediaTimedOut'; phoneId: string }
+  | { type: 'securityFailed'; phoneId: string; why: string }
   | { type: 'voiceChanged'; phoneId: string; speaking: boolean }
   | { type: 'beepHeard'; phoneId: string }
   | { type: 'streamStarted'; phoneId: string; streamSid: string }

@@ -72,6 +72,10 @@ export interface PhoneRemote {
   /** Where the phone wants its RTP. Media from elsewhere latches (symmetric RTP) on the first valid packet. */
   address: string;
   port: number;
+  /** `address` cannot be reached from here (that of a network behind a NAT): nothing is sent until the phone's own media shows where it is. Default false. */
+  awaited?: boolean;
+  /** Address of the phone's signaling: media from there is likelier its own than that from elsewhere. */
+  signalingAddress?: string;
   /** Default: port + 1; equal to port with rtcp-mux. */
   rtcpPort?: number;
   codec: PhoneCodec;
@@ -108,6 +112,8 @@ export interface PhoneMediaEvents {
   firstPacketReceived: [];
   /** Nothing valid came from the phone for `mediaTimeoutMs` though it should have sent. */
   mediaTimedOut: [];
+  /** Its DTLS handshake failed, or did not come: it will never be heard. At most once. */
+  securityFailed: [why: string];
   /** The phone began or ceased to speak. Only while `watchVoice(true)`; `ceased` comes as soon as the last sound is 100 ms old. */
   voiceChanged: [speaking: boolean];
   /** A steady single tone of 0.2 s or more ended, as an answering machine's beep. Only while `watchVoice(true)`. */

@@ -3,7 +3,7 @@ import { readPhoneDescription, type Direction, type PhoneLine } from './phone-de
 import { answeredIce, iceAttributes, offeredIce } from './phone-ice.ts';
 import { audioLines, OUR_MEDIA_STREAM, sessionLines, type LocalDescription } from './phone-offer.ts';
 import { answerAttributes, answeredSecurity, NO_SECURITY, offeredSecurity, ourOfferSecurity } from './phone-security.ts';
-import { acceptableStream, type PhoneStream } from './phone-stream.ts';
+import { acceptableStream, isNowhere, type PhoneStream } from './phone-stream.ts';
 
 export interface PhoneAnswer {
   text: string;
@@ -16,17 +16,21 @@ export interface PhoneAnswer {
  */
 export function answerPhoneOffer(offer: Uint8Array, local: LocalDescription): PhoneAnswer {
   const description = readPhoneDescription(offer);
-  const { line, stream } = acceptableStream(description, { codecs: local.codecs, securityOf: (line) => offeredSecurity(line, local.security ?? NO_SECURITY, local.inUse ?? null), iceOf: (line) => offeredIce(line, local.ice, local.inUse?.ice ?? null) });
+  const { line, stream } = acceptableStream(description, { codecs: local.codecs, securityOf: (line) => offeredSecurity(line, local.security ?? NO_SECURITY, local.inUse ?? null), iceOf: (line) => offeredIce(line, local.ice, local.inUse?.ice ?? null), families: local.families, isFirst: knowsNoAddress(local) });
   const media = description.lines.flatMap((other) => (other === line ? takenLines(line, stream, local) : [refusedLine(other)]));
   return { text: [...sessionLines(local, stream.ice !== undefined), ...media, ''].join('\r\n'), stream };
 }
 
 /** Reads the answer to an offer that `local` was written into. Throws SdpError. */
-export function readPhoneAnswer(answer: Uint8Array, local: Pick<LocalDescription, 'codecs' | 'security' | 'inUse' | 'ice'> = {}): PhoneStream {
+export function readPhoneAnswer(answer: Uint8Array, local: Pick<LocalDescription, 'codecs' | 'security' | 'inUse' | 'ice' | 'families'> = {}): PhoneStream {
   const security = local.security ?? NO_SECURITY;
   const offered = ourOfferSecurity(security, local.inUse ?? null);
   const inUse = local.inUse ?? null;
-  return acceptableStream(readPhoneDescription(answer), { codecs: local.codecs, securityOf: (line) => answeredSecurity(line, security, { offered, inUse }), iceOf: (line) => answeredIce(line, local.ice, inUse?.ice ?? null) }).stream;
+  return acceptableStream(readPhoneDescription(answer), { codecs: local.codecs, securityOf: (line) => answeredSecurity(line, security, { offered, inUse }), iceOf: (line) => answeredIce(line, local.ice, inUse?.ice ?? null), families: local.families, isFirst: knowsNoAddress(local) }).stream;
+}
+
+function knowsNoAddress({ inUse }: Pick<LocalDescription, 'inUse'>): boolean {
+  return !inUse || (inUse.address !== undefined && isNowhere(inUse.address));
 }
 
 function takenLines(line: PhoneLine, stream: PhoneStream, local: LocalDescription): string[] {

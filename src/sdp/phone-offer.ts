@@ -19,9 +19,11 @@ export interface LocalDescription {
   /** Default: SRTP is off. */
   security?: LocalSecurity;
   /** What an offer inside a session must number, and encrypt, as before. */
-  inUse?: (PhoneNumbering & SecurityInUse & { ice?: IceStream }) | null;
+  inUse?: (PhoneNumbering & SecurityInUse & { ice?: IceStream; address?: string }) | null;
   /** Absent: no ICE. */
   ice?: LocalIce;
+  /** Which addresses of phones we can send to. Default both. */
+  families?: ReadonlySet<4 | 6> | undefined;
 }
 
 /** What a page gets our sound as (RFC 8830). */

@@ -48,8 +48,21 @@ describe('a phone’s offer', () => {
     expect(result.stream).toMatchObject(stream);
   });
 
-  it('holds by address 0.0.0.0 too', () => {
-    expect(answer('m=audio 4000 RTP/AVP 0', 'c=IN IP4 0.0.0.0').stream).toMatchObject({ send: false });
+  it('holds by address 0.0.0.0 too, once it has named another; before, it does not know its own', () => {
+    const { stream } = answer('m=audio 4000 RTP/AVP 0');
+    const nowhere = bytes(...head, 'm=audio 4000 RTP/AVP 0', 'c=IN IP4 0.0.0.0');
+    expect(answerPhoneOffer(nowhere, { ...local, inUse: stream }).stream).toMatchObject({ send: false });
+    expect(answerPhoneOffer(nowhere, local).stream).toMatchObject({ send: true });
+  });
+
+  it('of a family of addresses that is not reached from here is refused, unless another line is of the other or ICE finds the way', () => {
+    const here = { ...local, families: new Set([4 as const]), ice: { secret: 'x', offered: false } };
+    const v6 = ['m=audio 4000 RTP/AVP 0', 'c=IN IP6 2001:db8::7'];
+    expect(() => answerPhoneOffer(bytes(...head, ...v6), here)).toThrow(/IPv6, and there is no way/);
+    expect(() => answerPhoneOffer(bytes(...head, 'm=audio 4000 RTP/AVP 0'), { ...local, families: new Set([6 as const]) })).toThrow(/IPv4, and there is no way/);
+    expect(() => readPhoneAnswer(bytes(...head, ...v6), here)).toThrow(SdpError);
+    expect(answerPhoneOffer(bytes(...head, ...v6, 'm=audio 4004 RTP/AVP 0'), here).stream.port).toBe(4004);
+    expect(answerPhoneOffer(bytes(...head, ...v6, 'a=ice-ufrag:abcd', 'a=ice-pwd:0123456789012345678901'), here).stream.port).toBe(4000);
   });
 
   it('may name address and RTCP port of the line', () => {

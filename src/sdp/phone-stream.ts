@@ -29,6 +29,10 @@ export interface Acceptable {
   securityOf: (line: PhoneLine) => SrtpStream | DtlsStream | null | string;
   /** Default: none. */
   iceOf?: (line: PhoneLine) => IceStream | null;
+  /** Which addresses can be reached. Default both. */
+  families?: ReadonlySet<4 | 6> | undefined;
+  /** Nothing was described before: the address 0.0.0.0 puts nobody on hold, the phone does not know its own yet. */
+  isFirst?: boolean;
 }
 
 const PTIMES_MS = [20, 10, 30, 40];
@@ -48,7 +52,7 @@ export function acceptableStream(description: PhoneDescription, acceptable: Acce
 }
 
 /** The stream of one line, or why it cannot be taken. */
-function streamOf(line: PhoneLine, { codecs = PHONE_CODECS, securityOf, iceOf = () => null }: Acceptable): PhoneStream | string {
+function streamOf(line: PhoneLine, { codecs = PHONE_CODECS, securityOf, iceOf = () => null, families, isFirst = false }: Acceptable): PhoneStream | string {
   if (line.port === 0) return 'audio is refused (port 0)';
   const secured = securityOf(line);
   if (typeof secured === 'string') return secured;
@@ -56,9 +60,10 @@ function streamOf(line: PhoneLine, { codecs = PHONE_CODECS, securityOf, iceOf = 
   if (!line.connection) return 'no connection address (c=)';
   const { family, address } = line.connection;
   if (!(family === 4 ? isUnicast4(address) : isAddress6(address))) return 'the connection address is not a unicast IP address';
+  if (!ice && families?.has(familyOf(address)) === false) return `the connection address is IPv${familyOf(address)}, and there is no way to it from here`;
   const chosen = chooseCodec(line, codecs);
   if (!chosen) return `no common codec: ${codecs.join(', ')} are spoken here`;
-  const towards = directionsOf(line, ice ? null : address);
+  const towards = directionsOf(line, ice || isFirst ? null : address);
   return {
     address,
     port: line.port,
@@ -76,9 +81,9 @@ function sharesPort(line: PhoneLine, by: { ice: unknown; secured: SrtpStream | D
   return line.rtcpMux && (by.ice !== null || (by.secured !== null && 'fingerprint' in by.secured));
 }
 
-/** RFC 3264 §6.1, §8.4; the address 0.0.0.0 is the old way to put on hold. Null: with ICE it says nothing. */
+/** RFC 3264 §6.1, §8.4; the address 0.0.0.0 is the old way to put on hold. Null: it says nothing. */
 function directionsOf(line: PhoneLine, address: string | null): { send: boolean; receive: boolean } {
-  const held = address === '0.0.0.0' || address === '::';
+  const held = address !== null && isNowhere(address);
   return {
     send: !held && (line.direction === 'sendrecv' || line.direction === 'recvonly'),
     receive: line.direction === 'sendrecv' || line.direction === 'sendonly',
@@ -92,10 +97,20 @@ function ptimeOf(line: PhoneLine): number {
   return DEFAULT_PTIME_MS <= limit ? DEFAULT_PTIME_MS : 10;
 }
 
+/** An address that nobody has: hold of old, or a phone that does not know its own. */
+export function isNowhere(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
+}
+
+/** An IPv4 address in the spelling of IPv6 is one of IPv4. */
+function familyOf(address: string): 4 | 6 {
+  return address.includes(':') && !/^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? 6 : 4;
+}
+
 /** A dotted IPv4 address that is neither multicast nor broadcast; 0.0.0.0 counts (hold). */
 function isUnicast4(address: string): boolean {
   const parts = address.split('.');
-  if (parts.length !== 4 || !parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) <= 255)) return false;
+  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)) return false;
   return Number(parts[0]) < 224;
 }
 

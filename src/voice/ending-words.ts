@@ -15,6 +15,7 @@ const CAUSES: Partial<Record<TerminationReason, { q850: number; sip?: number }>>
   'media-lost': { q850: 41, sip: 503 },
   'media-unavailable': { q850: 34, sip: 503 },
   'media-timeout': { q850: 102, sip: 408 },
+  'media-insecure': { q850: 41, sip: 488 },
   'time-limit': { q850: 16 },
   'server-stopped': { q850: 41, sip: 503 },
   'internal-error': { q850: 41, sip: 500 },

@@ -46,3 +46,33 @@ describe('an offer of ours that several phones answer', () => {
     expect(final.srtp).toBeUndefined();
   });
 });
+
+describe('a phone behind a NAT', () => {
+  const offer = (address: string, ...more: string[]): SipBody => ({ contentType: 'application/sdp', bytes: Buffer.from(['v=0', 'o=- 1 1 IN IP4 10.0.0.5', 's=-', `c=IN IP4 ${address}`, 't=0 0', 'm=audio 4000 RTP/AVP 0', ...more, ''].join('\r\n')) });
+
+  it('is waited for, in its first offer and in those that follow, and a hold stays one', async () => {
+    const plane = new FakeMediaPlane();
+    const media = new LegMedia(plane, () => '192.0.2.1', { signalingAddress: () => '203.0.113.9' });
+    await media.open();
+    const take = async (body: SipBody): Promise<unknown> => {
+      await media.apply(media.answer(body).stream);
+      return plane.phones[0]?.remotes.at(-1);
+    };
+    expect(await take(offer('10.0.0.5'))).toMatchObject({ address: '10.0.0.5', awaited: true, signalingAddress: '203.0.113.9', send: true });
+    expect(await take(offer('0.0.0.0'))).toMatchObject({ address: '10.0.0.5', awaited: true, send: false });
+    expect(await take(offer('10.0.0.6'))).toMatchObject({ address: '10.0.0.6', awaited: true, send: true });
+    const moved = await take(offer('198.51.100.7'));
+    expect(moved).toMatchObject({ address: '198.51.100.7', signalingAddress: '203.0.113.9' });
+    expect(moved).not.toHaveProperty('awaited');
+  });
+
+  it('that does not know its address yet is waited for', async () => {
+    const plane = new FakeMediaPlane();
+    const media = new LegMedia(plane, () => '192.0.2.1', { signalingAddress: () => '203.0.113.9' });
+    await media.open();
+    await media.apply(media.answer(offer('0.0.0.0')).stream);
+    expect(plane.phones[0]?.remotes[0]).toMatchObject({ awaited: true, send: true });
+    await media.apply(media.answer(offer('0.0.0.0', 'a=sendonly')).stream);
+    expect(plane.phones[0]?.remotes[1]).toMatchObject({ awaited: true, send: false });
+  });
+});

@@ -4,16 +4,17 @@ import { PHONE_CODECS, type PhoneCodecName } from '../sdp/phone-codecs.ts';
 import { writePhoneOffer, type LocalDescription } from '../sdp/phone-offer.ts';
 import { speaksIce } from '../sdp/phone-description.ts';
 import type { LocalSecurity, PhoneSrtpPolicy } from '../sdp/phone-security.ts';
-import type { PhoneStream } from '../sdp/phone-stream.ts';
+import { isNowhere, type PhoneStream } from '../sdp/phone-stream.ts';
 import { SdpError } from '../sdp/sdp-error.ts';
 import { InternalError } from '../base/errors.ts';
-import type { MediaPlane, PhoneMedia, RoomMedia } from '../media/protocol.ts';
+import type { MediaPlane, PhoneMedia, PhoneRemote, RoomMedia } from '../media/protocol.ts';
 import type { SipBody } from '../sip/contract.ts';
 import { OfferLadder } from './offer-ladder.ts';
 import type { PhoneHabit } from './offer-memory.ts';
+import { isElsewhere, type PhoneNetworks } from './phone-address.ts';
 
-/** What a leg may speak. */
-export interface LegAudio {
+/** What a leg may speak, and with whom. */
+export interface LegAudio extends PhoneNetworks {
   /** Most wanted first. Default: all that is spoken here. */
   codecs?: readonly PhoneCodecName[] | undefined;
   /** Default `allow`. */
@@ -36,6 +37,8 @@ export class LegMedia {
   readonly #addressOf: () => string;
   readonly #codecs: readonly PhoneCodecName[];
   readonly #security: LocalSecurity;
+  readonly #networks: PhoneNetworks;
+  readonly #signalingAddress: () => string;
   #opportunistic = false;
   #ladder: OfferLadder;
   #isBrowser = false;
@@ -51,10 +54,12 @@ export class LegMedia {
   /** Another leg has it. */
   #lent = false;
 
-  /** `addressOf`: the one that the other side is told. */
-  constructor(plane: MediaPlane, addressOf: () => string, audio: LegAudio = {}) {
+  /** `addressOf`: the one that the other side is told. `signalingAddress`: where its signaling comes from, '' when that is not known. */
+  constructor(plane: MediaPlane, addressOf: () => string, audio: LegAudio & { signalingAddress?: () => string } = {}) {
     this.#plane = plane;
     this.#addressOf = addressOf;
+    this.#networks = audio;
+    this.#signalingAddress = audio.signalingAddress ?? (() => '');
     this.#codecs = audio.codecs ?? PHONE_CODECS;
     this.#security = newSecurity(audio.srtp ?? 'allow', plane.dtlsFingerprint);
     this.#ladder = this.#newLadder(null);
@@ -87,7 +92,7 @@ export class LegMedia {
   async take(): Promise<void> {
     this.#lent = false;
     try {
-      if (this.#lastStream) await this.#phone?.connect({ ...this.#lastStream, anotherPhone: true });
+      if (this.#lastStream) await this.#phone?.connect({ ...this.#lastStream, ...this.#whereabouts(this.#lastStream), anotherPhone: true });
     } catch (error) {
       this.#lent = true;
       throw error;
@@ -101,7 +106,7 @@ export class LegMedia {
 
   /** Nobody is there for a while: nothing is sent, and nothing missed. */
   async pause(): Promise<void> {
-    if (this.#lastStream && !this.#lent) await this.#phone?.connect({ ...this.#lastStream, send: false, receive: false });
+    if (this.#lastStream && !this.#lent) await this.#phone?.connect({ ...this.#lastStream, ...this.#whereabouts(this.#lastStream), send: false, receive: false });
   }
 
   /** Another phone is called: what was found out about the one before does not hold. `habit`: what is known of it. */
@@ -163,11 +168,18 @@ export class LegMedia {
 
   /** Sends and receives as settled; over a hold by 0.0.0.0 the address stays the one we knew. */
   async apply(stream: PhoneStream): Promise<void> {
-    const held = !stream.ice && (stream.address === '0.0.0.0' || stream.address === '::');
+    const held = !stream.ice && isNowhere(stream.address);
     const known = this.#lastStream;
     const remote = held && known ? { ...stream, address: known.address, port: known.port } : stream;
     this.#lastStream = remote;
-    if (!this.#lent) await this.#phone?.connect(remote);
+    if (!this.#lent) await this.#phone?.connect({ ...remote, ...this.#whereabouts(remote) });
+  }
+
+  /** What its signaling says of where its media is. */
+  #whereabouts({ address, ice }: PhoneStream): Pick<PhoneRemote, 'awaited' | 'signalingAddress'> {
+    const signalingAddress = this.#signalingAddress();
+    if (ice) return {};
+    return { signalingAddress, ...(isElsewhere(address, signalingAddress, this.#networks.isNear) && { awaited: true }) };
   }
 
   async close(): Promise<void> {
@@ -180,9 +192,9 @@ export class LegMedia {
     return { address: this.#addressOf(), port: this.#phone.localPort, sessionId: this.#sessionId, version, ...this.#speaks() };
   }
 
-  #speaks(): Pick<LocalDescription, 'codecs' | 'security' | 'inUse' | 'ice'> {
+  #speaks(): Pick<LocalDescription, 'codecs' | 'security' | 'inUse' | 'ice' | 'families'> {
     const insistsOn = this.#isBrowser ? 'dtls' : this.#ladder.kind === 'usual' ? null : this.#ladder.kind;
-    return { codecs: this.#codecs, security: { ...this.#security, opportunistic: this.#opportunistic, insistsOn }, inUse: this.#lastStream, ice: { secret: this.#iceSecret, offered: this.#offersIce } };
+    return { codecs: this.#codecs, families: this.#networks.families, security: { ...this.#security, opportunistic: this.#opportunistic, insistsOn }, inUse: this.#lastStream, ice: { secret: this.#iceSecret, offered: this.#offersIce } };
   }
 
   /** Where the offer has a fingerprint, and to who is known to speak it: others would get a longer INVITE for nothing. */
@@ -208,8 +220,8 @@ export class LegMedia {
 const NO_CERTIFICATE = `sha-256 ${Array(32).fill('00').join(':')}`;
 
 /** Throws SdpError unless the phone's offer holds something that may be spoken. Needs no socket: asked before a webhook is. */
-export function checkOffer(offer: SipBody, { codecs = PHONE_CODECS, srtp = 'allow' }: LegAudio = {}): void {
-  answerPhoneOffer(sdpOf(offer), { address: '127.0.0.1', port: 9, sessionId: '1', version: 1, codecs, security: newSecurity(srtp, NO_CERTIFICATE), ice: { secret: '', offered: false } });
+export function checkOffer(offer: SipBody, { codecs = PHONE_CODECS, srtp = 'allow', families }: LegAudio = {}): void {
+  answerPhoneOffer(sdpOf(offer), { address: '127.0.0.1', port: 9, sessionId: '1', version: 1, codecs, families, security: newSecurity(srtp, NO_CERTIFICATE), ice: { secret: '', offered: false } });
 }
 
 function sdpOf(body: SipBody): Uint8Array {

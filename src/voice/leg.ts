@@ -56,7 +56,7 @@ export abstract class Leg extends Emitter<LegEvents> {
 
   constructor(deps: LegDeps) {
     super();
-    this.media = new LegMedia(deps.media, () => deps.mediaAddressFor(this.peer()), deps);
+    this.media = new LegMedia(deps.media, () => deps.mediaAddressFor(this.peer()), { ...deps, signalingAddress: () => this.dialog()?.source.address ?? '' });
     this.log = deps.log;
   }
 
@@ -130,7 +130,7 @@ export abstract class Leg extends Emitter<LegEvents> {
   protected abstract peer(): string;
 
   /** The dialog, null while there is none. */
-  protected abstract dialog(): Referable | null;
+  protected abstract dialog(): (Referable & Pick<IncomingSipCall | OutgoingSipCall, 'source'>) | null;
 
   protected abstract hangupDialog(reason?: string): void;
 
@@ -150,6 +150,7 @@ export abstract class Leg extends Emitter<LegEvents> {
     this.#deafen = [
       phone.on('firstPacketReceived', () => this.emit('heard')),
       phone.on('mediaTimedOut', () => this.endedBy(terminated('media-timeout'))),
+      phone.on('securityFailed', (why) => this.endedBy(terminated('media-insecure', { detail: why }))),
       phone.on('lost', (reason) => this.endedBy(terminated('media-lost', { detail: reason }))),
     ];
   }

@@ -49,6 +49,8 @@ export type TerminationReason =
   | 'media-unavailable'
   /** The phone fell silent: no packet for the media time-out. */
   | 'media-timeout'
+  /** The DTLS handshake of the phone failed, or did not come. */
+  | 'media-insecure'
   | 'server-stopped'
   /** The server was killed while the call was live. */
   | 'server-killed'
@@ -89,6 +91,7 @@ const ENDINGS: Record<TerminationReason, { fault: Fault; unanswered: FinalStatus
   'media-lost': { fault: 'server', unanswered: 'failed' },
   'media-unavailable': { fault: 'server', unanswered: 'failed' },
   'media-timeout': { fault: 'network', unanswered: 'failed' },
+  'media-insecure': { fault: 'network', unanswered: 'failed' },
   'server-stopped': { fault: 'server', unanswered: 'failed' },
   'server-killed': { fault: 'server', unanswered: 'failed' },
   'internal-error': { fault: 'server', unanswered: 'failed' },

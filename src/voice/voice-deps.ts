@@ -7,6 +7,7 @@ import type { SipPlace, SipUserAgent } from '../sip/contract.ts';
 import type { RoomConnector } from './contract.ts';
 import type { ConferenceRepository } from './conference/model.ts';
 import type { LegAudio } from './leg-media.ts';
+import type { PhoneNetworks } from './phone-address.ts';
 import type { QueueRepository } from './queue/model.ts';
 import type { CallRepository, DirectoryRepository, SipDirectory } from './model.ts';
 import type { RecordingRepository } from './recording/model.ts';
@@ -20,6 +21,8 @@ export interface VoiceConfig {
   publicAddress: string;
   /** Which of our addresses goes into the SDP for a peer (address or host name of its signaling). Default: publicAddress. */
   mediaAddressFor?: (peer: string) => string;
+  /** Where phones' media can be. Default: anywhere, on no side of a NAT. */
+  phoneNetworks?: PhoneNetworks;
   /** What phones may speak, most wanted first. Default: all that is spoken here. */
   phoneCodecs?: readonly PhoneCodecName[];
   /** SRTP with phones. Default `allow`. */
@@ -61,10 +64,10 @@ export function mediaAddressFor({ publicAddress, mediaAddressFor: choose }: Voic
 }
 
 /** What a leg may speak: as its trunk says, else as the server. */
-export function legAudio({ phoneCodecs, phoneSrtp }: VoiceConfig, trunk: Pick<Trunk, 'settings'> | null): LegAudio {
+export function legAudio({ phoneCodecs, phoneSrtp, phoneNetworks }: VoiceConfig, trunk: Pick<Trunk, 'settings'> | null): LegAudio {
   const media = trunk?.settings.media;
   const codecs = media?.codecs?.flatMap((wanted) => PHONE_CODECS.filter((name) => name.toLowerCase() === wanted)) ?? phoneCodecs;
-  return { codecs, srtp: media?.srtp ?? phoneSrtp };
+  return { ...phoneNetworks, codecs, srtp: media?.srtp ?? phoneSrtp };
 }
 
 export interface VoiceDeps {

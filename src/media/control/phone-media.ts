@@ -165,6 +165,7 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
     if (event.type === 'digitReceived') this.emit('digitReceived', event.digit);
     else if (event.type === 'firstPacketReceived') this.emit('firstPacketReceived');
     else if (event.type === 'mediaTimedOut') this.emit('mediaTimedOut');
+    else if (event.type === 'securityFailed') this.emit('securityFailed', event.why);
     else if (event.type === 'voiceChanged') this.emit('voiceChanged', event.speaking);
     else if (event.type === 'beepHeard') this.emit('beepHeard');
     else this.#streams.workerEvent(event);
@@ -220,7 +221,7 @@ export class RemotePhone extends Emitter<PhoneMediaEvents> implements PhoneMedia
     const pipe = this.#pipe;
     if (!pipe || !this.#remote) return;
     // The phone alone speaks these.
-    const { srtp: _srtp, ice: _ice, dtls: _dtls, ...settled } = this.#remote;
+    const { srtp: _srtp, ice: _ice, dtls: _dtls, awaited: _awaited, signalingAddress: _signaling, ...settled } = this.#remote;
     const remote: PhoneRemote = { ...settled, address: LOOPBACK, port: pipe.nearPort, rtcpPort: pipe.nearPort };
     await pipe.client.request('connectPhone', { phoneId: pipe.endId, remote });
   }

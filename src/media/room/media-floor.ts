@@ -152,6 +152,7 @@ export class MediaFloor {
         digitReceived: (digit) => keys.received(digit, 'event'),
         firstPacketReceived: () => isPipeEnd || this.#emit({ type: 'firstPacketReceived', phoneId }),
         mediaTimedOut: () => this.#emit({ type: 'mediaTimedOut', phoneId }),
+        securityFailed: (why) => this.#emit({ type: 'securityFailed', phoneId, why }),
       },
     });
     keys.opened(phone);

@@ -3,7 +3,7 @@ import { SourceLatch } from './source-latch.ts';
 
 function latched(): SourceLatch {
   const latch = new SourceLatch();
-  latch.targetGiven('10.0.0.5', 4000);
+  latch.targetGiven({ address: '10.0.0.5', port: 4000 }, 0);
   return latch;
 }
 
@@ -35,12 +35,12 @@ describe('where the phone is', () => {
     const latch = latched();
     latch.accepts('203.0.113.9', 61_000, 0);
     latch.phoneLeft();
-    latch.targetGiven('10.0.0.6', 4000);
+    latch.targetGiven({ address: '10.0.0.6', port: 4000 }, 0);
     expect([latch.accepts('203.0.113.9', 61_000, 20), target(latch)]).toEqual([false, '10.0.0.6:4000']);
     expect(latch.accepts('198.51.100.6', 4000, 40)).toBe(true);
     expect([latch.accepts('203.0.113.9', 61_000, 5000), target(latch)]).toEqual([false, '198.51.100.6:4000']);
     latch.phoneLeft();
-    latch.targetGiven('203.0.113.9', 61_000);
+    latch.targetGiven({ address: '203.0.113.9', port: 61_000 }, 0);
     expect(latch.accepts('203.0.113.9', 61_000, 6000)).toBe(true);
   });
 
@@ -52,14 +52,74 @@ describe('where the phone is', () => {
     expect(target(latch)).toBe('10.0.0.5:4002');
   });
 
-  it('moves with a new offer, and stays with the same one', () => {
+  it('moves with a new offer, stays with the same one, and what is still on the way is heard', () => {
     const latch = latched();
     latch.accepts('203.0.113.9', 61_000, 0);
-    latch.targetGiven('10.0.0.5', 4000); // session refresh
+    latch.targetGiven({ address: '10.0.0.5', port: 4000 }, 10); // session refresh
     expect(target(latch)).toBe('203.0.113.9:61000');
-    latch.targetGiven('10.0.0.6', 5000);
+    latch.targetGiven({ address: '10.0.0.6', port: 5000 }, 20);
+    expect(target(latch)).toBe('10.0.0.6:5000');
+    expect(latch.accepts('203.0.113.9', 61_000, 25)).toBe(true);
     expect(target(latch)).toBe('10.0.0.6:5000');
     expect(latch.accepts('10.0.0.6', 5000, 30)).toBe(true);
     expect(latch.accepts('203.0.113.9', 61_000, 40)).toBe(false);
+  });
+
+  it('does not become a stranger’s by a session refresh', () => {
+    const latch = latched();
+    latch.accepts('203.0.113.9', 61_000, 0);
+    latch.targetGiven({ address: '10.0.0.5', port: 4000 }, 10);
+    expect(latch.accepts('198.51.100.1', 9999, 20)).toBe(false);
+    expect(target(latch)).toBe('203.0.113.9:61000');
+  });
+
+  it('is taken back at once from a stranger who was faster', () => {
+    const latch = new SourceLatch();
+    latch.targetGiven({ address: '203.0.113.9', port: 4000 }, 0);
+    expect(latch.accepts('198.51.100.1', 9999, 0)).toBe(true);
+    expect(latch.accepts('203.0.113.9', 4000, 20)).toBe(true);
+    expect(latch.accepts('198.51.100.1', 9999, 21)).toBe(false);
+    expect(target(latch)).toBe('203.0.113.9:4000');
+  });
+});
+
+describe('a phone behind a NAT, whose SDP names an address of its own network', () => {
+  const behindNat = (): SourceLatch => {
+    const latch = new SourceLatch();
+    latch.targetGiven({ address: '10.0.0.5', port: 4000, awaited: true, signalingAddress: '203.0.113.9' }, 0);
+    return latch;
+  };
+
+  it('is nowhere until it is heard, and then where that came from', () => {
+    const latch = behindNat();
+    expect(latch.port).toBe(0);
+    expect(latch.accepts('203.0.113.9', 61_000, 100)).toBe(true);
+    expect(target(latch)).toBe('203.0.113.9:61000');
+  });
+
+  it('is rather where its signaling is than anywhere else', () => {
+    const latch = behindNat();
+    expect(latch.accepts('198.51.100.1', 9999, 0)).toBe(true);
+    expect(latch.accepts('203.0.113.9', 61_000, 20)).toBe(true);
+    expect(latch.accepts('198.51.100.1', 9999, 40)).toBe(false);
+    expect(target(latch)).toBe('203.0.113.9:61000');
+  });
+
+  it('is nowhere again when it moves within its network, until it is heard from there', () => {
+    const latch = behindNat();
+    latch.accepts('203.0.113.9', 61_000, 0);
+    latch.targetGiven({ address: '10.0.0.5', port: 4002, awaited: true, signalingAddress: '203.0.113.9' }, 100);
+    expect(latch.accepts('203.0.113.9', 61_000, 110)).toBe(true);
+    expect(latch.port).toBe(0);
+    expect(latch.accepts('203.0.113.9', 61_002, 120)).toBe(true);
+    expect(target(latch)).toBe('203.0.113.9:61002');
+  });
+
+  it('goes on where it was when it only said that it would move', () => {
+    const latch = behindNat();
+    latch.accepts('203.0.113.9', 61_000, 0);
+    latch.targetGiven({ address: '10.0.0.5', port: 4002, awaited: true, signalingAddress: '203.0.113.9' }, 100);
+    for (let nowMs = 120; nowMs < 2200; nowMs += 20) latch.accepts('203.0.113.9', 61_000, nowMs);
+    expect(target(latch)).toBe('203.0.113.9:61000');
   });
 });

@@ -1,75 +1,110 @@
 /** Media of the phone is believed to have moved when its old source has been silent for this long. */
-const RELATCH_SILENCE_MS = 2000;
+export const RELATCH_SILENCE_MS = 2000;
+
+/** Where signaling says that a phone's media is. */
+export interface MediaTarget {
+  address: string;
+  port: number;
+  /** It cannot be reached from here, so nothing is sent until the phone's own media shows where it is. Default false. */
+  awaited?: boolean | undefined;
+  /** Where its signaling comes from. */
+  signalingAddress?: string | undefined;
+}
+
+/** How likely a source is to be the phone: 2 what its SDP says, 1 the same address or that of its signaling (RFC 7362 §3), 0 anywhere else. */
+export type SourceRank = 0 | 1 | 2;
+
+/** What the latest offer/answer lets expect. */
+export class ExpectedSource {
+  #address = '';
+  #port = 0;
+  #signaling = '';
+  #awaited: boolean | null = null;
+
+  /** False: the media is where it was said to be before (hold, session refresh). */
+  given({ address, port, awaited = false, signalingAddress = '' }: MediaTarget): boolean {
+    const isNew = address !== this.#address || port !== this.#port || awaited !== this.#awaited;
+    this.#address = address;
+    this.#port = port;
+    this.#awaited = awaited;
+    this.#signaling = signalingAddress;
+    return isNew;
+  }
+
+  /** What is given next is new. */
+  forget(): void {
+    this.#awaited = null;
+  }
+
+  rankOf(address: string, port: number): SourceRank {
+    if (address === this.#address) return port === this.#port ? 2 : 1;
+    return address === this.#signaling ? 1 : 0;
+  }
+}
 
 /**
- * Symmetric RTP (RFC 4961): media is taken from, and sent to, where the first valid packet came from, whatever the SDP
- * said; others are strangers until the source falls silent or a new offer/answer opens the latch. Pure.
+ * Symmetric RTP (RFC 4961): media is taken from, and sent to, where the first valid packet came from, whatever the SDP said. Others are
+ * strangers until that source falls silent, signaling names another address, or one speaks that is likelier to be the phone: who was
+ * faster than the phone does not keep it out. Pure.
  */
 export class SourceLatch {
-  /** Where we send to: the SDP's word until something came. */
+  /** Where we send to: the SDP's word until something came; port 0 for nowhere. */
   address = '';
   port = 0;
+  readonly #expected = new ExpectedSource();
+  #rank: SourceRank = 0;
   #open = true;
   #heardMs = -Infinity;
-  #sdp = '';
+  /** Where it was before it moved: what is still on the way from there is heard. */
+  readonly #former = { address: '', port: 0, untilMs: -Infinity };
   /** Whose phone is not in the call any more. */
-  #leftAddress = '';
-  #leftPort = 0;
+  readonly #left = { address: '', port: 0 };
 
-  /** Offer/answer gave a new target. The same one again (hold, session refresh) keeps sending where it did. */
-  targetGiven(address: string, port: number): void {
+  /** Offer/answer gave a target. The same one again opens nothing, and sending goes on to where it did. */
+  targetGiven(target: MediaTarget, nowMs: number): void {
+    if (target.port === this.#left.port && target.address === this.#left.address) this.#left.port = 0;
+    if (!this.#expected.given(target)) return;
+    const wasHeard = this.#heardMs !== -Infinity;
+    Object.assign(this.#former, { address: this.address, port: this.port, untilMs: wasHeard ? nowMs + RELATCH_SILENCE_MS : -Infinity });
+    this.address = target.awaited ? '' : target.address;
+    this.port = target.awaited ? 0 : target.port;
     this.#open = true;
-    const sdp = `${address} ${port}`;
-    if (port === this.#leftPort && address === this.#leftAddress) this.#leftPort = 0;
-    if (sdp === this.#sdp) return;
-    this.#sdp = sdp;
-    this.address = address;
-    this.port = port;
   }
 
   /** The phone left the call to another one, whose target is given next: what it still sends is nobody's. */
   phoneLeft(): void {
-    this.#leftAddress = this.address;
-    this.#leftPort = this.port;
-    this.#sdp = '';
-  }
-
-  /** As `targetGiven`, where packets prove themselves: the same target again opens nothing. */
-  retarget(address: string, port: number): void {
-    if (this.#sdp !== `${address} ${port}`) this.targetGiven(address, port);
+    this.#left.address = this.address;
+    this.#left.port = this.port;
+    this.#heardMs = -Infinity;
+    this.#expected.forget();
   }
 
   /** Is a valid packet from there the phone's? Latches when it may. */
   accepts(address: string, port: number, nowMs: number): boolean {
-    if (!this.tries(address, port, nowMs)) return false;
-    this.#heardMs = nowMs;
+    if (this.#open || port !== this.port || address !== this.address) {
+      const former = this.#former;
+      const left = this.#left;
+      if (port === left.port && address === left.address) return false;
+      if (nowMs < former.untilMs && port === former.port && address === former.address) return true;
+      if (!this.#takes(this.#expected.rankOf(address, port), nowMs)) return false;
+    }
+    this.moved(address, port, nowMs);
     return true;
   }
 
-  /** As `accepts`, for a packet that has yet to be proven: until `proven` it keeps nobody else away. */
-  tries(address: string, port: number, nowMs: number): boolean {
-    if (port !== this.port || address !== this.address) {
-      if (port === this.#leftPort && address === this.#leftAddress) return false;
-      if (!this.#open && nowMs - this.#heardMs < RELATCH_SILENCE_MS) return false;
-      this.address = address;
-      this.port = port;
-    }
-    this.#open = false;
-    return true;
+  #takes(rank: SourceRank, nowMs: number): boolean {
+    return this.#open || rank > this.#rank || nowMs - this.#heardMs >= RELATCH_SILENCE_MS;
   }
 
   /** The phone has proven to be there. */
   moved(address: string, port: number, nowMs: number): void {
-    if (port !== this.port || address !== this.address) {
+    if (this.#open || port !== this.port || address !== this.address) {
       this.address = address;
       this.port = port;
+      this.#rank = this.#expected.rankOf(address, port);
+      this.#former.untilMs = -Infinity;
+      this.#open = false;
     }
-    this.#open = false;
-    this.#heardMs = nowMs;
-  }
-
-  /** What came from where it sends to was the phone's. */
-  proven(nowMs: number): void {
     this.#heardMs = nowMs;
   }
 }

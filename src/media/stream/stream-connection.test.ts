@@ -46,7 +46,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   url = `ws://127.0.0.1:${(http.address() as AddressInfo).port}`;
   ticker = new Ticker(systemClock, silentLog);
-  phone = await PhoneTransport.open({ id: 'phone', bindAddress: '127.0.0.1', ports: new PortPool({ min: 41_000, max: 41_999 }), mediaTimeoutMs: 0, clock: systemClock, events: { digitReceived: (digit) => floor.digitReceived('phone', digit), firstPacketReceived: () => {}, mediaTimedOut: () => {} } });
+  phone = await PhoneTransport.open({ id: 'phone', bindAddress: '127.0.0.1', ports: new PortPool({ min: 41_000, max: 41_999 }), mediaTimeoutMs: 0, clock: systemClock, events: { digitReceived: (digit) => floor.digitReceived('phone', digit), firstPacketReceived: () => {}, mediaTimedOut: () => {}, securityFailed: () => {} } });
   floor = new StreamFloor({ clock: systemClock, emit: (event) => void events.push(event) });
   caller = await RtpCaller.open(440);
   phone.connect({ address: '127.0.0.1', port: caller.port, codec: 'PCMU', payloadType: 0, dtmfPayloadType: null, ptimeMs: 20, send: true, receive: true });

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { PhoneDtls, PhoneIce, PhoneRemote } from '../protocol.ts';
 import { IceLite } from '../rtp/ice-lite.ts';
-import { SourceLatch } from '../rtp/source-latch.ts';
+import { AssociationLatch } from '../rtp/association-latch.ts';
 import { isStun } from '../rtp/stun.ts';
 import type { DtlsIdentity } from './dtls-identity.ts';
 import { DtlsSession } from './dtls-session.ts';
@@ -11,6 +11,8 @@ import { DtlsSession } from './dtls-session.ts';
 interface Ends {
   /** `from`: null where it is proven. */
   received(packet: Buffer, from: RemoteInfo | null): void;
+  /** The phone's handshake failed. Nothing of it will ever be believed. */
+  failed(why: string): void;
   send(packet: Buffer, to: { address: string; port: number }): void;
 }
 
@@ -20,7 +22,9 @@ export class PathComponent {
   readonly #deps: { identity?: DtlsIdentity | undefined; clock: Clock; log: Log };
   readonly #ends: Ends;
   /** Where DTLS without ICE goes. */
-  readonly #latch = new SourceLatch();
+  readonly #latch = new AssociationLatch();
+  /** Not in use: what comes is nobody's. */
+  #closed = false;
   #ice: IceLite | null = null;
   #iceSettled: PhoneIce | null = null;
   #dtls: DtlsSession | null = null;
@@ -33,22 +37,40 @@ export class PathComponent {
   }
 
   /** Credentials that stay the same go on; new ones are an ICE restart, which moves the same DTLS association (RFC 8842 §5.5). */
-  configure({ address, ice, dtls }: Pick<PhoneRemote, 'address' | 'ice' | 'dtls'>, port: number): void {
-    if (address !== '0.0.0.0' && address !== '::') this.#latch.retarget(address, port);
+  configure(remote: Pick<PhoneRemote, 'address' | 'awaited' | 'signalingAddress' | 'ice' | 'dtls'>, port: number): void {
+    const { address, ice, dtls } = remote;
+    this.#closed = false;
+    if (remote.awaited || (address !== '0.0.0.0' && address !== '::')) this.#latch.targetGiven({ ...remote, port });
     if (!sameIce(this.#iceSettled, ice ?? null)) this.#ice = ice ? new IceLite(ice) : null;
     this.#iceSettled = ice ?? null;
-    if (!dtls || dtls.fingerprint !== this.#dtlsSettled?.fingerprint) this.#closeDtls();
+    if (!dtls || dtls.fingerprint !== this.#dtlsSettled?.fingerprint) {
+      this.#closeDtls();
+      this.#latch.associationBegan(dtls?.role ?? 'passive');
+    }
     this.#dtlsSettled = dtls ?? null;
     this.#startDtls();
   }
 
+  /** Its media can be opened, or needs not be. */
+  get secured(): boolean {
+    return this.#dtlsSettled === null || this.#dtls?.isOpen === true;
+  }
+
   received(packet: Buffer, from: RemoteInfo): void {
     const ice = this.#ice;
+    if (this.#closed) return;
     if (isStun(packet)) return this.#checkReceived(packet, from);
     if (ice && !ice.knows(from)) return;
     if (!this.#dtlsSettled) return this.#ends.received(packet, ice ? null : from);
-    if (!ice && !this.#latch.tries(from.address, from.port, this.#deps.clock.nowMs())) return;
+    if (!ice && !this.#admits(packet, from)) return;
     this.#dtls?.received(packet);
+  }
+
+  #admits(packet: Buffer, from: RemoteInfo): boolean {
+    const admission = this.#latch.admits(packet, from, this.#deps.clock.nowMs());
+    if (admission === 'anew') this.#closeDtls();
+    if (admission === 'anew') this.#startDtls();
+    return admission !== 'drop';
   }
 
   #checkReceived(packet: Buffer, from: RemoteInfo): void {
@@ -64,6 +86,7 @@ export class PathComponent {
   }
 
   close(): void {
+    this.#closed = true;
     this.#closeDtls();
     this.#dtlsSettled = null;
     this.#ice = null;
@@ -76,6 +99,7 @@ export class PathComponent {
     const { identity } = this.#deps;
     if (!settled || this.#dtls || !identity) return;
     if (this.#ice && !this.#ice.target) return;
+    let stood = false;
     this.#dtls = new DtlsSession({
       ...this.#deps,
       id: this.#id,
@@ -85,11 +109,27 @@ export class PathComponent {
       events: {
         opened: (packet) => this.#opened(packet),
         sealed: (packet) => this.#sealed(packet),
-        connected: () => {},
-        // A phone that hangs up closes it too.
-        failed: (reason) => this.#deps.log.info({ path: this.#id, reason }, 'DTLS with a phone is over: nothing more of its media is believed'),
+        connected: () => {
+          stood = true;
+          this.#latch.connected(this.#deps.clock.nowMs());
+        },
+        failed: (reason) => (stood ? this.#ended(reason) : this.#failed(reason)),
       },
     });
+  }
+
+  /** A phone that hangs up closes it too. */
+  #ended(reason: string): void {
+    this.#deps.log.info({ path: this.#id, reason }, 'DTLS with a phone is over: nothing more of its media is believed');
+  }
+
+  /** Who is nowhere near where signaling says may have been a stranger: the phone itself still has its time. */
+  #failed(reason: string): void {
+    const isTheirs = this.#ice !== null || this.#latch.isExpected || this.#dtlsSettled?.role === 'active';
+    this.#deps.log.info({ path: this.#id, reason, isTheirs }, 'a DTLS handshake failed: not the certificate that signaling told, or no handshake at all');
+    if (isTheirs) return this.#ends.failed('the DTLS handshake failed');
+    this.#closeDtls();
+    if (this.#latch.failed()) this.#startDtls();
   }
 
   #closeDtls(): void {
@@ -98,7 +138,7 @@ export class PathComponent {
   }
 
   #opened(packet: Buffer): void {
-    this.#latch.proven(this.#deps.clock.nowMs());
+    this.#latch.opened(this.#deps.clock.nowMs());
     this.#ends.received(packet, null);
   }
 

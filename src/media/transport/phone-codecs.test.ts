@@ -36,7 +36,7 @@ async function leg(over: Partial<PhoneRemote>) {
     ports: new PortPool({ min: base, max: base + 199 }),
     mediaTimeoutMs: 1000,
     clock,
-    events: { digitReceived: (digit) => told.push(digit), firstPacketReceived: () => {}, mediaTimedOut: () => told.push('timed out') },
+    events: { digitReceived: (digit) => told.push(digit), firstPacketReceived: () => {}, mediaTimedOut: () => told.push('timed out'), securityFailed: (why) => told.push(why) },
   });
   const caller = await RtpCaller.open(0);
   closing.push(phone, caller);

@@ -31,7 +31,7 @@ async function callOf(over: Partial<PhoneRemote> = {}): Promise<Call> {
     ports: new PortPool({ min: base, max: base + 199 }),
     mediaTimeoutMs: TIMEOUT_MS,
     clock,
-    events: { digitReceived: () => {}, firstPacketReceived: () => told.push('first'), mediaTimedOut: () => told.push('timed out') },
+    events: { digitReceived: () => {}, firstPacketReceived: () => told.push('first'), mediaTimedOut: () => told.push('timed out'), securityFailed: (why) => told.push(why) },
   });
   const caller = await opened();
   closing.push(phone);

@@ -12,6 +12,8 @@ export interface PhonePathHandlers {
   /** RTP, or RTCP with rtcp-mux. `from`: null where ICE or DTLS has proven that it is the phone's. */
   rtpReceived(packet: Buffer, from: RemoteInfo | null): void;
   rtcpReceived(packet: Buffer, from: RemoteInfo | null): void;
+  /** Its DTLS handshake failed: nothing of it will ever be believed. */
+  securityFailed(why: string): void;
 }
 
 export interface PhonePathOptions {
@@ -50,10 +52,13 @@ export class PhonePath {
     this.#options = options;
     this.#rtp = new PathComponent(`${id}-rtp`, options, {
       received: (packet, from) => handlers.rtpReceived(packet, from),
+      failed: (why) => handlers.securityFailed(why),
       send: (packet, to) => this.#pair?.sendRtp(packet, to),
     });
     this.#rtcp = new PathComponent(`${id}-rtcp`, options, {
       received: (packet, from) => handlers.rtcpReceived(packet, from),
+      // Reports are not worth a call.
+      failed: () => {},
       send: (packet, to) => this.#pair?.sendRtcp(packet, to),
     });
   }
@@ -65,11 +70,17 @@ export class PhonePath {
   /** What offer/answer settled. Throws MediaError `bad-request`. */
   configure(remote: PhoneRemote): void {
     if (remote.dtls && !this.#options.identity) throw new MediaError('bad-request', 'there is no certificate for DTLS here');
-    if (!remote.ice && !reaches(this.#options.bindAddress, remote.address)) throw new MediaError('bad-request', `no way to ${remote.address} from ${this.#options.bindAddress}`);
+    if (!remote.ice && !remote.awaited && !reaches(this.#options.bindAddress, remote.address)) throw new MediaError('bad-request', `no way to ${remote.address} from ${this.#options.bindAddress}`);
     const rtcpPort = remote.rtcpPort ?? remote.port + 1;
     this.#rtp.configure(remote, remote.port);
-    if (rtcpPort !== remote.port) this.#rtcp.configure(remote, rtcpPort);
-    else this.#rtcp.close();
+    const isShared = rtcpPort === remote.port && (remote.ice !== undefined || remote.dtls !== undefined);
+    if (isShared) this.#rtcp.close();
+    else this.#rtcp.configure(remote, rtcpPort);
+  }
+
+  /** Without DTLS always, else while the association stands. */
+  get secured(): boolean {
+    return this.#rtp.secured;
   }
 
   /** `to` holds for plain RTP alone. */

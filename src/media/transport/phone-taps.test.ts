@@ -56,7 +56,7 @@ async function leg(): Promise<Leg> {
     ports: new PortPool({ min: base, max: base + 199 }),
     mediaTimeoutMs: 0,
     clock,
-    events: { digitReceived: () => {}, firstPacketReceived: () => {}, mediaTimedOut: () => {} },
+    events: { digitReceived: () => {}, firstPacketReceived: () => {}, mediaTimedOut: () => {}, securityFailed: () => {} },
   });
   const caller = await RtpCaller.open(0);
   closing.push(phone, caller);

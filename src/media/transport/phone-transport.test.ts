@@ -40,6 +40,7 @@ async function leg(over: Partial<PhoneRemote> = {}): Promise<Leg> {
       digitReceived: (digit) => told.push(digit),
       firstPacketReceived: () => told.push('first'),
       mediaTimedOut: () => told.push('timed out'),
+      securityFailed: (why) => told.push(why),
     },
   });
   const caller = await RtpCaller.open(0);
@@ -215,7 +216,7 @@ describe('a phone’s transport', () => {
     const port = phone.localPort;
     await run(20_000);
     phone.close();
-    const again = await PhoneTransport.open({ id: 'phone-2', bindAddress: '127.0.0.1', ports: new PortPool({ min: port, max: port + 1 }), mediaTimeoutMs: 0, clock: new FakeClock(), events: { digitReceived: () => {}, firstPacketReceived: () => {}, mediaTimedOut: () => {} } });
+    const again = await PhoneTransport.open({ id: 'phone-2', bindAddress: '127.0.0.1', ports: new PortPool({ min: port, max: port + 1 }), mediaTimeoutMs: 0, clock: new FakeClock(), events: { digitReceived: () => {}, firstPacketReceived: () => {}, mediaTimedOut: () => {}, securityFailed: () => {} } });
     again.close();
   });
 

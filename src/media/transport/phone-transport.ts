@@ -15,6 +15,7 @@ import { PhoneReports } from '../rtp/phone-reports.ts';
 import { PhoneSender } from '../rtp/phone-sender.ts';
 import { PhoneQualityMeter } from '../rtp/phone-quality-meter.ts';
 import { Reception } from '../rtp/reception.ts';
+import { ReportLatch } from '../rtp/report-latch.ts';
 import { SourceLatch } from '../rtp/source-latch.ts';
 import { PhoneCipher } from './phone-srtp.ts';
 import { phoneCodecPath, type PhoneCodecPath } from './phone-codec-path.ts';
@@ -27,6 +28,8 @@ import type { PortPool } from './port-pool.ts';
 export const DEFAULT_MEDIA_TIMEOUT_MS = 60_000;
 /** RFC 3551 §6: comfort noise, which means nothing else. */
 const COMFORT_NOISE = 13;
+/** For the DTLS handshake of a phone that is expected to send. */
+const HANDSHAKE_MS = 30_000;
 /** A pipe that has brought nothing for this long is filled up with silence. */
 const PIPE_FRESH_MS = 60;
 
@@ -34,6 +37,8 @@ export interface PhoneTransportEvents {
   digitReceived(digit: string): void;
   firstPacketReceived(): void;
   mediaTimedOut(): void;
+  /** Its DTLS handshake failed, or did not come in 30 s. At most once. */
+  securityFailed(why: string): void;
 }
 
 export interface PhoneTransportOptions {
@@ -90,7 +95,7 @@ export class PhoneTransport implements MixOutput {
   readonly #options: PhoneTransportOptions;
   readonly #view = new RtpView();
   readonly #latch = new SourceLatch();
-  readonly #rtcpLatch = new SourceLatch();
+  readonly #reportLatch = new ReportLatch();
   readonly #reception = new Reception();
   readonly #quality = new PhoneQualityMeter();
   readonly #reports: PhoneReports;
@@ -115,6 +120,7 @@ export class PhoneTransport implements MixOutput {
   #dialling: Dialling | null = null;
   #heard = false;
   #timedOut = false;
+  #insecure = false;
   #lastHeardMs = 0;
   #discarded = 0;
   #pipeMs = -Infinity;
@@ -132,7 +138,7 @@ export class PhoneTransport implements MixOutput {
     phone.#pair = await PhonePath.open(options.ports, {
       ...options,
       log: options.log ?? silentLog,
-      handlers: { rtpReceived: (packet, from) => phone.#received(packet, from), rtcpReceived: (packet, from) => phone.#reportReceived(packet, from) },
+      handlers: { rtpReceived: (packet, from) => phone.#received(packet, from), rtcpReceived: (packet, from) => phone.#reportReceived(packet, from), securityFailed: (why) => phone.#securityFailed(why) },
     });
     return phone;
   }
@@ -167,12 +173,13 @@ export class PhoneTransport implements MixOutput {
     const before = this.#remote;
     // Hold of old (RFC 3264 §8.4): there is nowhere to send to until the next offer.
     const address = canonicalAddress(given.address);
-    const isNowhere = !given.ice && (address === '0.0.0.0' || address === '::');
+    const isNowhere = !given.ice && !given.awaited && (address === '0.0.0.0' || address === '::');
     const remote = { ...given, address, send: given.send && !isNowhere };
     this.#remote = remote;
     this.#cipher = PhoneCipher.of(remote.srtp, this.#cipher);
     if (given.anotherPhone) this.#latch.phoneLeft();
-    if (!isNowhere) this.#target(remote);
+    if (given.anotherPhone) this.#insecure = false;
+    if (!isNowhere) this.#target(remote, nowMs);
     this.#sender.configure(remote);
     this.#comfortNoise = remote.comfortNoisePayloadType ?? COMFORT_NOISE;
     if (before?.codec !== remote.codec || !sameWishes(before, remote)) this.#codecChanged(remote);
@@ -189,9 +196,9 @@ export class PhoneTransport implements MixOutput {
     this.#taps.pipeEnded();
   }
 
-  #target(remote: PhoneRemote): void {
-    this.#latch.targetGiven(remote.address, remote.port);
-    this.#rtcpLatch.retarget(remote.address, rtcpPortOf(remote));
+  #target(remote: PhoneRemote, nowMs: number): void {
+    this.#latch.targetGiven(remote, nowMs);
+    this.#reportLatch.targetGiven({ ...remote, port: rtcpPortOf(remote) });
   }
 
   /** Stops what is playing; resolves when this has been heard to its end or was stopped. */
@@ -322,16 +329,16 @@ export class PhoneTransport implements MixOutput {
   #received(packet: Buffer, from: RemoteInfo | null): void {
     const clear = this.#cipher ? this.#cipher.open(packet) : packet;
     if (clear === null) this.#discard();
-    else if (isRtcp(clear)) this.#rtcpReceived(clear);
-    else this.#rtpReceived(clear, from);
+    else if (!isRtcp(clear)) this.#rtpReceived(clear, from);
+    else if (from === null || this.#cipher || from.address === this.#latch.address) this.#rtcpReceived(clear);
   }
 
   /** On a port of its own: from the address that the voice comes from it shows where behind a NAT the phone's RTCP port is. */
   #reportReceived(packet: Buffer, from: RemoteInfo | null): void {
     const clear = this.#cipher ? this.#cipher.open(packet) : packet;
     if (!clear) return;
-    if (from && this.#heard && from.address === this.#latch.address) this.#rtcpLatch.moved(from.address, from.port, this.#options.clock.nowMs());
-    this.#rtcpReceived(clear);
+    const isTheirs = from === null || this.#reportLatch.accepts(from, this.#heard ? this.#latch.address : '');
+    if (isTheirs || this.#cipher) this.#rtcpReceived(clear);
   }
 
   #sealed(packet: Buffer): Buffer {
@@ -409,9 +416,15 @@ export class PhoneTransport implements MixOutput {
       this.#lastHeardMs = nowMs;
       return;
     }
+    if (remote.dtls && nowMs - this.#lastHeardMs >= HANDSHAKE_MS && this.#pair?.secured === false) this.#securityFailed('no DTLS association in 30 s');
     if (mediaTimeoutMs === 0 || this.#timedOut || nowMs - this.#lastHeardMs < mediaTimeoutMs) return;
     this.#timedOut = true;
     this.#options.events.mediaTimedOut();
+  }
+
+  #securityFailed(why: string): void {
+    if (!this.#insecure) this.#options.events.securityFailed(why);
+    this.#insecure = true;
   }
 
   /** True when this step belongs to a key. Without telephone-event the keys are left out: nothing else was negotiated. */
@@ -439,10 +452,10 @@ export class PhoneTransport implements MixOutput {
     if (this.#mixed) this.#quality.bufferSeen(this.voice.delayMs);
     const reception = this.#heard ? this.#reception : null;
     const length = this.#reports.write(this.#report, { sender: this.#sender, reception, nowMs, wallMs: this.#options.clock.wallMs(), bye });
-    if (this.#rtcpLatch.address === '' || !this.#remote) return;
+    if (!this.#remote) return;
     const muxed = rtcpPortOf(this.#remote) === this.#remote.port;
     const report = this.#sealed(this.#report.subarray(0, length));
     if (muxed) this.#pair?.sendRtp(report, this.#latch);
-    else this.#pair?.sendRtcp(report, this.#rtcpLatch);
+    else this.#pair?.sendRtcp(report, this.#reportLatch);
   }
 }

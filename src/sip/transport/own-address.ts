@@ -35,7 +35,7 @@ export function isWildcard(address: string): boolean {
   return address === ANY[4] || address === ANY[6];
 }
 
-const PRIVATE = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|169\.254\.|f[cd][0-9a-f]{2}:|fe80:)/i;
+const PRIVATE = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|169\.254\.|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)/i;
 
 /** An address that is routed inside a network only (RFC 1918, RFC 6598, RFC 3927, RFC 4193). Loopback is none. */
 export function isPrivateAddress(address: string): boolean {
@@ -81,6 +81,15 @@ function boundAddress(bind: readonly string[], { family, loopback, interfaces }:
 function interfaceAddress(family: AddressFamily, all: ReturnType<Interfaces>): string | undefined {
   const outer = all.filter((entry) => !entry.internal && entry.family === family && !/^fe80:/i.test(entry.address));
   return (outer.find(({ address }) => family === 4 || !isPrivateAddress(address)) ?? outer[0])?.address;
+}
+
+/** Whether an address is of one of these networks; a host name is of none. */
+export function isWithin(networks: readonly string[]): (address: string) => boolean {
+  const list = networksOf(networks);
+  return (address) => {
+    const family = familyOf(address);
+    return family !== null && list.check(address.replace(/%.*$/, ''), family === 6 ? 'ipv6' : 'ipv4');
+  };
 }
 
 /** `10.0.0.0/8` or a single address; what is neither is left out. */
