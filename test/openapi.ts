@@ -19,16 +19,6 @@ const specifications: Record<Family, Specification> = {
   api: require('@twilio/cli-core/src/services/twilio-api/twilio_api_v2010.json') as Specification,
 };
 
-/** Members that the data at hand lacks and later releases have; the official client 6.2.0 reads them. */
-const LATER: readonly [family: Family, schema: string, member: string][] = [
-  ...['', '.incoming_phone_number_local', '.incoming_phone_number_mobile', '.incoming_phone_number_toll_free'].map((kind): [Family, string, string] => ['api', `api.v2010.account.incoming_phone_number${kind}`, 'type']),
-  ['video', 'video.v1.room.room_transcriptions', 'source_sid'],
-];
-for (const [family, schema, member] of LATER) {
-  const properties = specifications[family].components.schemas[schema]?.properties;
-  if (properties) properties[member] ??= { type: 'string', nullable: true };
-}
-
 const ajv = new Ajv({ strict: false, allErrors: true });
 for (const [name, format] of Object.entries({
   // The dates as the contract writes them, which is narrower than the formats' names.

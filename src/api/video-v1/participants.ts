@@ -55,8 +55,7 @@ export function addParticipants(endpoints: Endpoints, deps: Deps): void {
       live?.anonymize();
       const record = live?.record ?? { ...before, identity: before.sid, call: null };
       if (!live) roomRepository.saveParticipant(record);
-      // Without links, as documented.
-      return { status: 200, body: participantMembers(record, request.origin) };
+      return { status: 200, body: participantBody(record, request.origin) };
     },
   });
 }
@@ -89,12 +88,7 @@ function filterOf({ query }: ApiRequest, room: Readonly<RoomRecord>): Participan
 }
 
 function participantBody(record: Readonly<ParticipantRecord>, origin: string): object {
-  const members = participantMembers(record, origin);
-  const { url } = members;
-  return { ...members, links: { published_tracks: `${url}/PublishedTracks`, subscribed_tracks: `${url}/SubscribedTracks`, subscribe_rules: `${url}/SubscribeRules`, anonymize: `${url}/Anonymize` } };
-}
-
-function participantMembers(record: Readonly<ParticipantRecord>, origin: string): Record<string, unknown> & { url: string } {
+  const url = `${origin}/v1/Rooms/${record.roomSid}/Participants/${record.sid}`;
   return {
     sid: record.sid,
     room_sid: record.roomSid,
@@ -107,7 +101,8 @@ function participantMembers(record: Readonly<ParticipantRecord>, origin: string)
     end_time: dateOrNull(isoSeconds, record.endedAtMs),
     duration: record.endedAtMs === null ? null : secondsBetween(record.startedAtMs, record.endedAtMs),
     ...callMembers(record),
-    url: `${origin}/v1/Rooms/${record.roomSid}/Participants/${record.sid}`,
+    url,
+    links: { published_tracks: `${url}/PublishedTracks`, subscribed_tracks: `${url}/SubscribedTracks`, subscribe_rules: `${url}/SubscribeRules`, anonymize: `${url}/Anonymize` },
   };
 }
 

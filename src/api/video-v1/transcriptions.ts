@@ -65,7 +65,6 @@ function bodyOf(request: ApiRequest, record: TranscriptionsRecord): object {
     end_time: dateOrNull(isoSeconds, endedAtMs),
     duration: endedAtMs === null ? null : Math.round((endedAtMs - startedAtMs) / 1000),
     configuration,
-    source_sid: null,
     url: `${request.origin}/v1/Rooms/${roomSid}/Transcriptions/${ttid}`,
   };
 }

@@ -190,7 +190,7 @@ describe('participants', () => {
     expect((await world.raw(path)).body.call_sid).toBe(call.sid);
     const anonymous = await post(`${path}/Anonymize`, {});
     expect(anonymous.body.identity).toBe(desk.sid);
-    expect(problemsOf('video', 'video.v1.room.room_participant.room_participant_anonymize', anonymous.body)).toEqual([]);
+    expect(problemsOf('video', 'video.v1.room.room_participant', anonymous.body)).toEqual([]);
     const shy = room.join({ identity: 'shy', medium: 'phone', call: { sid: call.sid, from: null, to: null } });
     const { call_sid: callSid, from, to } = (await world.raw(`/v1/Rooms/${room.sid}/Participants/${shy.sid}`)).body;
     expect([callSid, from, to]).toEqual([call.sid, undefined, undefined]);

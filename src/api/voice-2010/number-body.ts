@@ -40,6 +40,5 @@ export function numberBody(record: PhoneNumberRecord): object {
     emergency_address_status: 'unregistered',
     bundle_sid: kept?.bundleSid ?? null,
     status: 'in-use',
-    type: null,
   };
 }

@@ -106,11 +106,11 @@ describe('what stands in for lost packets', () => {
   const bursts = (n: number): boolean => n > 5 && n % 20 < 2;
 
   it.each([
-    ['G.711, one in ten', 8000, single, 18, () => new G711Receiver(g711('PCMU')), () => g711Payloads],
-    ['G.711, two in twenty', 8000, bursts, 14, () => new G711Receiver(g711('PCMU')), () => g711Payloads],
-    ['G.722, one in ten', 16_000, single, 18, () => new G722Receiver(), g722Payloads],
-    ['G.722, two in twenty', 16_000, bursts, 14, () => new G722Receiver(), g722Payloads],
-  ] as const)('clicks no more than the tone itself, and adds little to it: %s', (_name, rateHz, isLost, leastSnrDb, receiver, payloads) => {
+    { name: 'G.711, one in ten', rateHz: 8000, isLost: single, leastSnrDb: 18, receiver: () => new G711Receiver(g711('PCMU')), payloads: () => g711Payloads },
+    { name: 'G.711, two in twenty', rateHz: 8000, isLost: bursts, leastSnrDb: 14, receiver: () => new G711Receiver(g711('PCMU')), payloads: () => g711Payloads },
+    { name: 'G.722, one in ten', rateHz: 16_000, isLost: single, leastSnrDb: 18, receiver: () => new G722Receiver(), payloads: g722Payloads },
+    { name: 'G.722, two in twenty', rateHz: 16_000, isLost: bursts, leastSnrDb: 14, receiver: () => new G722Receiver(), payloads: g722Payloads },
+  ])('clicks no more than the tone itself, and adds little to it: $name', ({ rateHz, isLost, leastSnrDb, receiver, payloads }) => {
     const frame = rateHz / 50;
     const whole = played(receiver(), { rateHz, isLost: () => false, payloadOf: payloads() });
     const patched = played(receiver(), { rateHz, isLost, payloadOf: payloads() });
