@@ -16,6 +16,7 @@ import { describeSettings, outboundPolicyOf, privateNetworksOf, readConfig, stra
 import { loadCredentials, type Credentials } from './credentials.ts';
 import { keepRegistrations } from './kept-registrations.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
+import { watchMedia } from './media-lateness.ts';
 import { Overload, watchEventLoop } from './overload.ts';
 import { choicesOf, isOwnSip, localHostsOf, mediaBinding, ownAddressesOf, phoneNetworksOf, shownSipAddress, sipAddressesOf } from './own-addresses.ts';
 import { checkPorts } from './port-check.ts';
@@ -236,7 +237,11 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     });
   }
   const loopWatch = watchEventLoop(overload, { clock, changed: (late, delayMs) => log.warn({ delayMs: Math.round(delayMs) }, late ? 'the server is late: new calls are answered with 503' : 'the server is in time again: new calls are taken') });
-  closers.set('load', () => loopWatch.stop());
+  const mediaWatch = watchMedia(overload, { clock, workers: () => media.cpuUsage(), changed: (late, delayMs) => log.warn({ delayMs: Math.round(delayMs) }, late ? 'a media worker is late: new calls are answered with 503' : 'media workers are in time again: new calls are taken') });
+  closers.set('load', () => {
+    loopWatch.stop();
+    mediaWatch.stop();
+  });
   const metrics = createMetrics({ sipOpen: () => ({ ...sip.counts() }), sipRefused: () => ({ ...sip.refusedAtDoor, ...overload.refused }), calls: () => voice.calls.liveCount, carriers: () => voice.carriers.counts(), rooms: () => rooms.all().length, participants: () => participantsOf(rooms), workers: () => media.cpuUsage() });
   if (config.metricsPort !== null) {
     const server = await serveMetrics(metrics, { address: config.bindAddress, port: config.metricsPort }, { log });

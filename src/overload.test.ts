@@ -12,7 +12,7 @@ describe('a server that is overloaded', () => {
     expect(overload.refusal(10)).toBe('late');
     overload.sampled(10);
     expect(overload.refusal(10)).toBeNull();
-    expect(overload.refused).toEqual({ 'max-calls': 0, late: 2 });
+    expect(overload.refused).toEqual({ 'max-calls': 0, late: 2, 'media-late': 0 });
   });
 
   it('takes no more calls than it may have', () => {

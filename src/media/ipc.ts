@@ -91,7 +91,8 @@ export interface WorkerRequests {
   browserQuality: { in: { browserId: string }; out: BrowserQuality };
   browserStats: { in: { browserId: string }; out: BrowserMediaStats };
   closeBrowser: { in: { browserId: string }; out: null };
-  cpuUsage: { in: Record<string, never>; out: { userMs: number; systemMs: number; rssBytes: number } };
+  /** Since the start of the worker; `steps` and `lateMs`: how often its 20 ms steps were taken, and by how much they came too late, summed. */
+  cpuUsage: { in: Record<string, never>; out: { userMs: number; systemMs: number; rssBytes: number; steps: number; lateMs: number } };
 }
 
 export type WorkerRequestName = keyof WorkerRequests;

@@ -35,7 +35,7 @@ export interface MediaPlaneHandle extends MediaPlane {
   stop(): Promise<void>;
   workers(): { pid: number; rooms: number; phones: number; browsers: number }[];
   /** What each living worker has used since its start. */
-  cpuUsage(): Promise<{ pid: number; userMs: number; systemMs: number; rssBytes: number }[]>;
+  cpuUsage(): Promise<{ pid: number; userMs: number; systemMs: number; rssBytes: number; steps: number; lateMs: number }[]>;
 }
 
 /** Forks the workers; resolves when all are ready. Rejects with StartupError when they are not built or die at once. */
@@ -169,7 +169,7 @@ class WorkerPool implements MediaPlaneHandle {
     return this.#clients().map(({ pid, rooms, phones, browsers }) => ({ pid, rooms, phones, browsers }));
   }
 
-  async cpuUsage(): Promise<{ pid: number; userMs: number; systemMs: number; rssBytes: number }[]> {
+  async cpuUsage(): Promise<{ pid: number; userMs: number; systemMs: number; rssBytes: number; steps: number; lateMs: number }[]> {
     return Promise.all(this.#clients().map(async (client) => ({ pid: client.pid, ...(await client.request('cpuUsage', {})) })));
   }
 

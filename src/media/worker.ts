@@ -33,9 +33,9 @@ async function configure(settings: WorkerSettings): Promise<null> {
   return null;
 }
 
-function cpuUsage(): { userMs: number; systemMs: number; rssBytes: number } {
+function cpuUsage(): { userMs: number; systemMs: number; rssBytes: number; steps: number; lateMs: number } {
   const { user, system } = process.cpuUsage();
-  return { userMs: user / 1000, systemMs: system / 1000, rssBytes: process.memoryUsage.rss() };
+  return { userMs: user / 1000, systemMs: system / 1000, rssBytes: process.memoryUsage.rss(), ...(floor?.lateness ?? { steps: 0, lateMs: 0 }) };
 }
 
 async function handle(name: WorkerRequestName, body: unknown): Promise<unknown> {

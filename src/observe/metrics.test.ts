@@ -4,7 +4,7 @@ import { createMetrics, type BrowserReport, type MetricSources } from './metrics
 import { serveMetrics } from './metrics-server.ts';
 
 const report: BrowserReport = { durationS: 60, path: 'relay/udp', meanRoundTripMs: 30, audioLoss: 0.03, videoLoss: null, maxAudioJitterMs: 12, stalls: 2, reconnections: 1, limitedByCpu: 0, limitedByBandwidth: 3 };
-const sources: MetricSources = { calls: () => 3, sipRefused: () => ({ rate: 7 }), sipOpen: () => ({ dialogs: 4, transactions: 9, connections: 1 }), carriers: () => ({ targets: { healthy: 2, unhealthy: 1 }, registrations: { registering: 0, registered: 1, failed: 0 } }), rooms: () => 2, participants: () => ({ browser: 4, phone: 5 }), workers: () => Promise.resolve([{ userMs: 1500, systemMs: 500, rssBytes: 1000 }]) };
+const sources: MetricSources = { calls: () => 3, sipRefused: () => ({ rate: 7 }), sipOpen: () => ({ dialogs: 4, transactions: 9, connections: 1 }), carriers: () => ({ targets: { healthy: 2, unhealthy: 1 }, registrations: { registering: 0, registered: 1, failed: 0 } }), rooms: () => 2, participants: () => ({ browser: 4, phone: 5 }), workers: () => Promise.resolve([{ userMs: 1500, systemMs: 500, rssBytes: 1000, lateMs: 500 }]) };
 
 it('are served as text: what goes on now, and how it was for browsers', async () => {
   const metrics = createMetrics(sources);
@@ -23,6 +23,7 @@ it('are served as text: what goes on now, and how it was for browsers', async ()
     'partyline_trunk_targets{state="unhealthy"} 1',
     'partyline_sip_registrations{state="registered"} 1',
     'partyline_media_cpu_seconds{worker="0"} 2',
+    'partyline_media_late_seconds{worker="0"} 0.5',
     'partyline_browser_sessions_total{path="relay/udp"} 1',
     'partyline_browser_sessions_total{path="unknown"} 1',
     'partyline_browser_audio_loss_ratio_bucket{le="0.02"} 0',

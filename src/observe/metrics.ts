@@ -13,7 +13,7 @@ export interface MetricSources {
   rooms(): number;
   participants(): { browser: number; phone: number };
   /** What each living media worker has used since its start. */
-  workers(): Promise<{ userMs: number; systemMs: number; rssBytes: number }[]>;
+  workers(): Promise<{ userMs: number; systemMs: number; rssBytes: number; lateMs: number }[]>;
 }
 
 /** How it was for one browser, by its own account; null: it never said. */
@@ -69,7 +69,7 @@ function addGauges(register: Registry, sources: MetricSources): void {
   addStateGauge(register, { name: 'partyline_sip_registrations', help: 'Registrations of this server at carriers', states: () => sources.carriers().registrations });
   new Counter({
     name: 'partyline_sip_refused_total',
-    help: 'SIP messages that were not read (rate, total-rate, banned) and calls that were answered with 503 (max-calls, late)',
+    help: 'SIP messages that were not read (rate, total-rate, banned) and calls that were answered with 503 (max-calls, late, media-late)',
     labelNames: ['reason'],
     registers,
     collect() {
@@ -87,6 +87,7 @@ function addGauges(register: Registry, sources: MetricSources): void {
     },
   });
   addWorkerGauge(register, sources, { name: 'partyline_media_cpu_seconds', help: 'CPU that the living media workers have used since their start', value: ({ userMs, systemMs }) => (userMs + systemMs) / 1000 });
+  addWorkerGauge(register, sources, { name: 'partyline_media_late_seconds', help: 'By how much the 20 ms steps of the living media workers came too late since their start, summed', value: ({ lateMs }) => lateMs / 1000 });
   addWorkerGauge(register, sources, { name: 'partyline_media_resident_memory_bytes', help: 'Memory of the media workers', value: ({ rssBytes }) => rssBytes });
 }
 

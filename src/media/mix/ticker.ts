@@ -26,6 +26,8 @@ export class Ticker {
   #next = 0;
   #dueMs = 0;
   #yielded = false;
+  /** Since the start: how often steps were taken, and by how much they came too late, summed. */
+  readonly lateness = { steps: 0, lateMs: 0 };
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock;
@@ -59,6 +61,8 @@ export class Ticker {
     const nowMs = this.#clock.nowMs();
     this.#yielded = nowMs - this.#dueMs > LATE_MS && !this.#yielded;
     if (this.#yielded) return this.#arm();
+    this.lateness.steps++;
+    this.lateness.lateMs += Math.max(0, nowMs - this.#dueMs);
     if (nowMs - this.#dueMs > MAX_CATCH_UP_MS) this.#dueMs = nowMs;
     while (this.#dueMs <= nowMs) {
       this.#step(this.#slots[this.#next] as Set<Ticked>, nowMs);

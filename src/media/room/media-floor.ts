@@ -72,6 +72,11 @@ export class MediaFloor {
     this.#ports = new PortPool(settings.rtpPorts);
   }
 
+  /** Of its steps, since the start. */
+  get lateness(): { readonly steps: number; readonly lateMs: number } {
+    return this.#ticker.lateness;
+  }
+
   /** All requests but `configure` and `cpuUsage`, which are the process's own. */
   readonly handlers: Omit<WorkerHandlers, 'configure' | 'cpuUsage'> = {
     createPhone: ({ phoneId }) => this.#createPhone(phoneId, false),
