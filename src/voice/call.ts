@@ -113,6 +113,7 @@ export class Call {
   readonly #deps: CallDeps;
   #leg: Leg;
   #deafen: (() => void)[] = [];
+  #surrendered = false;
   readonly #referListeners = new Set<ReferListener>();
   readonly #handover: Handover;
   readonly #plan: CallPlan;
@@ -175,6 +176,21 @@ export class Call {
   #onRefer(listener: ReferListener): () => void {
     this.#referListeners.add(listener);
     return () => void this.#referListeners.delete(listener);
+  }
+
+  /** Whether its phone can go over to another call. */
+  get movable(): boolean {
+    return this.record.status === 'in-progress' && this.#leg.movable;
+  }
+
+  /** Its phone goes over to another call, by `moveTo`; this one is over. Null: it was already. */
+  surrender(): Leg | null {
+    if (!this.movable) return null;
+    const leg = this.#leg;
+    this.#surrendered = true;
+    for (const each of this.#deafen.splice(0)) each();
+    this.end(terminated('transferred'));
+    return leg;
   }
 
   /** Its phone is another one from now on. */
@@ -302,6 +318,7 @@ export class Call {
 
   #leaveLeg(termination: Termination): void {
     const leg = this.#leg;
+    if (this.#surrendered) return;
     if (leg instanceof InboundLeg && this.record.answeredAtMs === null) leg.refuse(REFUSALS[termination.reason] ?? 500, reasonHeader(termination.reason));
     else leg.hangup(termination.reason === 'answered-elsewhere' ? ANSWERED_ELSEWHERE : reasonHeader(termination.reason));
     void leg.close();

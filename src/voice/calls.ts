@@ -49,7 +49,7 @@ export class LiveCalls implements Calls {
     this.#pace = new DialPace(deps.config.callsPerSecond ?? null);
     this.#guard = new FraudGuard(deps.config.outbound ?? OPEN_POLICY, () => deps.trunks.all());
     const { config, log } = deps;
-    const transfers = config.transfers === 'off' ? null : createTransfers({ log, toNumbers: config.transfers ?? 'users', hosts: [...config.localHosts, config.publicAddress], callNamed: (callId) => this.#named(callId), callOf: (replaces) => this.#named(deps.sip.callReplacedBy(replaces)?.callId) });
+    const transfers = config.transfers === 'off' ? null : createTransfers({ log, toNumbers: config.transfers ?? 'users', hosts: [...config.localHosts, config.publicAddress], callNamed: (callId) => this.#named(callId), surrendering: (sid) => this.#live.get(sid) ?? null, callOf: (replaces) => this.#named(deps.sip.callReplacedBy(replaces)?.callId) });
     this.#dialler = createDialler({ ...deps, transfers, add: (make) => this.add(make), mayDial: (destination) => this.mayDial(destination), count: (destination) => this.#count(destination) });
   }
 

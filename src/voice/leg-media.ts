@@ -82,6 +82,12 @@ export class LegMedia {
     return this.#lent;
   }
 
+  /** Whether what its phone speaks can be spoken by other media too: keys and proofs of ours are bound to where they were begun. */
+  get movable(): boolean {
+    const stream = this.#lastStream;
+    return stream !== null && !stream.srtp && !stream.ice && !stream.dtls;
+  }
+
   /** Describes the media of a call that another phone still has. */
   borrow(phone: PhoneMedia): void {
     this.#phone = phone;

@@ -88,6 +88,39 @@ export abstract class Leg extends Emitter<LegEvents> {
     this.media.borrow(phone);
   }
 
+  /** Whether `moveTo` can be asked for. */
+  get movable(): boolean {
+    return !this.#over && this.dialog() !== null && this.media.movable;
+  }
+
+  /**
+   * Asks its phone, by re-INVITE, to talk by the media of another call, which goes on as it is until `takeOver`. The media that it had is
+   * closed. Resolves with the SIP answer; after `hangup` never.
+   */
+  moveTo(phone: PhoneMedia): Promise<number> {
+    const before = this.phone;
+    this.giveAway();
+    this.media.borrow(phone);
+    before?.close().catch((error: unknown) => this.log.warn({ error: messageOf(error) }, 'media of a phone that moved did not close cleanly'));
+    return new Promise((resolve) => {
+      const forget = this.on('ended', () => resolve(481));
+      this.dialog()?.reoffer(this.media.offer(), (statusCode, answer) => {
+        forget();
+        resolve(statusCode < 300 ? this.#movedBy(answer) : statusCode);
+      });
+    });
+  }
+
+  #movedBy(answer: SipBody | null): number {
+    try {
+      this.#applied(this.media.apply(this.media.readAnswer(answer)));
+      return 200;
+    } catch (error) {
+      this.log.info({ error: messageOf(error) }, 'a phone that should move answered with nothing usable');
+      return 488;
+    }
+  }
+
   /** Its phone, which answered, has the media that it borrowed. Rejects with MediaError: it has not. */
   async takeOver(): Promise<void> {
     await this.media.take();
@@ -130,7 +163,7 @@ export abstract class Leg extends Emitter<LegEvents> {
   protected abstract peer(): string;
 
   /** The dialog, null while there is none. */
-  protected abstract dialog(): (Referable & Pick<IncomingSipCall | OutgoingSipCall, 'source'>) | null;
+  protected abstract dialog(): (Referable & Pick<SipCallBase<SipCallEvents>, 'reoffer' | 'source'>) | null;
 
   protected abstract hangupDialog(reason?: string): void;
 

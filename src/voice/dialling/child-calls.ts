@@ -1,4 +1,3 @@
-import type { AccountSid } from '../../base/sid.ts';
 import type { Carriers } from '../carrier/carriers.ts';
 import { Call, type CallDeps, type CallPlan } from '../call.ts';
 import type { Problem } from '../call-journal.ts';
@@ -12,23 +11,21 @@ import type { VoiceDeps } from '../voice-deps.ts';
 import type { ChildOptions, Dialler, Relay, RelayOptions } from './dialler.ts';
 import { callOptionsFor, targetLeg } from './target-leg.ts';
 
-export interface DiallerDeps extends Pick<VoiceDeps, 'media' | 'config' | 'log' | 'clock' | 'directory' | 'trunks'>, Pick<Dialler, 'mayDial'> {
+export interface DiallerDeps extends Pick<VoiceDeps, 'media' | 'config' | 'log' | 'clock' | 'directory' | 'trunks'>, Pick<Dialler, 'mayDial' | 'count'> {
   carriers: Pick<Carriers, 'callerFor' | 'outsideCaller'>;
   registrations: Registrations;
   offers: OfferMemory;
   transfers: Transfers | null;
   /** Keeps a new call among the live ones. */
   add(make: (deps: CallDeps, ended: (call: Call) => void) => Call): Call;
-  /** Counts a call to somebody that is no Call of its own, until the returned function is called. */
-  count(destination: { accountSid: AccountSid; to: string }): () => void;
 }
 
 /** The `<Dial>` counts its own time from the bridge; this is only the end of what a call may last. */
 const MAX_CALL_MS = 86_400_000;
 
 export function createDialler(deps: DiallerDeps): Dialler {
-  const { directory, registrations, trunks, transfers, mayDial } = deps;
-  return { directory, registrations, trunks, transfers, mayDial, place: (options) => place(options, deps), relay: (options) => relay(options, deps) };
+  const { directory, registrations, trunks, transfers, mayDial, count } = deps;
+  return { directory, registrations, trunks, transfers, mayDial, count, place: (options) => place(options, deps), relay: (options) => relay(options, deps) };
 }
 
 function place(options: ChildOptions, deps: DiallerDeps): Call {

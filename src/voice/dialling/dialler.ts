@@ -85,6 +85,8 @@ export interface Dialler {
   readonly trunks: TrunkDirectory;
   /** Asked before anybody is called; null: they may be. */
   mayDial(destination: Destination): DialRefusal | null;
+  /** Counts a call to somebody that is no Call of its own, until the returned function is called. */
+  count(destination: Pick<Destination, 'accountSid' | 'to'>): () => void;
   /** Null: phones may not transfer. */
   readonly transfers: Transfers | null;
   /** Starts dialling; failures arrive as `ended`. */

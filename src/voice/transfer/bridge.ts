@@ -207,6 +207,11 @@ export class Bridge implements Talk {
     });
   }
 
+  farOf(sid: CallSid): Side | null {
+    const side = this.#side(sid);
+    return side && !this.#change ? this.#otherThan(side) : null;
+  }
+
   giveAway(sid: CallSid): { leaves: Side; far: Side } | null {
     const leaves = this.#side(sid);
     return leaves && !this.#change ? { leaves, far: this.#yield(leaves) } : null;

@@ -157,6 +157,79 @@ it('the target of a transfer counts among the calls to numbers that stand', asyn
   expect(world.live.mayDial({ accountSid: world.accountSid, to: '+15557003000' })).toBeNull();
 });
 
+describe('a phone in a room that consulted by a second call', () => {
+  const REPLACES = { callId: 'consulting', toTag: 'a', fromTag: 'b', earlyOnly: false };
+
+  /** In the room, and talking with a number that its second call's `<Dial>` called. */
+  async function consulting(): Promise<{ first: FakeIncomingCall; second: FakeIncomingCall }> {
+    const first = await inRoom();
+    world.app.on('/voice', '<Response><Dial action="/after"><Number>+15557001000</Number></Dial></Response>');
+    const second = world.arrive(Object.assign(new FakeIncomingCall(), { callId: 'consulting' }));
+    await later();
+    target().answers();
+    await later();
+    world.sip.replaced = second;
+    return { first, second };
+  }
+
+  async function attends(first: FakeIncomingCall): Promise<FakeRefer> {
+    const refer = new FakeRefer('sip:x@192.0.2.1', REPLACES);
+    first.emit('referReceived', refer);
+    await later();
+    return refer;
+  }
+
+  it('hands over to whom it talks with there: the same dialog, the media and the place of the room', async () => {
+    const { first, second } = await consulting();
+    const refer = await attends(first);
+    expect([refer.said, second.said.at(-1), target().said.at(-1), first.state]).toEqual([[202], 'BYE', 're-INVITE', 'confirmed']);
+    expect(Buffer.from(target().reoffered?.offer.bytes ?? []).toString()).toContain(`m=audio ${phone().localPort} `);
+    target().reoffered?.answered(200, ANSWER);
+    await later();
+    expect([refer.said[1], first.said.at(-1), target().state]).toEqual([200, 'BYE', 'confirmed']);
+    expect(phone().remotes.at(-1)).toMatchObject({ address: '198.51.100.8', port: 4100, anotherPhone: true });
+    expect(records().map(({ status, terminationReason }) => [status, terminationReason])).toEqual([['in-progress', null], ['completed', 'transferred'], ['completed', 'transferred']]);
+    expect(world.media.phones.map(({ closed }) => closed)).toEqual([false, true, true]);
+    expect(world.rooms.stays).toHaveLength(1);
+    target().emit('ended', { cause: 'remote-bye' });
+    await later();
+    expect([records()[0]?.status, world.live.liveCount, world.clock.pending]).toEqual(['completed', 0, 0]);
+  });
+
+  it('to somebody who refuses to move: it stays in the room, the other call is over', async () => {
+    const { first } = await consulting();
+    const refer = await attends(first);
+    target().reoffered?.answered(488, null);
+    await later();
+    expect([refer.said, target().said.at(-1), first.state, phone().closed, world.live.liveCount]).toEqual([[202, 488], 'BYE', 'confirmed', false, 1]);
+  });
+
+  it('and hangs up meanwhile, or is hung up on by the target: nothing is left', async () => {
+    const { first } = await consulting();
+    await attends(first);
+    first.remoteEnds('remote-bye');
+    target().emit('ended', { cause: 'remote-bye' });
+    await later();
+    expect([records()[0]?.status, world.live.liveCount, world.clock.pending]).toEqual(['completed', 0, 0]);
+  });
+
+  it('is ended over REST meanwhile: the target is hung up on', async () => {
+    const { first } = await consulting();
+    await attends(first);
+    await world.live.update(world.accountSid, records()[0]?.sid as CallRecord['sid'], { status: 'completed' });
+    await later();
+    expect([target().said.at(-1), world.live.liveCount, world.clock.pending]).toEqual(['BYE', 0, 0]);
+  });
+
+  it('with a room too: refused', async () => {
+    const first = await inRoom();
+    const second = world.arrive(Object.assign(new FakeIncomingCall(), { callId: 'consulting' }));
+    await later();
+    world.sip.replaced = second;
+    expect([(await attends(first)).said, second.state]).toEqual([[603], 'confirmed']);
+  });
+});
+
 it('an outside number that took over a call of a user has no numbers called', async () => {
   world = fakeWorld({ carrier: 'sip:10.0.0.9:5070', transfers: 'users' });
   world.registered.set('alice', [{ uri: 'sip:alice@198.51.100.9', outboundProxy: 'sip:198.51.100.9' }]);

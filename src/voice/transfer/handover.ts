@@ -1,5 +1,7 @@
+import { orAborted } from '../../base/abort.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import type { CallSid } from '../../base/sid.ts';
 import type { PhoneMedia } from '../../media/protocol.ts';
 import type { IncomingSipRefer } from '../../sip/contract.ts';
 import type { Problem } from '../call-journal.ts';
@@ -11,6 +13,7 @@ import type { CallRecord } from '../model.ts';
 import { terminated, type Termination } from '../termination.ts';
 import { firstToAnswer } from './relays.ts';
 import { transferTargets } from './transfer-targets.ts';
+import type { Transfers } from './transfers.ts';
 
 export interface HandoverOptions {
   call: Readonly<CallRecord>;
@@ -60,7 +63,8 @@ export class Handover {
     const { phone } = leg();
     if (!dialler.transfers || !phone) return;
     if (this.#busy) return refer.reject(491);
-    if (refer.replaces && dialler.transfers.callOf(refer.replaces)) return refer.reject(603);
+    const consulted = refer.replaces && dialler.transfers.callOf(refer.replaces);
+    if (consulted) return this.#attended(refer, { phone, consulted, transfers: dialler.transfers });
     const wanted = transferTargets(refer, { call, dialler, callerId: undefined, by: this.#by });
     if ('statusCode' in wanted) {
       log.info(wanted, 'a transfer is refused');
@@ -68,6 +72,33 @@ export class Handover {
     }
     refer.accept();
     this.#begin(refer, () => this.#call(phone, wanted));
+  }
+
+  /** Whom the phone talks with in a second call takes its place in this one (RFC 3891, RFC 5589 §7): asked to move, not called. */
+  #attended(refer: IncomingSipRefer, { phone, consulted, transfers }: { phone: PhoneMedia; consulted: CallSid; transfers: Transfers }): void {
+    const { call, dialler, gone } = this.#options;
+    const talk = transfers.bridges.of(consulted);
+    const far = talk?.farOf(consulted);
+    if (!talk || talk.accountSid !== call.accountSid) return refer.reject(talk ? 403 : 603);
+    if (!far) return refer.reject(491);
+    const { sid, to, accountSid } = far.record;
+    const surrendering = far.called ? transfers.surrendering(sid) : null;
+    if (!surrendering?.movable) return refer.reject(603);
+    const given = talk.giveAway(consulted);
+    const leg = surrendering.surrender();
+    if (!given || !leg) return refer.reject(491);
+    refer.accept();
+    leg.on('closed', dialler.count({ accountSid, to }));
+    given.leaves.end(terminated('transferred'));
+    given.leaves.release();
+    given.far.release();
+    this.#begin(refer, async () => {
+      const statusCode = (await orAborted(leg.moveTo(phone), gone)) ?? 487;
+      if (statusCode < 300) return { leg, to };
+      leg.hangup();
+      await leg.close();
+      return statusCode;
+    });
   }
 
   /** The phone hung up. True: the call waits for another one. */

@@ -1,3 +1,4 @@
+import { orAborted } from '../../base/abort.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Relay } from '../dialling/dialler.ts';
 import { ANSWERED_ELSEWHERE } from '../ending-words.ts';
@@ -8,7 +9,6 @@ import { statusOfEnding } from './status-of-ending.ts';
 export async function firstToAnswer(relays: readonly Relay[], signal: AbortSignal): Promise<Relay | number> {
   let last: Termination | null = null;
   const answered = new Promise<Relay | null>((resolve) => {
-    signal.addEventListener('abort', () => resolve(null), { once: true });
     let open = relays.length;
     for (const relay of relays) {
       const { leg } = relay;
@@ -20,9 +20,9 @@ export async function firstToAnswer(relays: readonly Relay[], signal: AbortSigna
       leg.on('ended', ended);
       relay.dial().catch((error: unknown) => ended(terminated('unreachable', { detail: messageOf(error) })));
     }
-    if (open === 0 || signal.aborted) resolve(null);
+    if (open === 0) resolve(null);
   });
-  const winner = await answered;
+  const winner = await orAborted(answered, signal);
   for (const relay of relays) {
     if (relay === winner) continue;
     const { leg } = relay;

@@ -8,6 +8,8 @@ import type { Termination } from '../termination.ts';
 export interface Side {
   readonly record: Readonly<CallRecord>;
   readonly phone: PhoneMedia;
+  /** It was called for this talk, and does nothing else; others have a document of their own. */
+  readonly called: boolean;
   /** Aborts when it is no longer here: its call ended, or was redirected. */
   readonly gone: AbortSignal;
   /** Hears the REFERs of its phone until the returned function is called. */
@@ -23,6 +25,8 @@ export interface Talk {
   readonly accountSid: AccountSid;
   /** A phone that came takes the place of `sid` (RFC 3891). False: not now. */
   replace(sid: CallSid, comes: Side): boolean;
+  /** Whom `sid` talks with; null: not now. */
+  farOf(sid: CallSid): Side | null;
   /** Gives away whom `sid` talks with; who is `sid` is given too, to be let go. Null: not now. */
   giveAway(sid: CallSid): { leaves: Side; far: Side } | null;
 }

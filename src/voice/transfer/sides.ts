@@ -9,7 +9,7 @@ type OwnContext = Pick<VerbContext, 'call' | 'signal' | 'onRefer' | 'end'>;
 export function sideOfCall(context: OwnContext, phone: PhoneMedia, release: () => void = () => undefined): Side {
   const { signal } = context;
   return {
-    ...{ record: context.call, phone, gone: signal, release },
+    ...{ record: context.call, phone, called: false, gone: signal, release },
     onRefer: (listener) => context.onRefer(listener),
     end: (termination) => {
       if (!signal.aborted) context.end(termination);
@@ -20,7 +20,7 @@ export function sideOfCall(context: OwnContext, phone: PhoneMedia, release: () =
 /** A phone that was called. */
 export function sideOfParty(party: Party, phone: PhoneMedia): Side {
   return {
-    ...{ record: party.child.record, phone, gone: party.gone },
+    ...{ record: party.child.record, phone, called: true, gone: party.gone },
     onRefer: (listener) => party.onRefer(listener),
     end: (termination) => {
       if (!party.gone.aborted) party.child.end(termination);
