@@ -168,6 +168,17 @@ export const settings = {
       .optional()
       .transform((list) => list ?? []),
   }),
+  trustedProxies: setting({
+    env: 'PARTYLINE_TRUSTED_PROXIES',
+    about: 'Addresses and networks, separated by commas, of HTTP proxies whose X-Forwarded-For is believed: limits and access lists see the client of a WebSocket behind it',
+    defaultText: 'none: the address of the proxy counts',
+    schema: z
+      .string()
+      .transform((value) => value.split(',').map((network) => network.trim()))
+      .refine((list) => list.every(isNetwork), 'must be addresses or networks like 10.0.0.0/8 separated by commas')
+      .optional()
+      .transform((list) => list ?? []),
+  }),
   publicUrl: setting({
     env: 'PARTYLINE_PUBLIC_URL',
     about: 'Base URL that customers reach the HTTP port by; video resources carry absolute URLs made from it',

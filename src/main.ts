@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { createApi } from './api/api.ts';
 import { registerDemo } from './api/demo.ts';
 import { systemClock } from './base/clock.ts';
+import { clientAddresses } from './client-address.ts';
 import { printable } from './base/printable.ts';
 import { StartupError, messageOf } from './base/errors.ts';
 import { setListenerErrorSink } from './base/listener-errors.ts';
@@ -247,12 +248,13 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
     const server = await serveMetrics(metrics, { address: config.bindAddress, port: config.metricsPort }, { log });
     closers.set('metrics', () => server.close());
   }
-  const signaling = createSignaling({ clock, log: log.child({ part: 'signaling' }), rooms, keys: tokenKeys(store), iceServers: iceServers(config.turnUrls, turnAccessOf(config)), browserReported: metrics.browserReported });
+  const clientAddress = clientAddresses(config.trustedProxies);
+  const signaling = createSignaling({ clientAddress, clock, log: log.child({ part: 'signaling' }), rooms, keys: tokenKeys(store), iceServers: iceServers(config.turnUrls, turnAccessOf(config)), browserReported: metrics.browserReported });
   closers.set('lobby', () => signaling.drain());
   closers.set('signaling', () => signaling.stop());
   app.server.on('upgrade', (request, socket, head) => {
     if (signaling.handleUpgrade(request, socket, head)) return;
-    if (request.url?.split('?')[0] !== '/sip' || !sip.handleUpgrade(request, socket, head)) refuseUpgrade(socket, '404 Not Found');
+    if (request.url?.split('?')[0] !== '/sip' || !sip.handleUpgrade(request, socket, head, clientAddress(request))) refuseUpgrade(socket, '404 Not Found');
   });
 
   // Before anybody can ask for new ones: it takes all it finds unfinished for left by an earlier run.

@@ -16,6 +16,8 @@ export type { TokenKeys } from './access-token.ts';
 export { iceServers, type IceServerSource } from './ice-servers.ts';
 
 export interface SignalingDeps {
+  /** Where a request comes from. Default: the other end of its connection. */
+  clientAddress?: (request: IncomingMessage) => string;
   /** Hears how it was for each browser that told, when it is over. */
   browserReported?: (report: TelemetryReport) => void;
   clock: Clock;
@@ -72,7 +74,7 @@ class WebSocketSignaling implements Signaling {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const path = (request.url ?? '').split('?')[0];
     if (path !== '/signaling' && path !== '/v1/VideoEvents') return false;
-    const address = request.socket.remoteAddress ?? '';
+    const address = this.#deps.clientAddress?.(request) ?? request.socket.remoteAddress ?? '';
     if (this.#stopping || this.#isFull(address)) {
       refuseUpgrade(socket, '503 Service Unavailable');
       return true;

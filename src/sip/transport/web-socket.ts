@@ -42,14 +42,21 @@ export class WebSocketTransport {
   }
 
   /** False, and the socket untouched, when the subprotocol is another or there are too many. */
-  handleUpgrade(...[request, socket, head]: WebSocketUpgrade): boolean {
+  handleUpgrade(...[request, socket, head, clientAddress]: WebSocketUpgrade): boolean {
     const { remoteAddress, remotePort } = request.socket;
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
     if (this.#stopped || !remoteAddress || remotePort === undefined || !offered.includes(SUBPROTOCOL)) return false;
-    const address = plainAddress(remoteAddress);
+    const address = clientAddress ?? plainAddress(remoteAddress);
     if (this.#isFull(address)) return false;
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#opened(webSocket, address, remotePort));
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#opened(webSocket, address, this.#freePort(address, remotePort)));
     return true;
+  }
+
+  /** Clients behind a proxy have its ports, and those of two proxies may be the same. */
+  #freePort(address: string, from: number): number {
+    let port = from;
+    while (this.#connections.has(keyOf(address, port))) port = (port % 65_535) + 1;
+    return port;
   }
 
   #isFull(address: string): boolean {

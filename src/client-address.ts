@@ -1,0 +1,50 @@
+import { isIP } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
+import { isWithin } from './sip/transport/own-address.ts';
+
+/** What of an HTTP request says where it comes from. */
+export interface Received {
+  headers: IncomingHttpHeaders;
+  socket: { remoteAddress?: string | undefined };
+}
+
+/** Longer ones are nobody's. */
+const MAX_HOPS = 32;
+
+/**
+ * Where a request comes from: the other end of its connection; behind a proxy that is trusted (addresses or networks) the last address in
+ * X-Forwarded-For that is no trusted proxy's, and where all are, the first. A list that holds anything else counts for nothing. `Forwarded` (RFC 7239) is not
+ * read: proxies that write the one pass on the other as the client wrote it.
+ */
+export function clientAddresses(trusted: readonly string[]): (request: Received) => string {
+  const isTrusted = isWithin(trusted);
+  return ({ headers, socket }) => {
+    const peer = plain(socket.remoteAddress ?? '');
+    const given = headers['x-forwarded-for'];
+    if (given === undefined || !isTrusted(peer)) return peer;
+    const hops = String(given).split(',', MAX_HOPS + 1).map(addressOf);
+    if (hops.length > MAX_HOPS) return peer;
+    for (const hop of [...hops].reverse()) {
+      if (hop === null) return peer;
+      if (!isTrusted(hop)) return hop;
+    }
+    return hops[0] ?? peer;
+  };
+}
+
+/** `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]:4711`; null for anything else. */
+function addressOf(text: string): string | null {
+  const hop = text.trim();
+  const address = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(hop)?.[1] ?? /^([\d.]+)(?::\d{1,5})?$/.exec(hop)?.[1] ?? hop;
+  return isIP(address) === 0 || address.includes('%') ? null : plain(address);
+}
+
+/** One spelling per address, so that none has several limits. */
+function plain(address: string): string {
+  if (isIP(address) !== 6 || address.includes('%')) return address;
+  const spelled = new URL(`http://[${address}]/`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(spelled);
+  if (!mapped) return spelled;
+  const [high, low] = [parseInt(mapped[1] ?? '', 16), parseInt(mapped[2] ?? '', 16)];
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+}
