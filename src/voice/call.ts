@@ -23,7 +23,7 @@ import type { Speech } from './speech.ts';
 import type { SpeechRecognizer } from './speech-recognition.ts';
 import { CallStreams } from './streams/call-streams.ts';
 import { ANSWERED_ELSEWHERE, reasonHeader } from './ending-words.ts';
-import { finalStatus, terminated, type Termination, type TerminationReason } from './termination.ts';
+import { finalStatus, sipCodeOf, terminated, type Termination, type TerminationReason } from './termination.ts';
 import { DocumentLoader, type DocumentSource } from './twiml/document-loader.ts';
 import { runDocuments, runNested, type RunContext } from './twiml/interpreter.ts';
 import { Handover } from './transfer/handover.ts';
@@ -286,7 +286,7 @@ export class Call {
     this.#gone.abort();
     this.streams.callEnded();
     this.#leaveLeg(termination);
-    const sipStatusCode = termination.sipStatusCode ?? (record.answeredAtMs === null ? undefined : 200);
+    const sipStatusCode = sipCodeOf(termination, record.answeredAtMs !== null);
     // Canceled while queued: nobody is told (contract §4.2).
     if (!unheard) this.#tellEnd(endParameters(record, sipStatusCode));
     this.#save();

@@ -234,6 +234,7 @@ describe('an update', () => {
     await update({ status: 'canceled' });
     expect(phone.said).toEqual(['INVITE', 'CANCEL']);
     expect(statuses()).toEqual(['initiated', 'ringing', 'canceled']);
+    expect(world.told.at(-1)?.params).toMatchObject({ SipResponseCode: '487', CallDuration: '0' });
   });
 
   it('completes what is answered, and cancels nothing there', async () => {

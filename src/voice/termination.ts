@@ -108,6 +108,15 @@ export function finalStatus(termination: Termination, answered: boolean): FinalS
   return answered ? 'completed' : ENDINGS[termination.reason].unanswered;
 }
 
+/**
+ * `SipResponseCode` of a call's last callback: what its INVITE was answered with, 487 when it was taken back while it rang
+ * (RFC 3261 §9.2); undefined where no answer came.
+ */
+export function sipCodeOf({ reason, sipStatusCode }: Termination, answered: boolean): number | undefined {
+  if (sipStatusCode !== undefined || answered) return sipStatusCode ?? 200;
+  return reason === 'caller-canceled' || ENDINGS[reason].unanswered === 'canceled' ? 487 : undefined;
+}
+
 /** SIP answers of a called phone that mean busy (contract §5.2) … */
 const BUSY = [486, 600, 603];
 /** … or that nobody took the call. */
