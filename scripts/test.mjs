@@ -45,15 +45,14 @@ function readReport(file) {
   }
 }
 
-const checks = [await step('build   ', [process.execPath, 'scripts/build.mjs'])];
-checks.push(
-  ...(await Promise.all([
-    step('types   ', [...tool('typescript/bin/tsc'), '-p', 'tsconfig.json', '--noEmit', '--pretty', 'false']),
-    step('page    ', [...tool('typescript/bin/tsc'), '-p', 'console/tsconfig.json', '--noEmit', '--pretty', 'false']),
-    step('lint    ', [...tool('eslint/bin/eslint.js'), '.']),
-    step('walls   ', [...tool('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', '.dependency-cruiser.cjs', 'src']),
-  ])),
-);
+const checks = await Promise.all([
+  // Types are checked beside it.
+  step('build   ', [process.execPath, 'scripts/build.mjs', '--unchecked']),
+  step('types   ', [...tool('typescript/bin/tsc'), '-p', 'tsconfig.json', '--noEmit', '--pretty', 'false']),
+  step('page    ', [...tool('typescript/bin/tsc'), '-p', 'console/tsconfig.json', '--noEmit', '--pretty', 'false']),
+  step('lint    ', [...tool('eslint/bin/eslint.js'), '.']),
+  step('walls   ', [...tool('dependency-cruiser/bin/dependency-cruise.mjs'), '--config', '.dependency-cruiser.cjs', 'src']),
+]);
 const broken = checks.filter((passed) => !passed).length;
 const sum = await runTests(process.argv.slice(2));
 if (process.env.PARTYLINE_TEST_ALL !== '1') process.stdout.write('Not run: the files that vitest.config.ts lists as long, and four fifths of the broken inputs (npm run test:all).\n');

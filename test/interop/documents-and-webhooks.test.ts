@@ -13,6 +13,7 @@ const { VoiceResponse } = twilio.twiml;
 const cast = new Cast();
 const NUMBER = '+15550900';
 const WITH_FALLBACK = '+15550901';
+const NEVER_ANSWERED = '+15550904';
 const HELD = '<Response><Pause length="60"/></Response>';
 const SPOKEN = '<Response><Say>Yes.</Say><Pause length="60"/></Response>';
 
@@ -29,6 +30,12 @@ beforeAll(async () => {
   stage.app.on('/fallback', () => HELD);
   await stage.number(NUMBER, '/voice', { statusCallback: `${stage.app.url}/status` });
   await stage.number(WITH_FALLBACK, '/voice', { voiceFallbackUrl: `${stage.app.url}/fallback` });
+  stage.app.on('/never', () => new Promise(() => undefined));
+  stage.app.on('/given-up', () => '<Response><Reject/></Response>');
+  await stage.number(NEVER_ANSWERED, '/never', { voiceFallbackUrl: `${stage.app.url}/given-up` });
+  // Waits beside the other calls, until its test looks at it.
+  const patient = await cast.add('phone that waits', startPhone({ user: '+15557091', toneHz: 500 }));
+  await patient.dial(stage.server.sipUri(NEVER_ANSWERED));
 }, 60_000);
 
 afterEach(async () => {
@@ -149,8 +156,8 @@ describe('an application', () => {
   });
 
   it('that never answers is given up after 15 s (B10)', async () => {
-    const { sid, at } = await call(() => new Promise(() => undefined), WITH_FALLBACK);
-    const fallback = await asked('/fallback', sid, 20_000);
+    const { at, params } = await stage.app.waitFor({ path: '/never' });
+    const fallback = await asked('/given-up', params['CallSid'] ?? '', 20_000);
     expect(Math.abs(fallback.at - at - 15_000)).toBeLessThan(1000);
     expect(fallback.params['ErrorCode']).toBe('11205');
   });
