@@ -1,71 +1,27 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { startChild, temporaryFolder, type Child } from './child.ts';
+import { startKamailioProcess, type KamailioProcess } from './kamailio-process.ts';
 import { freePort } from './ports.ts';
-import { waitUntil } from './wait.ts';
 
 /** Kamailio between a phone that speaks TCP and a server that speaks UDP: it stays in the path under both (double Record-Route). */
 
-export interface EdgeProxy {
+export interface EdgeProxy extends KamailioProcess {
   /** What phones call over TCP, `127.0.0.1:port`: the server behind it. */
   readonly phoneSide: string;
   /** What the server calls over UDP: the phone behind it. */
   readonly serverSide: string;
-  /** Methods as they came: `udp BYE`. */
-  passed(): string[];
-  log(): string;
-  stop(): Promise<void>;
 }
 
 /** Both as `host:port`. */
 export async function startEdgeProxy({ server, phone }: { server: string; phone: string }): Promise<EdgeProxy> {
-  const folder = temporaryFolder('edge');
-  const file = join(folder, 'kamailio.cfg');
   const [udp, tcp] = [await freePort(), await freePort()];
-  writeFileSync(file, configuration({ udp, tcp, server, phone }));
-  const child: Child = startChild({ name: 'kamailio', command: 'kamailio', args: ['-f', file, '-DD', '-E', '-m', '64', '-M', '8', '-Y', folder], cwd: folder });
-  await waitUntil(() => child.exitCode !== undefined || child.log().includes('ready for calls'), { timeoutMs: 20_000, what: () => `kamailio\n${child.log()}` });
-  if (child.exitCode !== undefined) throw new Error(`kamailio ended\n${child.log()}`);
-  return {
-    phoneSide: `127.0.0.1:${tcp}`,
-    serverSide: `127.0.0.1:${udp}`,
-    passed: () => [...child.log().matchAll(/passed (\w+ \w+)/g)].map((match) => match[1] ?? ''),
-    log: () => child.log(),
-    stop: async () => void (await child.stop(3000)),
-  };
-}
-
-const configuration = (o: { udp: number; tcp: number; server: string; phone: string }): string => `#!KAMAILIO
-debug=1
-log_stderror=yes
-fork=yes
-children=1
-tcp_children=1
-auto_aliases=no
-dns=no
-rev_dns=no
-listen=udp:127.0.0.1:${o.udp}
-listen=tcp:127.0.0.1:${o.tcp}
-mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "xlog.so"
-modparam("rr", "enable_full_lr", 1)
-modparam("rr", "enable_double_rr", 1)
-event_route[core:worker-one-init] { xlog("L_ERR", "ready for calls\\n"); }
-request_route {
-  xlog("L_ERR", "passed $proto $rm\\n");
-  if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
-  if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
-  if (has_totag()) { if (loose_route()) { t_relay(); exit; } if (is_method("ACK") && t_check_trans()) t_relay(); exit; }
-  remove_hf("Route");
+  const proxy = await startKamailioProcess({
+    name: 'edge',
+    listen: [`udp:127.0.0.1:${udp}`, `tcp:127.0.0.1:${tcp}`],
+    parameters: ['("rr", "enable_full_lr", 1)', '("rr", "enable_double_rr", 1)'],
+    first: 'xlog("L_ERR", "passed $proto $rm\\n");',
+    route: `remove_hf("Route");
   if (is_method("INVITE")) record_route();
-  if ($proto == "tcp") { $ru = "sip:" + $rU + "@${o.server};transport=udp"; } else { $ru = "sip:" + $rU + "@${o.phone};transport=tcp"; }
-  t_relay();
+  if ($proto == "tcp") { $ru = "sip:" + $rU + "@${server};transport=udp"; } else { $ru = "sip:" + $rU + "@${phone};transport=tcp"; }
+  t_relay();`,
+  });
+  return { ...proxy, phoneSide: `127.0.0.1:${tcp}`, serverSide: `127.0.0.1:${udp}` };
 }
-`;
