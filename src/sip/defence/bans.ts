@@ -1,3 +1,5 @@
+import { forgetOldestOf } from './forget-oldest.ts';
+
 /** Wrong answers to challenges within `WINDOW_MS` that ban their sender. */
 const FAILURES = 20;
 const WINDOW_MS = 60_000;
@@ -19,6 +21,11 @@ interface Suspect {
 export class Bans {
   /** In the order of their last failure. */
   readonly #byKey = new Map<string, Suspect>();
+  readonly #forgetOldest = forgetOldestOf(this.#byKey);
+
+  get size(): number {
+    return this.#byKey.size;
+  }
 
   isBanned(key: string, nowMs: number): boolean {
     return (this.#byKey.get(key)?.bannedUntilMs ?? 0) > nowMs;
@@ -32,7 +39,7 @@ export class Bans {
     suspect.failures++;
     this.#byKey.delete(key);
     this.#byKey.set(key, suspect);
-    if (this.#byKey.size > MAX_KEYS) for (const oldest of this.#byKey.keys()) if (this.#byKey.delete(oldest)) break;
+    if (this.#byKey.size > MAX_KEYS) this.#forgetOldest();
     if (suspect.failures < FAILURES) return null;
     suspect.banMs = Math.min(LONGEST_BAN_MS, suspect.banMs === 0 ? FIRST_BAN_MS : suspect.banMs * 2);
     Object.assign(suspect, { failures: 0, windowEndsMs: 0, bannedUntilMs: nowMs + suspect.banMs });

@@ -33,6 +33,19 @@ describe('strangers', () => {
     expect(read(door, CARRIER, 100)).toBe(100);
   });
 
+  it('are remembered up to a bound, however many of them come, and those in calls are read all the same', () => {
+    const door = doorWith();
+    door.callStands('192.0.2.7');
+    for (let n = 0; n < 150_000; n++) {
+      const address = n % 2 === 0 ? `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}` : `2001:db8:${(n >> 16).toString(16)}:${(n & 0xffff).toString(16)}::1`;
+      door.refusalOf(address, n);
+      door.failed(address, n);
+      if (n % 5 === 0) door.spokenTo(address, n);
+    }
+    expect(door.remembered).toEqual({ sources: 20_000, suspects: 10_000, known: 20_000, inCalls: 1 });
+    expect(read(door, '192.0.2.7', 1000, 150_000)).toBe(1000);
+  });
+
   it('are not counted where no rate is set', () => expect(read(doorWith(null), SCANNER, 5000)).toBe(5000));
 });
 

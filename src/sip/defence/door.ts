@@ -1,4 +1,5 @@
 import { Bans } from './bans.ts';
+import { forgetOldestOf } from './forget-oldest.ts';
 import { sourceKey } from './source-key.ts';
 import { TokenBuckets } from './token-buckets.ts';
 
@@ -33,6 +34,7 @@ export class Door {
   readonly #bans = new Bans();
   /** Until when an address is known. */
   readonly #known = new Map<string, number>();
+  readonly #forgetOldest = forgetOldestOf(this.#known);
   /** Calls that stand, by address. */
   readonly #inCalls = new Map<string, number>();
   readonly refused: Record<RefusalAtDoor, number> = { rate: 0, 'total-rate': 0, banned: 0 };
@@ -78,6 +80,11 @@ export class Door {
     else this.#inCalls.delete(address);
   }
 
+  /** How much of each kind is remembered: bounded, but for the calls, which have bounds of their own. */
+  get remembered(): { sources: number; suspects: number; known: number; inCalls: number } {
+    return { sources: this.#buckets?.size ?? 0, suspects: this.#bans.size, known: this.#known.size, inCalls: this.#inCalls.size };
+  }
+
   #isKnown(address: string, nowMs: number): boolean {
     return this.#inCalls.has(address) || (this.#known.get(address) ?? 0) > nowMs || this.#options.isTrusted?.(address) === true;
   }
@@ -86,6 +93,6 @@ export class Door {
     const until = Math.max(untilMs, this.#known.get(address) ?? 0);
     this.#known.delete(address);
     this.#known.set(address, until);
-    if (this.#known.size > MAX_SOURCES) for (const oldest of this.#known.keys()) return void this.#known.delete(oldest);
+    if (this.#known.size > MAX_SOURCES) this.#forgetOldest();
   }
 }

@@ -1,3 +1,5 @@
+import { forgetOldestOf } from './forget-oldest.ts';
+
 interface Bucket {
   tokens: number;
   atMs: number;
@@ -10,6 +12,7 @@ export class TokenBuckets {
   readonly #maxKeys: number;
   /** In the order of their last use. */
   readonly #byKey = new Map<string, Bucket>();
+  readonly #forgetOldest = forgetOldestOf(this.#byKey);
 
   constructor({ ratePerS, burst, maxKeys }: { ratePerS: number; burst: number; maxKeys: number }) {
     this.#ratePerS = ratePerS;
@@ -28,7 +31,7 @@ export class TokenBuckets {
     bucket.atMs = nowMs;
     this.#byKey.delete(key);
     this.#byKey.set(key, bucket);
-    if (this.#byKey.size > this.#maxKeys) for (const oldest of this.#byKey.keys()) return this.#byKey.delete(oldest) && spend(bucket);
+    if (this.#byKey.size > this.#maxKeys) this.#forgetOldest();
     return spend(bucket);
   }
 }
