@@ -2,7 +2,7 @@ import dgram from 'node:dgram';
 import net from 'node:net';
 import twilio from 'twilio';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { startPhone } from '../peers/baresip.ts';
+import { startPhone, type Phone } from '../peers/baresip.ts';
 import { Cast } from '../peers/cast.ts';
 import { startEdgeProxy } from '../peers/edge-proxy.ts';
 import { runSipp, startSipp, type SippOptions } from '../peers/sipp.ts';
@@ -18,12 +18,19 @@ const SLOW = '+15550501';
 const BRIEF = '+15550502';
 /** Rings for a second. */
 const LATER = '+15550503';
+/** Presses keys. */
+const KEYS = '+15550504';
 
 let stage: Stage;
 /** They take more than half a minute: started first, looked at last. */
 let lostAck: ReturnType<typeof runSipp>;
 /** Longer than all others: run by `npm run test:all`. */
 let refreshed: ReturnType<typeof runSipp> | null = null;
+/** In a call from the beginning: its RTCP comes every five seconds. */
+let wide: Phone;
+let wideBeganMs = 0;
+/** Until both sides have told of each other, and one of the other's telling. */
+const REPORTED_MS = 13_000;
 const all = process.env['PARTYLINE_TEST_ALL'] === '1';
 
 beforeAll(async () => {
@@ -43,6 +50,11 @@ beforeAll(async () => {
   });
   stage.app.on('/later', () => '<Response><Pause length="1"/><Say>Hello.</Say><Pause length="60"/></Response>');
   await stage.number(LATER, '/later');
+  stage.app.on('/keys', () => '<Response><Pause length="1"/><Play digits="159#"/><Pause length="300"/></Response>');
+  await stage.number(KEYS, '/keys');
+  wide = await cast.add('phone with Opus', startPhone({ user: '+15557095', toneHz: 440, codecs: 'opus/48000/1', rateHz: 16_000 }));
+  await wide.dial(stage.server.sipUri(KEYS));
+  wideBeganMs = performance.now();
   await stage.number(NUMBER, '/voice');
   await stage.number(SLOW, '/slow');
   await stage.number(BRIEF, '/brief');
@@ -234,3 +246,19 @@ it.runIf(all)('a session is refreshed after half its time, and an offer of the c
   expect(code, log.slice(-6000)).toBe(0);
   await stage.waitCallStatus(callSids('+15557022')[0]!, 'completed');
 }, 60_000);
+
+it('a phone with Opus gets our keys and reports by RTCP, and how it was is kept with its call', async () => {
+  const [request] = stage.app.matching({ path: '/keys' });
+  const sid = request?.params['CallSid'] ?? '';
+  await waitUntil(() => wide.count('CALL_DTMF_START') >= 4, { what: () => `four keys\n${wide.log().slice(-3000)}` });
+  expect(wide.events.filter(({ type }) => type === 'CALL_DTMF_START').map(({ param }) => param)).toEqual(['1', '5', '9', '#']);
+  await sleep(Math.max(0, wideBeganMs + REPORTED_MS - performance.now()));
+  await wide.hangUp();
+  await stage.waitCallStatus(sid, 'completed');
+  const { accountSid, authToken, httpUrl } = stage.server;
+  const headers = { authorization: `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}` };
+  const kept = await waitUntil(async () => ((await (await fetch(`${httpUrl}/partyline/v1/Calls/${sid}`, { headers })).json()) as { quality: Record<string, number | string | null> | null }).quality, { what: 'how it was' });
+  expect(kept).toMatchObject({ codec: 'OPUS', scale: 'wide-band', roundTripMs: expect.any(Number) as number, remoteLost: expect.any(Number) as number, remoteJitterMs: expect.any(Number) as number });
+  expect(kept['mos']).toBeGreaterThan(4);
+  expect(kept['packetsReceived']).toBeGreaterThan(100);
+}, 30_000);
