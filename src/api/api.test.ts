@@ -12,6 +12,16 @@ afterAll(() => world.close());
 
 const calls = (): string => `/2010-04-01/Accounts/${world.account.sid}/Calls.json`;
 
+/** The answer to a request line, signed in, as it came. */
+async function asked(requestLine: string): Promise<string> {
+  const socket = connect(Number(new URL(world.url).port), '127.0.0.1');
+  const heard: Buffer[] = [];
+  socket.on('data', (data) => heard.push(data));
+  socket.write(`${requestLine}\r\nHost: server.example\r\nConnection: close\r\nAuthorization: ${basic(world.account.sid, world.account.authToken)}\r\n\r\n`);
+  await new Promise((resolve) => socket.once('close', resolve));
+  return Buffer.concat(heard).toString();
+}
+
 describe('sign-in', () => {
   it('takes the account’s token and an API key, SIDs in any case of their digits', async () => {
     const upper = (sid: string): string => sid.slice(0, 2) + sid.slice(2).toUpperCase();
@@ -90,6 +100,13 @@ describe('refusals', () => {
       expect(answer.status, path).toBeLessThan(500);
       expect(answer.body, path).toMatchObject({ status: answer.status, code: expect.any(Number), message: expect.any(String) });
     }
+  });
+
+  it('take a whole URL for its path, and refuse methods that no resource has', async () => {
+    const whole = await asked(`GET http://proxied.example/v1/Rooms?PageSize=1 HTTP/1.1`);
+    expect(whole).toMatch(/^HTTP\/1\.1 200/);
+    expect(whole).toContain('"first_page_url":"http://server.example/v1/Rooms?PageSize=1&Page=0"');
+    for (const method of ['TRACE', 'PROPFIND']) expect(await asked(`${method} ${calls()} HTTP/1.1`), method).toMatch(/^HTTP\/1\.1 405[^]*"code":20004/);
   });
 
   it('look the same where HTTP itself cannot read the request', async () => {

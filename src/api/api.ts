@@ -4,7 +4,7 @@ import type { Log } from '../base/log.ts';
 import { answerBrokenRequest } from './broken-requests.ts';
 import type { ApiDeps } from './deps.ts';
 import { Endpoints } from './endpoint.ts';
-import { errorBody, notFound, refusalOf, unforeseen, unreadable } from './errors.ts';
+import { errorBody, methodNotAllowed, notFound, refusalOf, unforeseen, unreadable } from './errors.ts';
 import { Form } from './form.ts';
 import { addCallDetails } from './partyline-v1/calls.ts';
 import { addExplain } from './partyline-v1/explain.ts';
@@ -41,6 +41,8 @@ import { addConnectionPolicyTargets } from './voice-v1/connection-policy-targets
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** What some resource or other answers to. */
+const METHODS_OF_RESOURCES = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 /** A room name or identity of 128 characters, each percent-encoded as UTF-8. */
 const MAX_PATH_PART_CHARS = 128 * 12;
 
@@ -51,7 +53,7 @@ export function createApi(deps: ApiDeps): FastifyInstance {
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     clientErrorHandler: answerBrokenRequest,
-    rewriteUrl: (request) => (request.url ?? '/').replace(/^[^?]*/, encodeStrayPercents),
+    rewriteUrl: (request) => pathForm(request.url ?? '/').replace(/^[^?]*/, encodeStrayPercents),
     routerOptions: { maxParamLength: MAX_PATH_PART_CHARS },
     frameworkErrors: (error, request, reply) => answerError(error, { request, reply, log: deps.log }),
   });
@@ -60,7 +62,11 @@ export function createApi(deps: ApiDeps): FastifyInstance {
     else done(null, Form.parse(String(body)));
   });
   app.setErrorHandler((error, request, reply) => answerError(error, { request, reply, log: deps.log }));
-  app.setNotFoundHandler((request, reply) => send(reply, notFound(pathOf(request))));
+  app.setNotFoundHandler((request, reply) => {
+    if (METHODS_OF_RESOURCES.includes(request.method)) return send(reply, notFound(pathOf(request)));
+    void reply.header('allow', 'GET, HEAD, POST, DELETE, OPTIONS');
+    return send(reply, methodNotAllowed(request.method));
+  });
   app.get('/healthz', (_request, reply) => reply.code(deps.ready() ? 200 : 503).header('cache-control', 'no-store').send({ status: deps.ready() ? 'ok' : 'unavailable' }));
   const endpoints = new Endpoints(app, deps);
   addResources(endpoints, deps);
@@ -106,6 +112,12 @@ export function addResources(endpoints: Endpoints, deps: ApiDeps): void {
 /** A body that is packed (gzip) would be read as nonsense, and what it asks for as not asked. */
 function isEncoded(request: FastifyRequest): boolean {
   return !/^(identity)?$/i.test(String(request.headers['content-encoding'] ?? '').trim());
+}
+
+/** A request may name its path as a whole URL, as it would to a proxy (RFC 9112 §3.2.2): the path of it counts. */
+function pathForm(target: string): string {
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '');
+  return path.startsWith('/') ? path : `/${path}`;
 }
 
 /** The official client sends path parts raw: a `%` of a name stands for itself where no two hexadecimal digits follow. */
