@@ -38,6 +38,12 @@ it('a registration brings calls, survives the restart of its registrar, and is t
   process.kill(stage.server.pid, 'SIGHUP');
   await comesTo('registered', 10_000);
   await calledThroughCarrier(1);
+  const [byTrunk] = await stage.server.client.voice.v1.byocTrunks.list();
+  await stage.number('+15550100', '/carrier');
+  const nobody = await stage.server.client.calls.create({ to: '+15557000', from: '+15550100', byoc: byTrunk?.sid ?? '', twiml: '<Response/>' });
+  await stage.waitCallStatus(nobody.sid, 'failed');
+  // Its Service-Route was taken.
+  expect(first.log()).toContain('INVITE by its route');
   await waitUntil(() => (first.log().match(/REGISTER keeps/g) ?? []).length >= 3, { timeoutMs: 15_000, what: () => `renewals\n${first.log()}` });
 
   await first.stop();
