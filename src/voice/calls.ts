@@ -13,10 +13,10 @@ import type { Calls, CreateCallOptions, UpdateCallOptions } from './contract.ts'
 import { checkCreate, checkUpdate, type CheckedCreate, type CheckedUpdate } from './create-checks.ts';
 import { DialPace } from './dial-pace.ts';
 import { FraudGuard, OPEN_POLICY, type Destination, type DialRefusal } from './dial-plan/fraud-guard.ts';
-import { OutboundLeg } from './leg.ts';
 import type { OfferMemory } from './offer-memory.ts';
 import type { AccountRecord, CallRecord } from './model.ts';
 import { Redirects, type LegCallOptions } from './redirects/redirects.ts';
+import { OutboundLeg } from './outbound-leg.ts';
 import { routeToRegistered } from './registrations.ts';
 import type { AnsweredCall } from './recording/call-recordings.ts';
 import { createStreamControl } from './streams/stream-control.ts';

@@ -10,7 +10,7 @@ import { toE164 } from './carrier/number-format.ts';
 import { decideCall, type Ask, type CallTarget, type Decision, type Refusal } from './dial-plan/dial-plan.ts';
 import { dialPlanOf } from './explain.ts';
 import { forwardedFrom } from './forwarded-from.ts';
-import { InboundLeg } from './leg.ts';
+import { InboundLeg } from './inbound-leg.ts';
 import { checkOffer, type LegAudio } from './leg-media.ts';
 import { legAudio, mediaAddressFor, type VoiceDeps } from './voice-deps.ts';
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { FakeMediaPlane } from '../testing/fake-media.ts';
-import { InboundLeg, OutboundLeg } from './leg.ts';
+import { InboundLeg } from './inbound-leg.ts';
+import { OutboundLeg } from './outbound-leg.ts';
 import { FakeIncomingCall, FakeOutgoingCall, sdpBody } from './testing/fake-sip.ts';
 
 const S80 = 'AES_CM_128_HMAC_SHA1_80';

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import type { PhoneSrtpPolicy } from '../sdp/phone-security.ts';
 import { FakeMediaPlane } from '../testing/fake-media.ts';
-import { OutboundLeg } from './leg.ts';
 import { OfferMemory } from './offer-memory.ts';
+import { OutboundLeg } from './outbound-leg.ts';
 import { FakeOutgoingCall, sdpBody } from './testing/fake-sip.ts';
 
 // What a called phone is offered, and what comes of its answer.

@@ -1,10 +1,10 @@
 import { bracket } from '../../sip/message/uri.ts';
 import type { Carriers } from '../carrier/carriers.ts';
 import type { Problem } from '../call-journal.ts';
-import { OutboundLeg } from '../leg.ts';
 import type { CallRecord } from '../model.ts';
 import type { OfferMemory } from '../offer-memory.ts';
 import { Redirects, type LegCallOptions } from '../redirects/redirects.ts';
+import { OutboundLeg } from '../outbound-leg.ts';
 import type { Registrations } from '../registrations.ts';
 import { legAudio, mediaAddressFor, type VoiceDeps } from '../voice-deps.ts';
 import type { CallerId } from './caller-id.ts';
