@@ -13,8 +13,8 @@ let stage: Stage;
 let page: Party;
 
 beforeAll(async () => {
-  stage = await Stage.open(cast);
-  const browser = await cast.add('browser', Browser.start());
+  const [opened, browser] = await Promise.all([Stage.open(cast), cast.add('browser', Browser.start())]);
+  stage = opened;
   page = await browser.party('page');
 }, 60_000);
 

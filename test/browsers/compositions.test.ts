@@ -33,8 +33,8 @@ const compositions = () => stage.server.client.video.v1.compositions;
 const grid = { grid: { video_sources: ['*'] } };
 
 beforeAll(async () => {
-  stage = await Stage.open(cast);
-  const browser = await cast.add('browser', Browser.start());
+  const [opened, browser] = await Promise.all([Stage.open(cast), cast.add('browser', Browser.start())]);
+  stage = opened;
   phone = await cast.add('phone', startPhone({ user: '+15557021', toneHz: PHONE_HZ }));
   stage.app.on('/voice', () => {
     const response = new VoiceResponse();

@@ -20,8 +20,7 @@ const join = (page: Party, identity: string, more: { data?: Record<string, objec
 const subscribed = (page: Party, identity: string, sid: string) => page.waitEvent((event) => event.name === 'trackSubscribed' && event.identity === identity && event.sid === sid, `the data track of ${identity}`);
 
 beforeAll(async () => {
-  stage = await Stage.open(cast);
-  browser = await cast.add('browser', Browser.start());
+  [stage, browser] = await Promise.all([Stage.open(cast), cast.add('browser', Browser.start())]);
   proxy = await cast.add('proxy', TcpProxy.start(stage.server.httpPort));
   await stage.room('Talk');
   [anna, ben] = await Promise.all([browser.party('anna'), browser.party('ben')]);

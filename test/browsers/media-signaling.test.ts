@@ -23,8 +23,8 @@ let ben: Party;
 let cora: Party;
 
 beforeAll(async () => {
-  stage = await Stage.open(cast);
-  const browser = await cast.add('browser', Browser.start());
+  const [opened, browser] = await Promise.all([Stage.open(cast), cast.add('browser', Browser.start())]);
+  stage = opened;
   phone = await cast.add('phone', startPhone({ user: PHONE, toneHz: 1000 }));
   stage.app.on('/voice', () => {
     const response = new twilio.twiml.VoiceResponse();

@@ -25,8 +25,7 @@ let desk: Phone;
 let table: Phone;
 
 beforeAll(async () => {
-  stage = await Stage.open(cast);
-  browser = await cast.add('browser', Browser.start());
+  [stage, browser] = await Promise.all([Stage.open(cast), cast.add('browser', Browser.start())]);
   desk = await cast.add('desk phone', startPhone({ user: '+15557001', toneHz: DESK_HZ }));
   table = await cast.add('table phone', startPhone({ user: '+15557002', toneHz: TABLE_HZ, transport: 'tcp' }));
   stage.app.on('/voice', () => {

@@ -27,8 +27,8 @@ let desk: Phone;
 let callSid = '';
 
 beforeAll(async () => {
-  stage = await Stage.open(cast, { env: { PARTYLINE_PHONE_ATTRIBUTES: 'numbers' } });
-  const browser = await cast.add('browser', Browser.start());
+  const [opened, browser] = await Promise.all([Stage.open(cast, { env: { PARTYLINE_PHONE_ATTRIBUTES: 'numbers' } }), cast.add('browser', Browser.start())]);
+  stage = opened;
   desk = await cast.add('desk phone', startPhone({ user: '+15557001', toneHz: DESK_HZ }));
   anna = await browser.party('anna');
   stage.app.on('/voice', () => {

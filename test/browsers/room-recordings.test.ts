@@ -30,8 +30,8 @@ let mutedAt = 0;
 let endedAt = 0;
 
 beforeAll(async () => {
-  stage = await Stage.open(cast);
-  const browser = await cast.add('browser', Browser.start());
+  const [opened, browser] = await Promise.all([Stage.open(cast), cast.add('browser', Browser.start())]);
+  stage = opened;
   phone = await cast.add('phone', startPhone({ user: '+15557081', toneHz: PHONE_HZ }));
   stage.app.on('/voice', () => {
     const response = new VoiceResponse();

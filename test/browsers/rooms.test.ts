@@ -17,8 +17,7 @@ let anna: Party;
 let ben: Party;
 
 beforeAll(async () => {
-  stage = await Stage.open(cast);
-  browser = await cast.add('browser', Browser.start());
+  [stage, browser] = await Promise.all([Stage.open(cast), cast.add('browser', Browser.start())]);
   proxy = await cast.add('proxy', TcpProxy.start(stage.server.httpPort));
   anna = await browser.party('anna');
   ben = await browser.party('ben');
