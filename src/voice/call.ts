@@ -209,6 +209,11 @@ export class Call {
     return !isFinal(this.record.status);
   }
 
+  /** As the phone that has it now would have it: another one may have taken it over. */
+  get by(): Readonly<CallRecord> {
+    return this.#handover.by;
+  }
+
   /** The media of its phone, once opened. */
   get phone(): PhoneMedia | null {
     return this.#leg.phone;
@@ -384,6 +389,7 @@ export class Call {
       refer: (uri, own) => this.#leg.refer(uri, AbortSignal.any([signal, own])),
       soundEarly: () => (this.#leg instanceof InboundLeg ? this.#leg.soundEarly() : Promise.resolve(null)),
       onRefer: (listener) => this.#onRefer(listener),
+      by: () => this.by,
       end: (termination) => this.end(termination),
       nested: (source, { signal: own, rule, parameters, phone }) => {
         const context = this.#context(AbortSignal.any([signal, own]));

@@ -18,6 +18,8 @@ import type { Target } from './target.ts';
 /** A call that a `<Dial>` placed, as far as the verb deals with it. */
 export interface ChildCall {
   readonly record: Readonly<CallRecord>;
+  /** As the phone that has it now would have it: another one may have taken it over. */
+  readonly by: Readonly<CallRecord>;
   /** Why it ended; null while it lives. */
   readonly termination: Termination | null;
   /** Call-ID of its dialog; null before anything was sent. */

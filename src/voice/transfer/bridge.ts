@@ -164,7 +164,7 @@ export class Bridge implements Talk {
     const consulted = refer.replaces && this.#options.dialler.transfers?.callOf(refer.replaces);
     if (consulted) return this.#attended(refer, from, consulted);
     const { call, dialler, callerId } = this.#options;
-    const wanted = transferTargets(refer, { call, dialler, callerId, by: from.record });
+    const wanted = transferTargets(refer, { call, dialler, callerId, by: from.by() });
     if ('statusCode' in wanted) {
       dialler.transfers?.log.info({ callSid: from.record.sid, ...wanted }, 'a transfer is refused');
       return refer.reject(wanted.statusCode);

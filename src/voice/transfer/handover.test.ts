@@ -75,6 +75,21 @@ describe('a phone in a room hands its call over', () => {
     expect(records()[0]?.status).toBe('in-progress');
   });
 
+  it('hangs up while the target is being connected: the target is heard', async () => {
+    const caller = await inRoom();
+    await refers(caller);
+    let connected = (): void => undefined;
+    const { connect } = phone();
+    phone().connect = (remote) => connect.call(phone(), remote).then(() => (remote.anotherPhone ? new Promise((resolve) => (connected = resolve)) : undefined));
+    target().answers(ANSWER);
+    await later();
+    caller.remoteEnds('remote-bye');
+    connected();
+    await later();
+    expect(phone().remotes.at(-1)).toMatchObject({ address: '198.51.100.8', send: true, receive: true });
+    expect(records()[0]?.status).toBe('in-progress');
+  });
+
   it('to nobody: it is told so, and stays where it is; having hung up, the call is over', async () => {
     const caller = await inRoom();
     const first = await refers(caller);
@@ -230,7 +245,8 @@ describe('a phone in a room that consulted by a second call', () => {
   });
 });
 
-it('an outside number that took over a call of a user has no numbers called', async () => {
+/** A call to a user whose phone handed it over to a number. */
+async function tookOverFromUser(): Promise<void> {
   world = fakeWorld({ carrier: 'sip:10.0.0.9:5070', transfers: 'users' });
   world.registered.set('alice', [{ uri: 'sip:alice@198.51.100.9', outboundProxy: 'sip:198.51.100.9' }]);
   world.app.on('/voice', '<Response><Say>Hello</Say><Pause length="600"/></Response>');
@@ -241,7 +257,30 @@ it('an outside number that took over a call of a user has no numbers called', as
   expect((await refers(target())).said).toEqual([202]);
   target(1).answers(ANSWER);
   await later();
-  expect((await refers(target(1), 'tel:+15557003000')).said).toEqual([403]);
+}
+
+describe('an outside number that took over a call of a user', () => {
+  it('has no numbers called', async () => {
+    await tookOverFromUser();
+    expect((await refers(target(1), 'tel:+15557003000')).said).toEqual([403]);
+  });
+
+  it('nor when it talks in a <Dial>', async () => {
+    await tookOverFromUser();
+    await world.live.update(world.accountSid, records()[0]?.sid as CallRecord['sid'], { twiml: '<Response><Dial><Number>+15557004000</Number></Dial></Response>' });
+    await later();
+    target(2).answers();
+    await later();
+    expect(phone().room).not.toBeNull();
+    expect((await refers(target(1), 'tel:+15557003000')).said).toEqual([403]);
+  });
+
+  it('is not asked by <Refer> to call anybody: that is for SIP calls', async () => {
+    await tookOverFromUser();
+    await world.live.update(world.accountSid, records()[0]?.sid as CallRecord['sid'], { twiml: '<Response><Refer><Sip>sip:+19005550100@203.0.113.9</Sip></Refer></Response>' });
+    await later();
+    expect(world.calls.notifications).toMatchObject([{ errorCode: 13801 }]);
+  });
 });
 
 it('where phones may not transfer nobody takes the REFER', async () => {

@@ -51,10 +51,17 @@ export class Handover {
   #by: Readonly<CallRecord>;
   /** How the phone went that wanted to be replaced. */
   #left: Termination | null = null;
+  /** The media is being connected to who answered. */
+  #connecting = false;
 
   constructor(options: HandoverOptions) {
     this.#options = options;
     this.#by = options.call;
+  }
+
+  /** The call as the phone that has it now would have it: `to` is whom that was called as, once another phone took it over. */
+  get by(): Readonly<CallRecord> {
+    return this.#by;
   }
 
   /** A REFER that nobody else takes care of. Left unanswered, that is refused with 603, where phones may not transfer. */
@@ -105,7 +112,7 @@ export class Handover {
   left(termination: Termination): boolean {
     if (!this.#busy || termination.reason !== 'hung-up') return false;
     this.#left = termination;
-    void this.#options.leg().pause();
+    if (!this.#connecting) void this.#options.leg().pause();
     return true;
   }
 
@@ -123,6 +130,7 @@ export class Handover {
       .then((statusCode) => {
         forget?.();
         this.#busy = false;
+        this.#connecting = false;
         refer.progress(statusCode);
         const left = this.#left;
         this.#left = null;
@@ -141,6 +149,7 @@ export class Handover {
     const { call, gone, take, end } = this.#options;
     let over: Termination | null = null;
     leg.on('ended', (termination) => (over ??= termination));
+    this.#connecting = true;
     try {
       await leg.takeOver();
     } catch (error) {

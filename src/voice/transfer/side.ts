@@ -8,6 +8,8 @@ import type { Termination } from '../termination.ts';
 export interface Side {
   readonly record: Readonly<CallRecord>;
   readonly phone: PhoneMedia;
+  /** Its call as the phone that has it now would have it: another one may have taken it over. */
+  by(): Readonly<CallRecord>;
   /** It was called for this talk, and does nothing else; others have a document of their own. */
   readonly called: boolean;
   /** Aborts when it is no longer here: its call ended, or was redirected. */

@@ -53,6 +53,8 @@ export interface VerbContext {
   soundEarly(): Promise<PhoneMedia | null>;
   /** Hears the REFERs of its phone until the returned function is called; answered with 603 when nobody does. */
   onRefer(listener: ReferListener): () => void;
+  /** The call as the phone that has it now would have it: another one may have taken it over, and `to` is whom that was called as. */
+  by(): Readonly<CallRecord>;
   /** Ends the call: its phone went elsewhere. */
   end(termination: Termination): void;
   /** A debugger entry; the exchange that brought the document is added. */

@@ -18,7 +18,7 @@ const WAIT_MS = 120_000;
 export const refer: Verb = async (element, context) => {
   const noun = element.children.find((child) => typeof child !== 'string' && child.name === 'Sip');
   const uri = noun === undefined || typeof noun === 'string' ? '' : textOf(noun).trim();
-  const { direction, to } = context.call;
+  const { direction, to } = context.by();
   if (direction !== 'inbound' && /^\+?\d+$/.test(to)) return skip(context, { errorCode: 13801, message: '<Refer> is for SIP calls only; this one goes to a phone number' });
   if (!/^sips?:[^\s<>"]+$/i.test(uri)) return skip(context, badUri(uri));
   const refusal = refusalOf(uri, context);
@@ -42,8 +42,9 @@ export const refer: Verb = async (element, context) => {
 };
 
 /** A carrier that brought the call reads a number in whatever address it is sent to, and charges for it. */
-function refusalOf(uri: string, { call, dialler }: VerbContext): DialRefusal | null {
-  const { accountSid, direction, to } = call;
+function refusalOf(uri: string, context: VerbContext): DialRefusal | null {
+  const { accountSid, direction, to } = context.by();
+  const { dialler } = context;
   const number = direction === 'inbound' && /^\+?\d+$/.test(to) ? e164Of(parseSipUri(uri)?.user ?? '') : null;
   const atCarrier = number === null ? null : dialler.mayDial({ accountSid, to: number, trunk: dialler.trunks.defaultTrunk(accountSid) });
   return atCarrier ?? dialler.mayDial({ accountSid, to: uri });
