@@ -91,7 +91,7 @@ export interface PhoneRemote {
   opus?: PhoneOpusWishes;
   /** Packet time we send with, in ms: 20 (default), 10, 30 or 40; 20 for OPUS. */
   ptimeMs: number;
-  /** False while the phone holds us (a=sendonly/inactive seen from the phone): we fall silent but keep our sequence. */
+  /** False while the phone holds us (a=sendonly/inactive seen from the phone): we fall silent but keep our sequence, and the media time-out pauses: few send anything then. */
   send: boolean;
   /** False when we expect no media from the phone: the media time-out pauses. */
   receive: boolean;

@@ -107,6 +107,15 @@ describe('a DTLS association without ICE', () => {
     expect(target(latch)).toBe('192.0.2.77:5002');
   });
 
+  it('goes on where it was when the new address of its phone says nothing to us', () => {
+    const latch = secured();
+    latch.targetGiven({ address: '10.0.0.5', port: 4000, awaited: true, signalingAddress: PHONE.address });
+    expect(latch.port).toBe(0);
+    expect(latch.admits(MEDIA, PHONE, 1000)).toBe('take');
+    latch.opened(1001);
+    expect(target(latch)).toBe(at(PHONE));
+  });
+
   it('of a phone behind a NAT is nowhere until its handshake begins', () => {
     const latch = new AssociationLatch();
     latch.associationBegan('passive');

@@ -72,6 +72,9 @@ export class AssociationLatch {
     if (nowMs < trial.untilMs) {
       this.#hold(trial, this.#expected.rankOf(trial.address, trial.port));
       trial.untilMs = -Infinity;
+    } else if (this.port === 0 && this.#held) {
+      // Its new address says nothing to us, and it is where it was.
+      this.#hold(this.#holder, this.#expected.rankOf(this.#holder.address, this.#holder.port));
     }
     this.#heardMs = nowMs;
   }

@@ -25,7 +25,8 @@ export class PhoneSender {
   #voiceRing = this.#ring;
   readonly #header = { payloadType: 0, marker: false, sequenceNumber: 0, timestamp: 0, ssrc: this.ssrc };
   #slot = 0;
-  #sequence = randomBytes(2).readUInt16BE(0);
+  /** Not near the end: a phone that hears nothing of the first packets would not know how often they began anew (RFC 3711 §3.3.1). */
+  #sequence = randomBytes(2).readUInt16BE(0) & 0x7fff;
   #timestamp = randomBytes(4).readUInt32BE(0);
   #eventTimestamp = 0;
   #filled = 0;

@@ -1,3 +1,7 @@
+/** RFC 3550 §A.1: a gap of sequence numbers that is loss, and how late a packet may come; farther away the sender has begun anew. */
+const MAX_DROPOUT = 3000;
+const MAX_MISORDER = 100;
+
 /** What RFC 3550 wants to be known of a received stream: extended sequence, loss, jitter (§A.1, §A.3, §A.8). Pure. */
 export class Reception {
   ssrc = 0;
@@ -12,6 +16,8 @@ export class Reception {
   #transit = 0;
   #expectedAtReport = 0;
   #receivedAtReport = 0;
+  /** What would follow a packet that was far away; -1 for none. */
+  #afterJump = -1;
 
   /** Another SSRC took over; what was lost of the old one stays counted. */
   restart(ssrc: number): void {
@@ -22,11 +28,13 @@ export class Reception {
     this.#expectedAtReport = 0;
     this.#receivedAtReport = 0;
     this.#cycles = 0;
+    this.#afterJump = -1;
   }
 
   /** `timestamp` in units of `clockRateHz`. */
   packetReceived(sequenceNumber: number, timestamp: number, at: { nowMs: number; clockRateHz: number }): void {
     this.received++;
+    if (this.#jumped(sequenceNumber)) return;
     this.#receivedOfSsrc++;
     const arrival = (at.nowMs * at.clockRateHz) / 1000;
     const transit = arrival - timestamp;
@@ -41,6 +49,16 @@ export class Reception {
       if (difference < at.clockRateHz) this.#jitter += (difference - this.#jitter) / 16;
     }
     this.#transit = transit;
+  }
+
+  /** A sender that begins anew with its SSRC has lost nothing: two in a row from far away show it (§A.1). */
+  #jumped(sequenceNumber: number): boolean {
+    const step = (sequenceNumber - this.#highest) & 0xffff;
+    if (!this.#started || step < MAX_DROPOUT || step > 0x10000 - MAX_MISORDER) return false;
+    const isOneAlone = sequenceNumber !== this.#afterJump;
+    this.#afterJump = (sequenceNumber + 1) & 0xffff;
+    if (!isOneAlone) this.restart(this.ssrc);
+    return isOneAlone;
   }
 
   #advance(sequenceNumber: number): void {

@@ -68,6 +68,17 @@ describe('what is known of a received stream', () => {
     expect(reception.extendedHighest).toBe(65_599);
   });
 
+  it('takes a sender that begins anew with its SSRC for no loss, and one packet of far away for nothing', () => {
+    for (const there of [20_000, 50_000]) {
+      const reception = new Reception();
+      receive(reception, [...range(0, 50), there + 500, ...range(50, 100)]);
+      expect([reception.lost, reception.extendedHighest]).toEqual([0, 99]);
+      receive(reception, [...range(there, there + 50), ...range(there + 52, there + 100)]);
+      expect([reception.lost, reception.extendedHighest]).toEqual([2, there + 99]);
+      expect(reception.fractionLost()).toBe(Math.floor((2 * 256) / 99));
+    }
+  });
+
   it('tells loss by interval, none for twins', () => {
     const reception = new Reception();
     receive(reception, range(0, 100));

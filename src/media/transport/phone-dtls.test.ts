@@ -92,4 +92,19 @@ describe('DTLS of a phone without ICE, on the wire', () => {
     expect(silent.told).toEqual(['no DTLS association in 30 s']);
     expect(clock.nowMs()).toBeLessThan(30_000);
   });
+
+  it('of a phone that takes over has its 30 s, however long the one before was silent', async () => {
+    const caller = await Caller.open('127.0.0.1');
+    const { phone, told, clock } = await called(caller, { dtls: undefined as never });
+    const { address, port } = caller.socket.address();
+    clock.advance(40_000);
+    phone.idle.tick(clock.nowMs());
+    phone.connect({ address, port, rtcpPort: port, codec: 'PCMU', payloadType: 0, dtmfPayloadType: null, ptimeMs: 20, send: true, receive: true, anotherPhone: true, dtls: { fingerprint: identities.phone.fingerprint, role: 'passive' } });
+    clock.advance(29_000);
+    phone.idle.tick(clock.nowMs());
+    expect(told).toEqual([]);
+    clock.advance(1000);
+    phone.idle.tick(clock.nowMs());
+    expect(told).toEqual(['no DTLS association in 30 s']);
+  });
 });

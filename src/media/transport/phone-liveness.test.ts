@@ -109,16 +109,32 @@ describe('the media time-out of a phone', () => {
     expect(told).toEqual(['first', 'timed out']);
   });
 
-  it('pauses on hold, and begins anew when the phone is taken back', async () => {
+  it.each([
+    ['inactive', { receive: false, send: false }],
+    ['sendonly, with no music', { send: false }],
+    ['0.0.0.0', { address: '0.0.0.0' }],
+  ])('pauses on hold (%s), and begins anew when the phone is taken back', async (_how, held) => {
     const { phone, caller, remote, told, run } = await callOf();
     await run(800, () => speak(caller, phone));
-    phone.connect({ ...remote, receive: false, send: false });
+    phone.connect({ ...remote, ...held });
     await run(10_000);
     phone.connect(remote);
     await run(800);
     expect(told).toEqual(['first']);
     await run(400);
     expect(told).toEqual(['first', 'timed out']);
+  });
+});
+
+describe('a phone that takes the place of another one', () => {
+  it('has all its time, however long the one before was silent', async () => {
+    const { phone, remote, told, run } = await callOf();
+    await run(800);
+    phone.connect({ ...remote, anotherPhone: true });
+    await run(800);
+    expect(told).toEqual([]);
+    await run(400);
+    expect(told).toEqual(['timed out']);
   });
 });
 

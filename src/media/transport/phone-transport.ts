@@ -122,6 +122,8 @@ export class PhoneTransport implements MixOutput {
   #timedOut = false;
   #insecure = false;
   #lastHeardMs = 0;
+  /** When nothing was to be secured, or was. */
+  #securedMs = 0;
   #discarded = 0;
   #pipeMs = -Infinity;
 
@@ -184,7 +186,8 @@ export class PhoneTransport implements MixOutput {
     this.#comfortNoise = remote.comfortNoisePayloadType ?? COMFORT_NOISE;
     if (before?.codec !== remote.codec || !sameWishes(before, remote)) this.#codecChanged(remote);
     if (!before) this.#reports.start(nowMs);
-    if (!before?.receive) this.#lastHeardMs = nowMs;
+    if (!before?.receive || remote.anotherPhone) this.#lastHeardMs = nowMs;
+    if (before?.dtls?.fingerprint !== remote.dtls?.fingerprint) this.#securedMs = nowMs;
     this.#timedOut = false;
   }
 
@@ -412,11 +415,10 @@ export class PhoneTransport implements MixOutput {
 
   #watch(remote: PhoneRemote, nowMs: number): void {
     const { mediaTimeoutMs } = this.#options;
-    if (!remote.receive) {
-      this.#lastHeardMs = nowMs;
-      return;
-    }
-    if (remote.dtls && nowMs - this.#lastHeardMs >= HANDSHAKE_MS && this.#pair?.secured === false) this.#securityFailed('no DTLS association in 30 s');
+    if (!remote.receive || !remote.dtls || this.#pair?.secured) this.#securedMs = nowMs;
+    else if (nowMs - this.#securedMs >= HANDSHAKE_MS) this.#securityFailed('no DTLS association in 30 s');
+    // A phone that holds us (RFC 3264 §8.4: sendonly) may send music, and mostly sends nothing.
+    if (!remote.receive || !remote.send) this.#lastHeardMs = nowMs;
     if (mediaTimeoutMs === 0 || this.#timedOut || nowMs - this.#lastHeardMs < mediaTimeoutMs) return;
     this.#timedOut = true;
     this.#options.events.mediaTimedOut();
