@@ -1,4 +1,4 @@
-import { forgetOldestOf } from './forget-oldest.ts';
+import { forgetOldest } from '../../base/forget-oldest.ts';
 
 /** Wrong answers to challenges within `WINDOW_MS` that ban their sender. */
 const FAILURES = 20;
@@ -21,7 +21,6 @@ interface Suspect {
 export class Bans {
   /** In the order of their last failure. */
   readonly #byKey = new Map<string, Suspect>();
-  readonly #forgetOldest = forgetOldestOf(this.#byKey);
 
   get size(): number {
     return this.#byKey.size;
@@ -39,7 +38,7 @@ export class Bans {
     suspect.failures++;
     this.#byKey.delete(key);
     this.#byKey.set(key, suspect);
-    if (this.#byKey.size > MAX_KEYS) this.#forgetOldest();
+    forgetOldest(this.#byKey, MAX_KEYS);
     if (suspect.failures < FAILURES) return null;
     suspect.banMs = Math.min(LONGEST_BAN_MS, suspect.banMs === 0 ? FIRST_BAN_MS : suspect.banMs * 2);
     Object.assign(suspect, { failures: 0, windowEndsMs: 0, bannedUntilMs: nowMs + suspect.banMs });

@@ -1,5 +1,5 @@
 import { Bans } from './bans.ts';
-import { forgetOldestOf } from './forget-oldest.ts';
+import { forgetOldest } from '../../base/forget-oldest.ts';
 import { sourceKey } from './source-key.ts';
 import { TokenBuckets } from './token-buckets.ts';
 
@@ -34,7 +34,6 @@ export class Door {
   readonly #bans = new Bans();
   /** Until when an address is known. */
   readonly #known = new Map<string, number>();
-  readonly #forgetOldest = forgetOldestOf(this.#known);
   /** Calls that stand, by address. */
   readonly #inCalls = new Map<string, number>();
   readonly refused: Record<RefusalAtDoor, number> = { rate: 0, 'total-rate': 0, banned: 0 };
@@ -93,6 +92,6 @@ export class Door {
     const until = Math.max(untilMs, this.#known.get(address) ?? 0);
     this.#known.delete(address);
     this.#known.set(address, until);
-    if (this.#known.size > MAX_SOURCES) this.#forgetOldest();
+    forgetOldest(this.#known, MAX_SOURCES);
   }
 }

@@ -1,4 +1,4 @@
-import { forgetOldestOf } from './forget-oldest.ts';
+import { forgetOldest } from '../../base/forget-oldest.ts';
 
 interface Bucket {
   tokens: number;
@@ -12,7 +12,6 @@ export class TokenBuckets {
   readonly #maxKeys: number;
   /** In the order of their last use. */
   readonly #byKey = new Map<string, Bucket>();
-  readonly #forgetOldest = forgetOldestOf(this.#byKey);
 
   constructor({ ratePerS, burst, maxKeys }: { ratePerS: number; burst: number; maxKeys: number }) {
     this.#ratePerS = ratePerS;
@@ -31,7 +30,7 @@ export class TokenBuckets {
     bucket.atMs = nowMs;
     this.#byKey.delete(key);
     this.#byKey.set(key, bucket);
-    if (this.#byKey.size > this.#maxKeys) this.#forgetOldest();
+    forgetOldest(this.#byKey, this.#maxKeys);
     return spend(bucket);
   }
 }

@@ -1,3 +1,4 @@
+import { forgetOldest } from '../../base/forget-oldest.ts';
 import { boundFamilies, familyOf, isLoopback, type AddressFamily } from './own-address.ts';
 import { ipv6OnlyBeside } from './destination.ts';
 import { answerToStun } from './stun-keep-alive.ts';
@@ -55,8 +56,7 @@ export class UdpSockets {
   #remember(peer: string, socket: BoundSocket): void {
     this.#heardOn.delete(peer);
     this.#heardOn.set(peer, socket);
-    const oldest = this.#heardOn.keys().next();
-    if (this.#heardOn.size > MAX_REMEMBERED && !oldest.done) this.#heardOn.delete(oldest.value);
+    forgetOldest(this.#heardOn, MAX_REMEMBERED);
   }
 
   send(bytes: Buffer, to: { address: string; port: number }, failed: (reason: string) => void): void {
