@@ -1,12 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import ndc from 'node-datachannel';
-import type { DataChannel, PeerConnection, Track } from 'node-datachannel';
+import type { DataChannel } from 'node-datachannel';
 import { InternalError, messageOf } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { MediaError } from '../protocol.ts';
 import type { LocalIceDtls, RemoteIceDtls } from '../protocol.ts';
+import { isFingerprint, newIceCredentials } from './ice-dtls-texts.ts';
 import type { PeerChannel } from './peer-channel.ts';
+import { TrackConnection } from './track-connection.ts';
 
 export interface WebRtcSettings {
   /** Address the UDP socket is bound to. */
@@ -48,13 +49,10 @@ const CONNECT_TIMEOUT_MS = 30_000;
  */
 export class WebRtcPeer {
   #options: WebRtcPeerOptions;
-  #connection: PeerConnection;
+  #connection: TrackConnection;
   // The wrappers close what they wrap when collected, so they are held as long as the peer.
-  #track: Track | null = null;
   #dataChannels = new Map<PeerChannel, DataChannel>();
   #local: LocalIceDtls | null = null;
-  #open = false;
-  #ended = false;
   #timer: Timer | null = null;
   #onGathered: () => void = () => {};
 
@@ -74,7 +72,7 @@ export class WebRtcPeer {
   private constructor(options: WebRtcPeerOptions) {
     const { settings } = options;
     this.#options = options;
-    this.#connection = new ndc.PeerConnection(options.id, {
+    const peer = new ndc.PeerConnection(options.id, {
       iceServers: [],
       disableAutoNegotiation: true,
       forceMediaTransport: true,
@@ -83,22 +81,15 @@ export class WebRtcPeer {
       portRangeBegin: settings.webrtcPort,
       portRangeEnd: settings.webrtcPort,
     });
-    this.#connection.onTrack(this.#guard((track: Track) => this.#trackOpened(track)));
-    this.#connection.onDataChannel(this.#guard((channel: DataChannel) => this.#channelOpened(channel)));
-    this.#connection.onStateChange(this.#guard((state: string) => this.#stateChanged(state)));
-    this.#connection.onGatheringStateChange(this.#guard((state: string) => state === 'complete' && this.#onGathered()));
-  }
-
-  /** An exception that leaves a callback of node-datachannel aborts the whole process: none does. */
-  #guard<A extends unknown[]>(fn: (...args: A) => unknown): (...args: A) => void {
-    return (...args) => {
-      if (this.#ended) return;
-      try {
-        fn(...args);
-      } catch (error) {
-        this.#options.log.error({ error: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, 'handler of a WebRTC event failed');
-      }
-    };
+    const { log, events } = options;
+    this.#connection = new TrackConnection(peer, {
+      name: 'WebRTC',
+      log,
+      events: { packetReceived: (packet) => events.packetReceived(packet), connected: () => this.#connected(), closed: () => this.#timer?.cancel(), failed: (reason) => events.failed(reason) },
+    });
+    const { guard } = this.#connection;
+    peer.onDataChannel(guard((channel: DataChannel) => this.#channelOpened(channel)));
+    peer.onGatheringStateChange(guard((state: string) => state === 'complete' && this.#onGathered()));
   }
 
   async #negotiate(): Promise<void> {
@@ -106,19 +97,17 @@ export class WebRtcPeer {
       this.#onGathered = resolve;
       this.#timer = this.#options.clock.after(GATHERING_TIMEOUT_MS, () => reject(new MediaError('no-port', 'no ICE candidate could be gathered')));
     });
-    // Base64 of 6 and 18 bytes: 8 and 24 ice-chars without padding (RFC 8839 §5.4).
-    const iceUfrag = randomBytes(6).toString('base64');
-    const icePwd = randomBytes(18).toString('base64');
+    const ours = newIceCredentials();
     try {
-      this.#connection.setRemoteDescription(syntheticOffer(this.#options.remote), 'offer');
-      this.#connection.setLocalDescription('answer', { iceUfrag, icePwd });
+      this.#connection.peer.setRemoteDescription(syntheticOffer(this.#options.remote), 'offer');
+      this.#connection.peer.setLocalDescription('answer', ours);
     } catch (error) {
       this.#timer?.cancel();
       throw error;
     }
     await gathered.finally(() => this.#timer?.cancel());
-    this.#local = readLocal(this.#connection.localDescription()?.sdp ?? '', { iceUfrag, icePwd, publicAddress: this.#options.settings.publicAddress });
-    this.#timer = this.#options.clock.after(CONNECT_TIMEOUT_MS, () => this.#fail('connect time-out'));
+    this.#local = readLocal(this.#connection.peer.localDescription()?.sdp ?? '', { ...ours, publicAddress: this.#options.settings.publicAddress });
+    this.#timer = this.#options.clock.after(CONNECT_TIMEOUT_MS, () => this.#connection.fail('connect time-out'));
   }
 
   get local(): LocalIceDtls {
@@ -126,53 +115,26 @@ export class WebRtcPeer {
     return this.#local;
   }
 
-  #trackOpened(track: Track): void {
-    this.#track = track;
-    track.onMessage(this.#guard((packet: Buffer) => this.#options.events.packetReceived(packet)));
-    track.onOpen(this.#guard(() => this.#connected()));
-    track.onClosed(this.#guard(() => (this.#open = false)));
-    track.onError(this.#guard((error: string) => this.#options.log.warn({ error }, 'WebRTC track error')));
-  }
-
   #connected(): void {
-    if (this.#open) return;
-    this.#open = true;
     this.#timer?.cancel();
     this.#options.events.connected();
   }
 
-  #stateChanged(state: string): void {
-    if (state === 'connected' && this.#track?.isOpen()) this.#connected();
-    if (state === 'failed' || state === 'disconnected' || state === 'closed') this.#fail(state);
-  }
-
-  #fail(reason: string): void {
-    if (this.#ended) return;
-    this.close();
-    this.#options.events.failed(reason);
-  }
-
   /** ICE and DTLS are up. */
   get isOpen(): boolean {
-    return this.#open;
+    return this.#connection.isOpen;
   }
 
   /** Encrypts and sends an RTP or RTCP packet; it is copied. False when it did not go. */
   send(packet: Buffer): boolean {
-    if (!this.#open || !this.#track) return false;
-    try {
-      return this.#track.sendMessageBinary(packet);
-    } catch {
-      // Closed a moment ago, its event is on the way.
-      return false;
-    }
+    return this.#connection.send(packet);
   }
 
   /** Opens a data channel, or takes it up from the transport before. */
   openChannel(kept: PeerChannel): void {
-    if (this.#ended) return;
+    if (this.#connection.ended) return;
     try {
-      this.#attach(kept, this.#connection.createDataChannel(kept.label, kept.init));
+      this.#attach(kept, this.#connection.peer.createDataChannel(kept.label, kept.init));
     } catch (error) {
       this.#options.log.warn({ label: kept.label, error: messageOf(error) }, 'a data channel could not be opened');
     }
@@ -180,7 +142,7 @@ export class WebRtcPeer {
 
   #attach(kept: PeerChannel, channel: DataChannel): void {
     this.#dataChannels.set(kept, channel);
-    kept.attach(channel, (fn) => this.#guard(fn));
+    kept.attach(channel, this.#connection.guard);
   }
 
   /** Unread it would gather its messages in our memory. */
@@ -194,7 +156,7 @@ export class WebRtcPeer {
   closeChannel(kept: PeerChannel): void {
     const channel = this.#dataChannels.get(kept);
     this.#dataChannels.delete(kept);
-    if (!channel || this.#ended) return;
+    if (!channel || this.#connection.ended) return;
     try {
       channel.close();
     } catch (error) {
@@ -204,17 +166,7 @@ export class WebRtcPeer {
 
   /** No event follows. Idempotent. */
   close(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#open = false;
-    this.#timer?.cancel();
-    for (const closing of [() => this.#track?.close(), () => this.#connection.close()]) {
-      try {
-        closing();
-      } catch (error) {
-        this.#options.log.debug({ error: messageOf(error) }, 'closing a WebRTC peer');
-      }
-    }
+    this.#connection.close();
   }
 }
 
@@ -223,7 +175,7 @@ function checkRemote(remote: RemoteIceDtls): void {
   const good =
     /^[A-Za-z0-9+/]{4,256}$/.test(remote.iceUfrag) &&
     /^[A-Za-z0-9+/]{22,256}$/.test(remote.icePwd) &&
-    /^sha-(1|224|256|384|512) [0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){19,63}$/i.test(remote.fingerprint);
+    isFingerprint(remote.fingerprint);
   if (!good) throw new MediaError('bad-request', 'ICE credentials or fingerprint are malformed');
 }
 
