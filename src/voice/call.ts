@@ -151,7 +151,7 @@ export class Call {
     const parameters = (): [string, string][] => this.#parameters();
     this.#callbacks = new CallCallbacks({ sender: deps.callbacks, clock: deps.clock, record, parameters, refused: ({ errorCode, message, url }) => this.#journal.problem({ errorCode, message: `${message} (${url})`, log: 1 }) }, plan.statusCallback);
     record.statusCallback = this.#callbacks.kept;
-    this.#loader = new DocumentLoader({ client: deps.client, journal: this.#journal, cookies: this.#cookies, authToken: plan.authToken, parameters, fallback: () => this.#fallback });
+    this.#loader = new DocumentLoader({ client: deps.client, prompts: deps.prompts, journal: this.#journal, cookies: this.#cookies, authToken: plan.authToken, parameters, fallback: () => this.#fallback });
     this.#handover = new Handover({ call: record, dialler: deps.dialler, log: this.#log, gone: this.#gone.signal, leg: () => this.#leg, take: (next) => this.#take(next), end: (termination) => this.end(termination), journal: (problem) => this.#journal.problem(problem) });
     this.#listenTo(leg);
   }

@@ -59,6 +59,14 @@ describe('the first request', () => {
   });
 });
 
+it('an answer that is sound is played as it came, and asked for once', async () => {
+  world.app.pages.set('/voice', { body: 'hello.wav', contentType: 'audio/wav' });
+  const phone = world.arrive();
+  await settle();
+  expect(world.media.phones[0]?.played.map(({ source }) => source)).toEqual([{ kind: 'file', path: '/kept/hello.wav', contentType: 'audio/wav' }]);
+  expect([phone.said, paths()]).toEqual([['180', '200', 'BYE'], ['/voice']]);
+});
+
 it('how its phone sounded is kept with a call that is over', async () => {
   const phone = await call('<Play>/x.mp3</Play><Pause length="60"/>');
   Object.assign(world.media.phones[0] ?? {}, { counted: { packetsReceived: 990, packetsSent: 1000, packetsLost: 10, packetsDiscarded: 1, jitterMs: 1.26, quality: { codec: 'PCMU', scale: 'narrow-band', rating: 89.04, mos: 4.329, roundTripMs: 42.42, remoteLost: 3, remoteJitterMs: null } } });

@@ -98,6 +98,12 @@ describe('a prompt', () => {
     expect(await refusal('/x')).toBe(11200);
   });
 
+  it('that came in the place of TwiML is kept as it came', async () => {
+    const { path, contentType } = await prompts().keep({ contentType: 'Audio/Wav; x=y', body: Buffer.from('sound') });
+    expect([readFileSync(path, 'utf8'), contentType, seen]).toEqual(['sound', 'audio/wav', []]);
+    await expect(prompts().keep({ contentType: 'audio/ogg', body: Buffer.from('sound') })).rejects.toMatchObject({ errorCode: 12300 });
+  });
+
   it('of more than 50 MB is 13420', async () => {
     answer = (response) => {
       response.writeHead(200, { 'content-type': 'audio/wav' });

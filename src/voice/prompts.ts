@@ -20,6 +20,13 @@ export class PromptError extends Error {
 export interface Prompts {
   /** The file, revalidated by ETag or Last-Modified when it was fetched before. Rejects with PromptError. */
   fetch(options: { url: string; authToken: string; cookies?: CookieJar; signal?: AbortSignal }): Promise<{ path: string; contentType: string }>;
+  /** The sound that came in the place of TwiML, as a file. Rejects with PromptError. */
+  keep(answer: PromptAnswer): Promise<{ path: string; contentType: string }>;
+}
+
+interface PromptAnswer {
+  contentType: string | null;
+  body: Uint8Array;
 }
 
 interface Kept {
@@ -28,8 +35,9 @@ interface Kept {
   lastModified: string | null;
 }
 
-const MAX_BYTES = 50 * 1024 * 1024;
-const TOO_LARGE = `the file is larger than ${MAX_BYTES} bytes`;
+/** The largest file that is played. */
+export const MAX_PROMPT_BYTES = 50 * 1024 * 1024;
+const TOO_LARGE = `the file is larger than ${MAX_PROMPT_BYTES} bytes`;
 const WAV_TYPES = ['audio/wav', 'audio/wave', 'audio/x-wav', 'audio/vnd.wave'];
 const ULAW_TYPES = ['audio/basic', 'audio/ulaw', 'audio/x-ulaw', 'audio/pcmu'];
 const PLAYABLE = [...WAV_TYPES, ...ULAW_TYPES, 'audio/mpeg', 'audio/mp3', 'audio/aiff', 'audio/x-aiff', 'audio/x-aifc', 'audio/gsm', 'audio/x-gsm'];
@@ -49,7 +57,11 @@ export function createPrompts(options: { cacheDir: string; maxCacheBytes?: numbe
         await folder.used(entry);
         if (await exists(`${base}.audio`)) return { path: `${base}.audio`, contentType: kept.contentType };
       }
-      return await keep(answer.statusCode === 304 ? await ask(wanted, null, deps.client) : answer, { base, entry, folder, clock: deps.clock });
+      return await keepAnswer(answer.statusCode === 304 ? await ask(wanted, null, deps.client) : answer, { base, entry, folder, clock: deps.clock });
+    },
+    async keep({ contentType, body }) {
+      const entry = createHash('sha256').update(body).digest('hex');
+      return await keepFile({ contentType, body, headers: {} }, { base: join(options.cacheDir, entry), entry, folder, clock: deps.clock });
     },
   };
 }
@@ -57,26 +69,39 @@ export function createPrompts(options: { cacheDir: string; maxCacheBytes?: numbe
 type Wanted = Parameters<Prompts['fetch']>[0];
 
 async function ask({ url, authToken, cookies, signal }: Wanted, kept: Kept | null, client: WebhookClient): Promise<WebhookAnswer> {
-  return await client.request({ url, method: 'GET', parameters: [], authToken, accept: 'audio/*', maxBodyBytes: MAX_BYTES + 1, headers: conditions(kept), ...(cookies ? { cookies } : {}), ...(signal ? { signal } : {}) });
+  return await client.request({ url, method: 'GET', parameters: [], authToken, accept: 'audio/*', maxBodyBytes: MAX_PROMPT_BYTES + 1, headers: conditions(kept), ...(cookies ? { cookies } : {}), ...(signal ? { signal } : {}) });
 }
 
-async function keep(answer: WebhookAnswer, { base, entry, folder, clock }: { base: string; entry: string; folder: CacheFolder; clock: Clock }): Promise<{ path: string; contentType: string }> {
+interface Place {
+  base: string;
+  entry: string;
+  folder: CacheFolder;
+  clock: Clock;
+}
+
+async function keepAnswer(answer: WebhookAnswer, place: Place): Promise<{ path: string; contentType: string }> {
   // Too long an answer is 11750 to the client, whatever it holds; of a prompt it is this.
   if (!answer.ok && answer.errorCode === 11750) throw new PromptError(13420, TOO_LARGE);
   if (!answer.ok) throw new PromptError(answer.errorCode, answer.message);
-  const contentType = playableType(answer);
+  return await keepFile(answer, place);
+}
+
+type Sound = PromptAnswer & { headers: Readonly<Record<string, string>> };
+
+async function keepFile(sound: Sound, { base, entry, folder, clock }: Place): Promise<{ path: string; contentType: string }> {
+  const contentType = playableType(sound);
   try {
-    await write(base, { answer, contentType, dir: folder.dir, at: clock.nowMs() });
+    await write(base, { sound, contentType, dir: folder.dir, at: clock.nowMs() });
   } catch (error) {
     throw new PromptError(12400, `the file cannot be kept: ${messageOf(error)}`);
   }
-  await folder.used(entry, answer.body.length);
+  await folder.used(entry, sound.body.length);
   return { path: `${base}.audio`, contentType };
 }
 
-function playableType(answer: WebhookAnswer & { ok: true }): string {
-  if (answer.body.length > MAX_BYTES) throw new PromptError(13420, TOO_LARGE);
-  const type = answer.contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+function playableType(sound: PromptAnswer): string {
+  if (sound.body.length > MAX_PROMPT_BYTES) throw new PromptError(13420, TOO_LARGE);
+  const type = sound.contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (PLAYABLE.includes(type)) return type;
   throw new PromptError(12300, type === '' ? 'the file has no Content-Type' : `${type} is no audio that can be played`);
 }
@@ -101,16 +126,16 @@ async function readKept(base: string): Promise<Kept | null> {
 }
 
 /** Whole files only: written beside and renamed, so that a call that plays the old one keeps it. */
-async function write(base: string, { answer, contentType, dir, at }: { answer: WebhookAnswer & { ok: true }; contentType: string; dir: string; at: number }): Promise<void> {
+async function write(base: string, { sound, contentType, dir, at }: { sound: Sound; contentType: string; dir: string; at: number }): Promise<void> {
   await mkdir(dir, { recursive: true });
   const part = `${base}.${process.pid}.${Math.round(at * 1000)}.part`;
   try {
-    await writeFile(part, answer.body);
+    await writeFile(part, sound.body);
     await rename(part, `${base}.audio`);
   } catch (error) {
     await rm(part, { force: true }).catch(() => undefined);
     throw error;
   }
-  const kept: Kept = { contentType, etag: answer.headers['etag'] ?? null, lastModified: answer.headers['last-modified'] ?? null };
+  const kept: Kept = { contentType, etag: sound.headers['etag'] ?? null, lastModified: sound.headers['last-modified'] ?? null };
   await writeFile(`${base}.json`, JSON.stringify(kept));
 }

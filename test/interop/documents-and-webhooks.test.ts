@@ -83,6 +83,7 @@ describe('a document', () => {
     ['12102', 'another root (B4)', '<Reply/>'],
     ['11750', '70 kB (B5)', `<Response><!--${'x'.repeat(70_000)}-->${''}</Response>`],
     ['12300', 'a picture', { status: 200, contentType: 'image/png', body: 'x' }],
+    ['12300', 'a sound that is not played', { status: 200, contentType: 'audio/ogg', body: 'x' }],
     ['11200', 'status 404', { status: 404 }],
   ])('%s: %s, and the fallback takes over', async (code, _what, answer) => {
     const { sid } = await call(answer, WITH_FALLBACK);
@@ -101,8 +102,10 @@ describe('a document', () => {
   });
 
   it('that is a sound is played, then the call ends (B8)', async () => {
+    const askedBefore = stage.app.matching({ path: '/voice' }).length;
     await call({ status: 200, contentType: 'audio/wav', body: toneWav(700, 2) });
     await hungUp();
+    expect(stage.app.matching({ path: '/voice' })).toHaveLength(askedBefore + 1);
     const tone = tonesIn(phone.heard(), [700])[700];
     expect((tone?.share ?? 0) * (tone?.windows ?? 0)).toBeGreaterThanOrEqual(17);
   });

@@ -170,7 +170,10 @@ export function fakeWorld(options: { transfers?: 'off' | 'users' | 'all'; carrie
   const callbacks: CallbackSender = { send: ({ url, parameters, refused }) => void told.push({ url, params: Object.fromEntries(parameters), refused }) };
   const spoken: string[] = [];
   const speech = { speak: ({ text }: { text: string }) => Promise.resolve({ path: `/speech/${spoken.push(text)}.wav`, contentType: 'audio/wav' }) };
-  const prompts = { fetch: ({ url }: { url: string }) => Promise.resolve({ path: `/prompts${new URL(url).pathname}`, contentType: 'audio/wav' }) };
+  const prompts = {
+    fetch: ({ url }: { url: string }) => Promise.resolve({ path: `/prompts${new URL(url).pathname}`, contentType: 'audio/wav' }),
+    keep: ({ body }: { body: Uint8Array }) => Promise.resolve({ path: `/kept/${Buffer.from(body).toString()}`, contentType: 'audio/wav' }),
+  };
   const sipDirectory = new FakeSipDirectory();
   const trunks = createTrunks({ repository: new FakeTrunkRepository(), sipDirectory, directory, carrier: options.carrier ?? null });
   const recordingRepository = new FakeRecordingRepository();

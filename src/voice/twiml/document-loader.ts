@@ -1,8 +1,9 @@
 import type { CallJournal, Exchange } from '../call-journal.ts';
 import type { HttpMethod } from '../model.ts';
+import { MAX_PROMPT_BYTES, PromptError, type Prompts } from '../prompts.ts';
 import type { CookieJar, WebhookAnswer, WebhookClient } from '../webhook/client.ts';
 import { CharsetError, decodeText } from './charset.ts';
-import { TwimlError, readTwiml, type TwimlDocument } from './document.ts';
+import { TwimlError, isSound, playing, readTwiml, type TwimlAnswer, type TwimlDocument } from './document.ts';
 
 /** Where a document comes from. */
 export type DocumentSource =
@@ -26,6 +27,8 @@ export interface DocumentFailure {
 
 export interface LoaderDeps {
   client: WebhookClient;
+  /** Keeps an answer that is a sound until it is played. */
+  prompts: Pick<Prompts, 'keep'>;
   journal: CallJournal;
   cookies: CookieJar;
   authToken: string;
@@ -71,20 +74,21 @@ export class DocumentLoader {
   async #request(source: DocumentSource & { kind: 'url' }, signal: AbortSignal): Promise<LoadedDocument | DocumentFailure> {
     const { client, cookies, authToken } = this.#deps;
     const parameters = [...this.#deps.parameters(), ...(source.parameters ?? [])];
-    const answer = await client.request({ url: source.url, method: source.method, parameters, authToken, cookies, signal, skipAudio: true });
+    const answer = await client.request({ url: source.url, method: source.method, parameters, authToken, cookies, signal, maxAudioBytes: MAX_PROMPT_BYTES + 1 });
     if (!answer.ok && answer.aborted) return { errorCode: answer.errorCode, message: 'the call left', url: source.url };
     const exchange = exchangeOf(source, parameters, answer);
     if (!answer.ok) return this.#failed({ errorCode: answer.errorCode, message: answer.message, url: source.url }, exchange);
-    return this.#read({ body: answer.body, contentType: answer.contentType, url: answer.url }, { source, exchange });
+    return await this.#read(answer, { source, exchange });
   }
 
-  #read(answer: Parameters<typeof readTwiml>[0], { source, exchange }: { source: DocumentSource & { kind: 'url' }; exchange: Exchange }): LoadedDocument | DocumentFailure {
+  async #read(answer: TwimlAnswer & { url: string }, { source, exchange }: { source: DocumentSource & { kind: 'url' }; exchange: Exchange }): Promise<LoadedDocument | DocumentFailure> {
     try {
-      const document = readTwiml(answer);
+      const document = isSound(answer) ? playing(answer.url, await this.#deps.prompts.keep(answer)) : readTwiml(answer);
       this.#deps.journal.exchanged(exchange, true);
       this.#warn(document, exchange);
       return { document, url: answer.url, method: source.method, exchange };
     } catch (error) {
+      if (error instanceof PromptError) return this.#failed({ errorCode: error.errorCode, message: `The answer is sound that cannot be played: ${error.message}`, url: source.url }, exchange);
       if (!(error instanceof TwimlError)) throw error;
       return this.#failed({ errorCode: error.code, message: placed(error), url: source.url }, exchange);
     }
@@ -92,7 +96,7 @@ export class DocumentLoader {
 
   #readInline(twiml: string): LoadedDocument | DocumentFailure {
     try {
-      const document = readTwiml({ body: Buffer.from(twiml), contentType: 'text/xml', url: '' });
+      const document = readTwiml({ body: Buffer.from(twiml), contentType: 'text/xml' });
       this.#warn(document);
       return { document, url: null, method: 'POST' };
     } catch (error) {
@@ -131,8 +135,9 @@ function exchangeOf(source: { url: string; method: HttpMethod }, parameters: Exc
   };
 }
 
-/** In the character set it came in, so that the debugger shows what the application sent. */
+/** In the character set it came in, so that the debugger shows what the application sent; nothing of a sound. */
 function readable({ body, headers }: WebhookAnswer): string {
+  if (isSound({ contentType: headers['content-type'] ?? null })) return '';
   try {
     return decodeText(body, headers['content-type'] ?? null);
   } catch (error) {

@@ -12,6 +12,8 @@ export interface TwimlElement {
   children: readonly (TwimlElement | string)[];
   line: number;
   column: number;
+  /** Of a `<Play>` that stands for an answer that was the sound itself. */
+  sound?: { path: string; contentType: string };
 }
 
 /** A warning: 12200 and the numbers of bad attribute values (contract §12.2). */
@@ -48,20 +50,28 @@ const MAX_WARNINGS = 100;
 /** No body, status 204: nothing to do, which is probably not what was meant. */
 const EMPTY: TwimlDocument = { verbs: [], warnings: [{ code: 11770, message: 'The response is empty: it holds no TwiML, so the call ends', line: 1, column: 1 }] };
 
-/** `contentType` as the web server gave it; `url` is what an audio answer is played from. */
+/** `contentType` as the web server gave it. */
 export interface TwimlAnswer {
   body: Uint8Array;
   contentType: string | null;
-  url: string;
+}
+
+/** Whether a webhook's answer is to be played as it is (contract §3.1). */
+export function isSound({ contentType }: Pick<TwimlAnswer, 'contentType'>): boolean {
+  return typeOf(contentType).startsWith('audio/');
+}
+
+/** What an answer that is a sound means: a document that plays it. */
+export function playing(url: string, sound: NonNullable<TwimlElement['sound']>): TwimlDocument {
+  return { verbs: [{ name: 'Play', attributes: {}, children: [url], line: 1, column: 1, sound }], warnings: [] };
 }
 
 /**
- * Reads one answer of a webhook by the rules of contract §3.1: TwiML, or text to be spoken, or audio to be played. Unknown
- * verbs, attributes, values and nestings are taken out and become warnings. Throws TwimlError only.
+ * Reads one answer of a webhook by the rules of contract §3.1: TwiML, or text to be spoken. Unknown verbs, attributes, values
+ * and nestings are taken out and become warnings. Throws TwimlError only.
  */
-export function readTwiml({ body, contentType, url }: TwimlAnswer): TwimlDocument {
-  const type = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  if (type.startsWith('audio/')) return playing(url);
+export function readTwiml({ body, contentType }: TwimlAnswer): TwimlDocument {
+  const type = typeOf(contentType);
   if (body.length > MAX_BYTES) throw new TwimlError(11750, `The response is longer than ${MAX_BYTES / 1024} kB`);
   if (body.length === 0) return EMPTY;
   const text = textOfBody(body, contentType);
@@ -82,16 +92,16 @@ export function textOf(element: TwimlElement): string {
   return element.children.map((child) => (typeof child === 'string' ? child : textOf(child))).join('');
 }
 
+function typeOf(contentType: string | null): string {
+  return (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
 function textOfBody(body: Uint8Array, contentType: string | null): string {
   try {
     return decodeText(body, contentType);
   } catch (error) {
     throw error instanceof CharsetError ? new TwimlError(12100, error.message) : error;
   }
-}
-
-function playing(url: string): TwimlDocument {
-  return { verbs: [{ name: 'Play', attributes: {}, children: [url], line: 1, column: 1 }], warnings: [] };
 }
 
 /** Plain text that happens to be TwiML runs, any other is spoken. */

@@ -10,7 +10,7 @@ const documents = readdirSync(folder).flatMap((file) =>
 it('the guides have TwiML in them', () => expect(documents.length).toBeGreaterThan(9));
 
 it.each(documents)('$name runs as it stands, without a warning', ({ body }) => {
-  const { verbs, warnings } = readTwiml({ body: Buffer.from(body), contentType: 'text/xml', url: 'https://app.example.com/voice' });
+  const { verbs, warnings } = readTwiml({ body: Buffer.from(body), contentType: 'text/xml' });
   expect(warnings).toEqual([]);
   expect(verbs.length).toBeGreaterThan(0);
 });

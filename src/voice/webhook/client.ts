@@ -29,8 +29,8 @@ export interface WebhookRequest {
   signal?: AbortSignal;
   /** The answer's body may not be longer. Default 65536 + 1: one byte more than TwiML may have. */
   maxBodyBytes?: number;
-  /** Leaves the body of an audio answer unread: its type is all that counts. */
-  skipAudio?: boolean;
+  /** The same for an answer that is audio. Default: `maxBodyBytes`. */
+  maxAudioBytes?: number;
   /** Longest time in all. Default: what the URL's overrides say, 15000 at most. */
   timeoutMs?: number;
 }
@@ -230,11 +230,9 @@ interface Memory {
   readonly maxBytes: number;
 }
 
-async function readAnswer(response: Dispatcher.ResponseData, { maxBodyBytes = DEFAULT_MAX_BODY_BYTES, skipAudio = false }: WebhookRequest, memory: Memory): Promise<RawAnswer> {
-  const skipped = skipAudio && /^audio\//i.test(String(response.headers['content-type'] ?? ''));
-  // The stream tells of its end as an error; unheard it would be the server's.
-  if (skipped) response.body.on('error', () => undefined).destroy();
-  const body = skipped ? Buffer.alloc(0) : await readBody(response.body, maxBodyBytes, memory);
+async function readAnswer(response: Dispatcher.ResponseData, { maxBodyBytes = DEFAULT_MAX_BODY_BYTES, maxAudioBytes = maxBodyBytes }: WebhookRequest, memory: Memory): Promise<RawAnswer> {
+  const isAudio = /^audio\//i.test(String(response.headers['content-type'] ?? ''));
+  const body = await readBody(response.body, isAudio ? maxAudioBytes : maxBodyBytes, memory);
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
   const cookies = response.headers['set-cookie'];

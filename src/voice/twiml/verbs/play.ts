@@ -13,7 +13,7 @@ export const play: Verb = async (element, context) => {
   if (digits !== undefined && digits !== '') await orAborted(phone.sendDigits(digits), context.signal);
   const url = textOf(element).trim();
   if (url === '' || context.signal.aborted) return NEXT_VERB;
-  const file = await fetched(url, context);
+  const file = element.sound ?? (await fetched(url, context));
   if (file && !context.signal.aborted) await playFile(file, { phone, times: timesOf(element), context, problemCode: 12300 });
   return NEXT_VERB;
 };
