@@ -8,7 +8,7 @@ export interface Received {
   socket: { remoteAddress?: string | undefined };
 }
 
-/** Longer ones are nobody's. */
+/** So many are read, from the end: what a client put before them must not choose who it is. */
 const MAX_HOPS = 32;
 
 /**
@@ -22,8 +22,7 @@ export function clientAddresses(trusted: readonly string[]): (request: Received)
     const peer = plain(socket.remoteAddress ?? '');
     const given = headers['x-forwarded-for'];
     if (given === undefined || !isTrusted(peer)) return peer;
-    const hops = String(given).split(',', MAX_HOPS + 1).map(addressOf);
-    if (hops.length > MAX_HOPS) return peer;
+    const hops = String(given).split(',').slice(-MAX_HOPS).map(addressOf);
     for (const hop of [...hops].reverse()) {
       if (hop === null) return peer;
       if (!isTrusted(hop)) return hop;

@@ -1,7 +1,9 @@
+import { forgetOldest } from '../../base/forget-oldest.ts';
+
 /** Wrong answers in a row, and how long they count. */
 const LIMIT = 10;
 const WINDOW_MS = 60_000;
-/** Pairs remembered; beyond it the oldest is forgotten. */
+/** Pairs remembered; beyond it the oldest are forgotten. */
 const MAX_KEYS = 10_000;
 
 /** Counts wrong passwords by sender and user name, so that nobody tries them by the thousand. Pure. */
@@ -18,7 +20,7 @@ export class Failures {
     this.#byKey.delete(key);
     const count = before && before.untilMs > nowMs ? before.count + 1 : 1;
     this.#byKey.set(key, { count, untilMs: nowMs + WINDOW_MS });
-    if (this.#byKey.size > MAX_KEYS) for (const oldest of this.#byKey.keys()) return void this.#byKey.delete(oldest);
+    forgetOldest(this.#byKey, MAX_KEYS);
   }
 
   succeeded(key: string): void {
