@@ -64,6 +64,14 @@ describe('a DTLS handshake without ICE', () => {
     expect(turns.at(-1)).toBe('drop');
   });
 
+  it('begins for the phone though strangers have used up their turns', () => {
+    const latch = latched();
+    while (latch.failed());
+    expect(latch.admits(HELLO, STRANGER, 0)).toBe('drop');
+    expect(latch.admits(HELLO, PHONE, 10)).toBe('anew');
+    expect([target(latch), latch.isExpected]).toEqual([at(PHONE), true]);
+  });
+
   it('that we begin is answered from where signaling lets expect it', () => {
     const latch = latched('active');
     expect(latch.admits(SERVER_HELLO, STRANGER, 0)).toBe('drop');

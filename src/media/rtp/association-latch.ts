@@ -90,8 +90,9 @@ export class AssociationLatch {
     const mayBegin = this.#role === 'active' ? rank > 0 && isHandshake(packet) : isClientHello(packet);
     if (!mayBegin || (this.#held && !this.#givesWay(rank, nowMs))) return 'drop';
     // Where we begin, what was begun goes on: its first words are repeated there.
-    const isAnother = this.#held && this.#role === 'passive';
-    if (isAnother && ++this.#turns > MAX_TURNS) return 'drop';
+    const isAnother = this.#role === 'passive' && (this.#held || this.#turns > MAX_TURNS);
+    // Those of strangers are counted: the phone has its own.
+    if (isAnother && rank === 0 && ++this.#turns > MAX_TURNS) return 'drop';
     this.#sinceMs = nowMs;
     this.#hold(from, rank);
     return isAnother ? 'anew' : 'take';

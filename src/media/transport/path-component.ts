@@ -59,7 +59,7 @@ export class PathComponent {
   received(packet: Buffer, from: RemoteInfo): void {
     const ice = this.#ice;
     if (this.#closed) return;
-    if (isStun(packet)) return this.#checkReceived(packet, from);
+    if (isStun(packet)) return ice ? this.#checkReceived(ice, packet, from) : undefined;
     if (ice && !ice.knows(from)) return;
     if (!this.#dtlsSettled) return this.#ends.received(packet, ice ? null : from);
     if (!ice && !this.#admits(packet, from)) return;
@@ -73,8 +73,8 @@ export class PathComponent {
     return admission !== 'drop';
   }
 
-  #checkReceived(packet: Buffer, from: RemoteInfo): void {
-    const answer = this.#ice?.checkReceived(packet, from, this.#deps.clock.nowMs());
+  #checkReceived(ice: IceLite, packet: Buffer, from: RemoteInfo): void {
+    const answer = ice.checkReceived(packet, from, this.#deps.clock.nowMs());
     if (answer) this.#ends.send(answer, from);
     this.#startDtls();
   }
