@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLog } from '../base/log.ts';
-import { FakeClock } from '../testing/fake-clock.ts';
+import type { FakeClock } from '../testing/fake-clock.ts';
 import type { IncomingSipCall, OutgoingSipCall, OutgoingSipCallOptions, SipEnding, SipUserAgent } from './contract.ts';
-import { bodyTextOf, endingsOf, headerOf, sdp, TextPeer, textOf, toTagOf, type RequestParts } from './transport/testing/text-peer.ts';
-import { createSipUserAgent } from './user-agent.ts';
+import { TextBench } from './testing/text-bench.ts';
+import { bodyTextOf, endingsOf, headerOf, sdp, textOf, toTagOf, type RequestParts, type TextPeer } from './transport/testing/text-peer.ts';
 
 // What keeps a call's dialog alive, changes it and ends it, against a peer that speaks in lines of text, time moved by hand.
 
+let bench: TextBench;
 let clock: FakeClock;
 let ua: SipUserAgent;
 let peer: TextPeer;
@@ -15,32 +15,16 @@ let peer: TextPeer;
 const TIMER = ['Supported: timer'];
 
 beforeEach(async () => {
-  clock = new FakeClock();
-  ua = createSipUserAgent({ bindAddress: '127.0.0.1', port: 0, product: 'Test/1' }, { clock, log: silentLog });
-  peer = new TextPeer(() => ua.ports.udp);
-  await Promise.all([ua.start(), peer.open()]);
+  bench = await TextBench.open();
+  ({ clock, ua, peer } = bench);
 });
 
-afterEach(async () => {
-  const stopped = ua.stop();
-  await clock.advanceAsync(2000, 50);
-  await stopped;
-  peer.socket.close();
-});
+afterEach(() => bench.close());
 
 /** Nothing stays once the transactions have run out. */
-async function expectNothingLeft(): Promise<void> {
-  await expect.poll(() => ua.counts().dialogs).toBe(0);
-  clock.advance(64_000);
-  expect(ua.counts()).toMatchObject({ dialogs: 0, transactions: 0 });
-  expect(clock.pending).toBe(0);
-}
+const expectNothingLeft = async (): Promise<void> => expect(await bench.leftovers()).toEqual({ dialogs: 0, transactions: 0, timers: 0 });
 
-async function called(parts: RequestParts = {}): Promise<IncomingSipCall> {
-  const arrived = new Promise<IncomingSipCall>((resolve) => ua.once('incomingCall', resolve));
-  peer.send(peer.request('INVITE', { body: 'offer', ...parts }));
-  return arrived;
-}
+const called: TextBench['called'] = (parts) => bench.called(parts);
 
 interface Called {
   call: IncomingSipCall;

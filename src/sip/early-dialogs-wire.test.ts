@@ -1,42 +1,27 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLog } from '../base/log.ts';
-import { FakeClock } from '../testing/fake-clock.ts';
-import type { IncomingSipCall, OutgoingSipCall, SipEnding, SipUserAgent } from './contract.ts';
-import { bodyTextOf, endingsOf, headerOf, sdp, TextPeer, textOf, toTagOf, type RequestParts } from './transport/testing/text-peer.ts';
-import { createSipUserAgent } from './user-agent.ts';
+import type { FakeClock } from '../testing/fake-clock.ts';
+import type { OutgoingSipCall, SipEnding, SipUserAgent } from './contract.ts';
+import { TextBench } from './testing/text-bench.ts';
+import { bodyTextOf, endingsOf, headerOf, sdp, textOf, toTagOf, type TextPeer } from './transport/testing/text-peer.ts';
 
 // What happens before a call is answered: provisional answers that must arrive, forks, offers, races with CANCEL and BYE.
 
+let bench: TextBench;
 let clock: FakeClock;
 let ua: SipUserAgent;
 let peer: TextPeer;
 
 beforeEach(async () => {
-  clock = new FakeClock();
-  ua = createSipUserAgent({ bindAddress: '127.0.0.1', port: 0, product: 'Test/1' }, { clock, log: silentLog });
-  peer = new TextPeer(() => ua.ports.udp);
-  await Promise.all([ua.start(), peer.open()]);
+  bench = await TextBench.open();
+  ({ clock, ua, peer } = bench);
 });
 
-afterEach(async () => {
-  const stopped = ua.stop();
-  await clock.advanceAsync(2000, 50);
-  await stopped;
-  peer.socket.close();
-});
+afterEach(() => bench.close());
 
-async function expectNothingLeft(): Promise<void> {
-  await expect.poll(() => ua.counts().dialogs).toBe(0);
-  clock.advance(64_000);
-  expect(ua.counts()).toMatchObject({ dialogs: 0, transactions: 0 });
-  expect(clock.pending).toBe(0);
-}
+/** Nothing stays once the transactions have run out. */
+const expectNothingLeft = async (): Promise<void> => expect(await bench.leftovers()).toEqual({ dialogs: 0, transactions: 0, timers: 0 });
 
-async function called(parts: RequestParts = {}): Promise<IncomingSipCall> {
-  const arrived = new Promise<IncomingSipCall>((resolve) => ua.once('incomingCall', resolve));
-  peer.send(peer.request('INVITE', { body: 'offer', ...parts }));
-  return arrived;
-}
+const called: TextBench['called'] = (parts) => bench.called(parts);
 
 const prack = (to: string, cseq: number, parts: { rseq?: number; body?: string } = {}): string =>
   peer.request('PRACK', { toTag: toTagOf(to), cseq, extra: [`RAck: ${parts.rseq ?? headerOf(to, 'RSeq')} 1 INVITE`], ...(parts.body !== undefined && { body: parts.body }) });

@@ -1,39 +1,24 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLog } from '../base/log.ts';
-import { FakeClock } from '../testing/fake-clock.ts';
 import type { IncomingSipCall, IncomingSipRefer, SipUserAgent } from './contract.ts';
-import { headerOf as header, TextPeer, toTagOf, type RequestParts } from './transport/testing/text-peer.ts';
-import { createSipUserAgent } from './user-agent.ts';
+import { TextBench } from './testing/text-bench.ts';
+import { headerOf as header, sdp, toTagOf, type RequestParts, type TextPeer } from './transport/testing/text-peer.ts';
 
 // Transfers on the wire: REFER, its NOTIFYs, and Replaces.
 
-let clock: FakeClock;
+let bench: TextBench;
 let ua: SipUserAgent;
 let peer: TextPeer;
 
-const sdp = (text: string) => ({ contentType: 'application/sdp', bytes: Buffer.from(text) });
-
 beforeEach(async () => {
-  clock = new FakeClock();
-  ua = createSipUserAgent({ bindAddress: '127.0.0.1', port: 0, product: 'Test/1' }, { clock, log: silentLog });
-  peer = new TextPeer(() => ua.ports.udp);
-  await Promise.all([ua.start(), peer.open()]);
+  bench = await TextBench.open();
+  ({ ua, peer } = bench);
   // Without anybody who takes calls they are 503.
   ua.on('incomingCall', () => undefined);
 });
 
-afterEach(async () => {
-  const stopped = ua.stop();
-  await clock.advanceAsync(2000, 50);
-  await stopped;
-  peer.socket.close();
-});
+afterEach(() => bench.close());
 
-async function called(parts: RequestParts = {}): Promise<IncomingSipCall> {
-  const arrived = new Promise<IncomingSipCall>((resolve) => ua.once('incomingCall', resolve));
-  peer.send(peer.request('INVITE', { body: 'offer', ...parts }));
-  return arrived;
-}
+const called: TextBench['called'] = (parts) => bench.called(parts);
 
 async function confirmed(): Promise<{ call: IncomingSipCall; toTag: string }> {
   const call = await called();

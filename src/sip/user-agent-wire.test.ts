@@ -1,47 +1,29 @@
 import { connect } from 'node:net';
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLog } from '../base/log.ts';
-import { FakeClock } from '../testing/fake-clock.ts';
-import type { IncomingSipCall, OutgoingSipCall, SipEnding, SipUserAgent } from './contract.ts';
-import { headerOf as header, TextPeer, toTagOf, type RequestParts } from './transport/testing/text-peer.ts';
-import { createSipUserAgent } from './user-agent.ts';
+import type { FakeClock } from '../testing/fake-clock.ts';
+import type { IncomingSipCall, OutgoingSipCall, SipUserAgent } from './contract.ts';
+import { TextBench } from './testing/text-bench.ts';
+import { endingsOf, headerOf as header, sdp, TextPeer, toTagOf, type RequestParts } from './transport/testing/text-peer.ts';
 
 // One user agent against a peer that speaks in lines of text, time moved by hand.
 
+let bench: TextBench;
 let clock: FakeClock;
 let ua: SipUserAgent;
 let peer: TextPeer;
 
 const request = (method: string, parts?: RequestParts): string => peer.request(method, parts);
 const answer: TextPeer['answer'] = (...args) => peer.answer(...args);
-const sdp = (text: string) => ({ contentType: 'application/sdp', bytes: Buffer.from(text) });
-
-function endingOf(call: IncomingSipCall | OutgoingSipCall): SipEnding[] {
-  const endings: SipEnding[] = [];
-  (call as IncomingSipCall).on('ended', (ending) => endings.push(ending));
-  return endings;
-}
 
 beforeEach(async () => {
-  clock = new FakeClock();
-  ua = createSipUserAgent({ bindAddress: '127.0.0.1', port: 0, product: 'Test/1' }, { clock, log: silentLog });
-  peer = new TextPeer(() => ua.ports.udp);
-  await Promise.all([ua.start(), peer.open()]);
+  bench = await TextBench.open();
+  ({ clock, ua, peer } = bench);
 });
 
-afterEach(async () => {
-  const stopped = ua.stop();
-  await clock.advanceAsync(2000, 50);
-  await stopped;
-  peer.socket.close();
-});
+afterEach(() => bench.close());
 
-async function called(parts: RequestParts = {}): Promise<IncomingSipCall> {
-  const arrived = new Promise<IncomingSipCall>((resolve) => ua.once('incomingCall', resolve));
-  peer.send(request('INVITE', { body: 'offer', ...parts }));
-  return arrived;
-}
+const called: TextBench['called'] = (parts) => bench.called(parts);
 
 /** A confirmed incoming call; returns our tag. */
 async function confirmed(parts: RequestParts = {}): Promise<{ call: IncomingSipCall; toTag: string }> {
@@ -88,7 +70,7 @@ describe('an incoming call', () => {
 
   it('without ACK gets BYE after 32 s and ends as ack-timeout', async () => {
     const call = await called();
-    const endings = endingOf(call);
+    const endings = endingsOf(call);
     call.accept({ body: sdp('answer') });
     await peer.next('200');
     clock.advance(31_999);
@@ -104,7 +86,7 @@ describe('an incoming call', () => {
 
   it('hung up before the ACK: BYE waits for it', async () => {
     const call = await called();
-    const endings = endingOf(call);
+    const endings = endingsOf(call);
     call.accept({ body: sdp('answer') });
     const ok = await peer.next('200');
     call.hangup();
@@ -116,7 +98,7 @@ describe('an incoming call', () => {
 
   it('CANCEL gets 200, the INVITE 487, and the ACK for it ends the transaction', async () => {
     const call = await called();
-    const endings = endingOf(call);
+    const endings = endingsOf(call);
     peer.send(request('CANCEL', { branch: 'z9hG4bK-INVITE-1', extra: ['Reason: SIP;cause=200;text="elsewhere"'] }));
     const ok = await peer.next('200');
     const terminated = await peer.next('487');
@@ -142,7 +124,7 @@ describe('an incoming call', () => {
 
   it('BYE before we answered ends it, the INVITE gets 487', async () => {
     const call = await called();
-    const endings = endingOf(call);
+    const endings = endingsOf(call);
     call.ring();
     const toTag = toTagOf(await peer.next('180'));
     peer.send(request('BYE', { toTag, cseq: 2 }));
@@ -214,7 +196,7 @@ describe('inside a call', () => {
 
   it('re-INVITE without ACK for its 200 ends the call', async () => {
     const { call, toTag } = await confirmed();
-    const endings = endingOf(call);
+    const endings = endingsOf(call);
     call.on('reoffered', (_body, respond) => respond({ statusCode: 200, body: sdp('x') }));
     peer.send(request('INVITE', { toTag, cseq: 2, body: 'hold' }));
     await peer.next('200');
@@ -274,7 +256,7 @@ describe('inside a call', () => {
 
   it('BYEs that cross: both get 200', async () => {
     const { call, toTag } = await confirmed();
-    const endings = endingOf(call);
+    const endings = endingsOf(call);
     call.hangup();
     await peer.next('BYE');
     peer.send(request('BYE', { toTag, cseq: 2 }));
@@ -355,7 +337,7 @@ describe('an outgoing call', () => {
     ua.call({ to: `sip:bob@127.0.0.1:${peer.port}`, from: 'sip:alice@127.0.0.1', body: Buffer.from('offer'), contentType: 'application/sdp', ...options });
 
   it('repeats its INVITE after 0.5, 1, 2 s and is unreachable after 32 s', async () => {
-    const endings = endingOf(dial());
+    const endings = endingsOf(dial());
     const first = await peer.next('INVITE');
     for (const waitMs of [500, 1000, 2000]) {
       clock.advance(waitMs);
@@ -385,7 +367,7 @@ describe('an outgoing call', () => {
 
   it('acknowledges a refusal within the transaction', async () => {
     const call = dial();
-    const endings = endingOf(call);
+    const endings = endingsOf(call);
     const invite = await peer.next('INVITE');
     expect(call.answerHeaders).toEqual([]);
     peer.send(answer(invite, '302 Moved Temporarily', { tag: 't', extra: ['X-Why: moved'] }));
@@ -398,7 +380,7 @@ describe('an outgoing call', () => {
 
   it('keeps the first of two forked answers, acknowledges and hangs up the other', async () => {
     const call = dial();
-    const endings = endingOf(call);
+    const endings = endingsOf(call);
     const invite = await peer.next('INVITE');
     peer.send(answer(invite, '180 Ringing', { tag: 'one' }));
     peer.send(answer(invite, '180 Ringing', { tag: 'two' }));
@@ -416,7 +398,7 @@ describe('an outgoing call', () => {
 
   it('CANCEL waits for a provisional answer; a 200 that crosses it is acknowledged and hung up', async () => {
     const call = dial();
-    const endings = endingOf(call);
+    const endings = endingsOf(call);
     const invite = await peer.next('INVITE');
     call.hangup();
     expect(endings).toEqual([{ cause: 'local' }]);
@@ -447,7 +429,7 @@ describe('an outgoing call', () => {
   const challenge = (nonce: string, more = ''): string[] => [`WWW-Authenticate: Digest realm="r", nonce="${nonce}", qop="auth"${more}`];
 
   it('answers a challenge once, again when the nonce was stale, and gives up on a second refusal', async () => {
-    const endings = endingOf(dial({ credentials: { username: 'bob', password: 'secret' } }));
+    const endings = endingsOf(dial({ credentials: { username: 'bob', password: 'secret' } }));
     peer.send(answer(await peer.next('INVITE'), '401 Unauthorized', { tag: 'a', extra: challenge('n1') }));
     await peer.next('ACK');
     const second = await peer.next('INVITE');
@@ -465,7 +447,7 @@ describe('an outgoing call', () => {
   });
 
   it('a challenge without credentials ends the call', async () => {
-    const endings = endingOf(dial());
+    const endings = endingsOf(dial());
     peer.send(answer(await peer.next('INVITE'), '407 Proxy Authentication Required', { tag: 'a', extra: ['Proxy-Authenticate: Digest realm="r", nonce="n"'] }));
     await expect.poll(() => endings).toMatchObject([{ cause: 'rejected', statusCode: 407 }]);
   });

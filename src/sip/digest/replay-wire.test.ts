@@ -1,39 +1,29 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { silentLog } from '../../base/log.ts';
-import { FakeClock } from '../../testing/fake-clock.ts';
-import type { IncomingSipCall, SipUserAgent } from '../contract.ts';
-import { headerOf as header, TextPeer, toTagOf } from '../transport/testing/text-peer.ts';
-import { createSipUserAgent } from '../user-agent.ts';
+import type { IncomingSipCall } from '../contract.ts';
+import { TextBench } from '../testing/text-bench.ts';
+import { headerOf as header, toTagOf, type TextPeer } from '../transport/testing/text-peer.ts';
 import { answerChallenge, parseChallenge } from './answer.ts';
 import { makeDigestSecret } from './secret.ts';
 
 // What somebody who has listened can do with the proof of another's INVITE.
 
 const URI = 'sip:+15550100@127.0.0.1';
-let clock: FakeClock;
-let ua: SipUserAgent;
+let bench: TextBench;
 let peer: TextPeer;
 let calls: IncomingSipCall[];
 
 beforeEach(async () => {
-  clock = new FakeClock();
+  bench = await TextBench.open();
   calls = [];
-  ua = createSipUserAgent({ bindAddress: '127.0.0.1', port: 0, product: 'Test/1' }, { clock, log: silentLog });
-  ua.on('incomingCall', (call) => {
+  bench.ua.on('incomingCall', (call) => {
     if (!call.authenticate((name) => (name === 'alice' ? [makeDigestSecret({ username: 'alice', password: 's3cret' })] : [])).verified) return;
     calls.push(call);
     call.accept({ body: { contentType: 'application/sdp', bytes: Buffer.from('answer') } });
   });
-  peer = new TextPeer(() => ua.ports.udp);
-  await Promise.all([ua.start(), peer.open()]);
+  peer = bench.peer;
 });
 
-afterEach(async () => {
-  const stopped = ua.stop();
-  await clock.advanceAsync(2000, 50);
-  await stopped;
-  peer.socket.close();
-});
+afterEach(() => bench.close());
 
 /** A call of alice that stands; its proof, as it went over the wire. */
 async function provenCall(): Promise<{ toTag: string; proof: string }> {
