@@ -10,6 +10,8 @@ const long = [
   'test/browsers/browser-phone.test.ts',
   'test/interop/carrier-registration.test.ts',
   'test/interop/scanner.test.ts',
+  'test/interop/home-network.test.ts',
+  'test/interop/forwarded-for.test.ts',
   'test/browsers/browser-signaling.test.ts',
   'test/browsers/firefox.test.ts',
   'test/browsers/network-trouble.test.ts',

@@ -31,6 +31,7 @@ beforeAll(async () => {
   stage.app.on('/domain', (request) => {
     const response = new VoiceResponse();
     if (request.params['To'] === `sip:room@${DOMAIN}`) response.connect().room({ participantIdentity: request.params['SipUsername'] ?? '' }, ROOM);
+    else if (request.params['To'] === `sip:desk@${DOMAIN}`) response.dial().sip(`sip:desk@${DOMAIN}`);
     else response.dial().client('web');
     return response;
   });
@@ -80,6 +81,25 @@ describe('a browser phone', () => {
     await web.waitHears(ANNA_HZ);
     await web.hangUp();
     await stage.waitCallStatus(call.sid, 'completed');
+  });
+
+  it('in a room asks the desk and hands its place to it: the same participant speaks with another voice', async () => {
+    const before = { closed: desk.count('CALL_CLOSED'), established: desk.count('CALL_ESTABLISHED') };
+    const ended = (await web.events()).filter(({ name }) => name === 'ended').length;
+    await web.dial(`sip:room@${DOMAIN}`);
+    await anna.waitHears('web', WEB_HZ);
+    const [participant] = (await stage.participants(ROOM)).filter(({ identity }) => identity === 'web');
+    await web.consult(`sip:desk@${DOMAIN}`);
+    await desk.waitEstablished({ nth: before.established + 1 });
+    await web.waitHears(DESK_HZ);
+    expect(await web.transfer()).toMatchObject({ outcome: 'accepted', status: 200 });
+    await web.waitEvent('ended', { nth: ended + 2 });
+    await anna.waitHears('web', DESK_HZ);
+    expect((await desk.listen(1500, [ANNA_HZ]))[ANNA_HZ]?.share).toBeGreaterThan(0.85);
+    expect((await stage.participants(ROOM)).filter(({ identity }) => identity === 'web')).toMatchObject([{ sid: participant?.sid }]);
+    expect(desk.count('CALL_CLOSED')).toBe(before.closed);
+    await desk.hangUp();
+    await stage.waitParticipants(ROOM, 1);
   });
 
   it('whose page is gone is called no more', async () => {

@@ -25,6 +25,8 @@ export interface PhoneOptions {
   answerMode?: 'auto' | 'manual' | 'early';
   /** IP address of its SIP and RTP. Default 127.0.0.1. */
   address?: string;
+  /** A network namespace (`ip netns`) to run in; its `address` is how this process reaches it. */
+  namespace?: string;
   /** How it encrypts its sound; default not. `srtp` and `srtp-mand`: keys in SDP, beside plain sound or without it. */
   encryption?: 'srtp' | 'srtp-mand' | 'srtp-mandf' | 'dtls_srtp';
   /** It speaks ICE; its `address` is none of the loopback then. */
@@ -70,7 +72,7 @@ const bracketed = (address: string): string => (address.includes(':') ? `[${addr
 const modulesOf = ({ encryption, ice }: PhoneOptions): string =>
   [...(ice ? ['stun', 'turn', 'ice'] : []), ...(encryption === undefined ? [] : [encryption === 'dtls_srtp' ? 'dtls_srtp' : 'srtp'])].map((name) => `module ${name}.so\n`).join('');
 
-const configText = (o: { address: string; sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string; rateHz: number; caFile: string | undefined; certificate: string | undefined; modules: string }): string => `poll_method epoll
+const configText = (o: { address: string; control: string; sipPort: number; controlPort: number; rtpFirst: number; wav: string; recordings: string; rateHz: number; caFile: string | undefined; certificate: string | undefined; modules: string }): string => `poll_method epoll
 sip_listen ${bracketed(o.address)}:${o.sipPort}
 ${o.certificate === undefined ? '' : `sip_certificate ${o.certificate}
 `}${o.caFile === undefined ? '' : `sip_cafile ${o.caFile}
@@ -104,7 +106,7 @@ module_app contact.so
 module_app debug_cmd.so
 module_app menu.so
 module_app ctrl_tcp.so
-ctrl_tcp_listen 127.0.0.1:${o.controlPort}
+ctrl_tcp_listen ${o.control}:${o.controlPort}
 snd_path ${o.recordings}
 opus_stereo no
 menu_bell no
@@ -120,7 +122,8 @@ export async function startPhone(options: PhoneOptions): Promise<Phone> {
   const rtpFirst = await freePorts(20);
   const { address: bound = '127.0.0.1', transport = 'udp', codecs = 'PCMU/8000/1', answerMode = 'auto', rateHz = 8000 } = options;
   const host = bracketed(bound);
-  writeFileSync(`${folder}/config`, configText({ address: bound, sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz, { rateHz }), recordings, rateHz, caFile: options.caFile, certificate: options.certificate, modules: modulesOf(options) }));
+  const control = options.namespace === undefined ? '127.0.0.1' : bound;
+  writeFileSync(`${folder}/config`, configText({ address: bound, control, sipPort, controlPort, rtpFirst, wav: options.wav ?? writeToneWav(folder, options.toneHz, { rateHz }), recordings, rateHz, caFile: options.caFile, certificate: options.certificate, modules: modulesOf(options) }));
   const { registration } = options;
   const address = registration === undefined ? `${options.user}@${host}:${sipPort}` : `${options.user}@${registration.domain}`;
   const registering = registration === undefined ? 'regint=0' : `auth_pass=${registration.password};outbound="sip:${registration.server};transport=${transport}";regint=60`;
@@ -128,15 +131,20 @@ export async function startPhone(options: PhoneOptions): Promise<Phone> {
   writeFileSync(`${folder}/accounts`, `<sip:${address};transport=${transport}>;audio_codecs=${codecs};answermode=${answerMode};ptime=20;${encrypting}${registering}\n`);
   writeFileSync(`${folder}/contacts`, '\n');
   const name = `baresip ${options.user}`;
-  const child = startChild({ name, command: 'baresip', args: ['-f', folder, '-v', '-s'] });
+  const child = startChild({ name, ...commandIn(options.namespace, ['baresip', '-f', folder, '-v', '-s']) });
   try {
     await waitUntil(() => child.exitCode === undefined && /baresip is ready/.test(child.log()), { timeoutMs: 8000, what: () => `${name} to be ready\n${child.log().slice(-1500)}` });
-    const control = await Control.open(controlPort);
-    return new BaresipPhone({ name, uri: `sip:${options.user}@${host}:${transport === 'tls' ? sipPort + 1 : sipPort}`, transport, sipPort, recordings, child, control });
+    const socket = await Control.open(control, controlPort);
+    return new BaresipPhone({ name, uri: `sip:${options.user}@${host}:${transport === 'tls' ? sipPort + 1 : sipPort}`, transport, sipPort, recordings, child, control: socket });
   } catch (error) {
     await child.stop();
     throw error;
   }
+}
+
+function commandIn(namespace: string | undefined, command: string[]): { command: string; args: string[] } {
+  const [first = '', ...args] = namespace === undefined ? command : ['ip', 'netns', 'exec', namespace, ...command];
+  return { command: first, args };
 }
 
 /** baresip's ctrl_tcp: JSON in netstrings, answers and events on one socket. */
@@ -153,8 +161,8 @@ class Control {
     socket.on('data', (bytes) => this.#read(bytes));
   }
 
-  static async open(port: number): Promise<Control> {
-    const socket = net.connect(port, '127.0.0.1');
+  static async open(address: string, port: number): Promise<Control> {
+    const socket = net.connect(port, address);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', () => resolve());
       socket.once('error', reject);

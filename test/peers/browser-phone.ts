@@ -48,6 +48,16 @@ export class BrowserPhone {
     return this.#call('hangUp');
   }
 
+  /** Puts the call on hold and calls another one. */
+  consult(target: string): Promise<void> {
+    return this.#call('consult', target);
+  }
+
+  /** Hands the call on hold to the party that was consulted, by REFER with Replaces; resolves once that is settled. */
+  transfer(): Promise<{ outcome: 'accepted' | 'refused' | 'failed'; status?: number | null; cause?: string }> {
+    return this.#call('transfer');
+  }
+
   hold(on: boolean): Promise<boolean> {
     return this.#call('hold', on);
   }

@@ -95,7 +95,7 @@ function lossRules(device: string, lossPercent: number): string {
 
 const droppedOf = (table: string): number => Number(/counter packets (\d+)/.exec(table)?.[1] ?? 0);
 
-function run(command: string, ...args: string[]): string {
+export function run(command: string, ...args: string[]): string {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${[command, ...args].join(' ')}: ${error?.message ?? stderr.trim()}`);
   return stdout;

@@ -6,6 +6,8 @@ globalThis.phone = (() => {
   const tell = (name, more = {}) => events.push({ name, ...more });
   let ua = null;
   let session = null;
+  /** Who was talked with before, and is on hold. */
+  let earlier = null;
   let ear = null;
   let humming = null;
 
@@ -47,6 +49,25 @@ globalThis.phone = (() => {
     },
     hangUp() {
       session.terminate();
+    },
+    /** Asks the latest party before calling another one. */
+    async consult(target) {
+      await new Promise((held) => session.hold({}, held));
+      earlier = session;
+      ua.call(target, media());
+    },
+    /** Joins the two: the one who was consulted takes the place of this phone with the earlier one (RFC 3891). Resolves with what the NOTIFYs say. */
+    transfer() {
+      return new Promise((resolve) => {
+        earlier.refer(session.remote_identity.uri.toString(), {
+          replaces: session,
+          eventHandlers: {
+            requestFailed: ({ cause }) => resolve({ outcome: 'refused', cause }),
+            accepted: ({ status_line }) => resolve({ outcome: 'accepted', status: status_line.status_code }),
+            failed: ({ status_line }) => resolve({ outcome: 'failed', status: status_line?.status_code ?? null }),
+          },
+        });
+      });
     },
     hold(on) {
       return on ? session.hold() : session.unhold();
