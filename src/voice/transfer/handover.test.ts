@@ -211,6 +211,29 @@ describe('a phone in a room that consulted by a second call', () => {
     expect([records()[0]?.status, world.live.liveCount, world.clock.pending]).toEqual(['completed', 0, 0]);
   });
 
+  it('to a number that took the call over from a user: it has no numbers called there either', async () => {
+    world = fakeWorld({ carrier: 'sip:10.0.0.9:5070', transfers: 'users', outbound: { prefixes: 'all', maxCalls: 2, callsPerMinute: null } });
+    world.registered.set('alice', [{ uri: 'sip:alice@198.51.100.9', outboundProxy: 'sip:198.51.100.9' }]);
+    world.app.on('/voice', '<Response><Say>Hello</Say><Pause length="600"/></Response>');
+    const first = await inRoom();
+    world.app.on('/voice', '<Response><Dial><Client url="/whisper">alice</Client></Dial></Response>');
+    world.app.on('/whisper', '<Response><Pause length="5"/></Response>');
+    const second = world.arrive(Object.assign(new FakeIncomingCall(), { callId: 'consulting' }));
+    await later();
+    target().answers();
+    await later();
+    await refers(target());
+    target(1).answers();
+    await later(6000);
+    world.sip.replaced = second;
+    await attends(first);
+    target(1).reoffered?.answered(200, ANSWER);
+    await later();
+    expect(phone().remotes.at(-1)).toMatchObject({ address: '198.51.100.8', anotherPhone: true });
+    expect((await refers(target(1), 'tel:+15557003000')).said).toEqual([403]);
+    expect(world.live.mayDial({ accountSid: world.accountSid, to: '+15557003000' })).toBeNull();
+  });
+
   it('to somebody who refuses to move: it stays in the room, the other call is over', async () => {
     const { first } = await consulting();
     const refer = await attends(first);

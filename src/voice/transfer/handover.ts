@@ -88,14 +88,17 @@ export class Handover {
     const far = talk?.farOf(consulted);
     if (!talk || talk.accountSid !== call.accountSid) return refer.reject(talk ? 403 : 603);
     if (!far) return refer.reject(491);
-    const { sid, to, accountSid } = far.record;
+    const { sid, accountSid } = far.record;
+    const by = far.by();
+    const { to } = by;
     const surrendering = far.called ? transfers.surrendering(sid) : null;
     if (!surrendering?.movable) return refer.reject(603);
     const given = talk.giveAway(consulted);
     const leg = surrendering.surrender();
     if (!given || !leg) return refer.reject(491);
     refer.accept();
-    leg.on('closed', dialler.count({ accountSid, to }));
+    // A phone that took over that call is counted already.
+    if (by === far.record) leg.on('closed', dialler.count({ accountSid, to }));
     given.leaves.end(terminated('transferred'));
     given.leaves.release();
     given.far.release();
