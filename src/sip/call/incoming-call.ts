@@ -1,10 +1,8 @@
 import type { Timer } from '../../base/clock.ts';
-import { Emitter } from '../../base/emitter.ts';
 import type { IncomingSipCall, SipAuthentication, SipBody, SipCallEvents, SipEnding, SipParty, SipReferWatcher, SipReplaces, SipSecretLookup, SipSource } from '../contract.ts';
 import type { SipCore } from '../core.ts';
 import { dialogOfServer } from '../dialog/dialog.ts';
 import { ReliableProvisionals } from '../dialog/reliable-provisionals.ts';
-import type { IncomingRefer } from '../dialog/incoming-refer.ts';
 import { DialogSession, type SessionOwner } from '../dialog/session.ts';
 import { authenticate } from '../digest/authenticate.ts';
 import { ALLOW, newTag } from '../identity.ts';
@@ -18,12 +16,13 @@ import { parseSipUri } from '../message/uri.ts';
 import type { ServerTransaction } from '../transaction/layer.ts';
 import { SipError } from '../errors.ts';
 import { partyOf } from './party.ts';
+import { SipCall } from './sip-call.ts';
 
 /** A provisional answer is said again so often, or proxies give up (RFC 3261 §13.3.1.1). */
 const PROVISIONAL_REPEAT_MS = 60_000;
 
 /** A call to us, from INVITE to its end. */
-export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipCall, SessionOwner {
+export class IncomingCall extends SipCall<SipCallEvents> implements IncomingSipCall, SessionOwner {
   readonly callId: string;
   readonly source: SipSource;
   readonly requestUri: string;
@@ -213,24 +212,6 @@ export class IncomingCall extends Emitter<SipCallEvents> implements IncomingSipC
   byeReceived(reason: string | undefined): void {
     if (this.#state === 'early') this.#respond(487);
     this.#end({ cause: 'remote-bye', ...(reason !== undefined && { reason }) });
-  }
-
-  reoffered(...args: SipCallEvents['reoffered']): boolean {
-    if (this.#state === 'ended' || this.listenerCount('reoffered') === 0) return false;
-    this.emit('reoffered', ...args);
-    return true;
-  }
-
-  reofferAnswered(body: SipBody | null): void {
-    this.emit('reofferAnswered', body);
-  }
-
-  referReceived(refer: IncomingRefer): void {
-    if (this.#state === 'confirmed') this.emit('referReceived', refer);
-  }
-
-  infoReceived(body: SipBody | null): void {
-    if (this.#state !== 'ended') this.emit('infoReceived', body);
   }
 
   dialogOver(ending: SipEnding): void {

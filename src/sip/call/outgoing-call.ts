@@ -1,10 +1,8 @@
 import type { Timer } from '../../base/clock.ts';
-import { Emitter } from '../../base/emitter.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { OutgoingSipCall, OutgoingSipCallEvents, OutgoingSipCallOptions, SipBody, SipEnding, SipReferWatcher, SipReplaces, SipSource } from '../contract.ts';
 import type { SipCore } from '../core.ts';
 import { dialogOfClient } from '../dialog/dialog.ts';
-import type { IncomingRefer } from '../dialog/incoming-refer.ts';
 import { DialogSession, type SessionOwner } from '../dialog/session.ts';
 import { readMinSe, readSessionExpires } from '../dialog/session-timer.ts';
 import { Authorizer } from '../digest/authorizer.ts';
@@ -19,6 +17,7 @@ import type { ClientTransaction } from '../transaction/layer.ts';
 import { GIVE_UP_MS } from '../transaction/timers.ts';
 import type { Destination } from '../transport/destination.ts';
 import { prepareInvite, type PreparedInvite } from './invite.ts';
+import { SipCall } from './sip-call.ts';
 
 const DEFAULT_RING_TIMEOUT_MS = 180_000;
 /** How often a longer session is asked for. */
@@ -27,7 +26,7 @@ const MAX_INTERVALS = 3;
 const MAX_FORKS = 16;
 
 /** A call of ours, from INVITE to its end. */
-export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements OutgoingSipCall, SessionOwner {
+export class OutgoingCall extends SipCall<OutgoingSipCallEvents> implements OutgoingSipCall, SessionOwner {
   readonly #core: SipCore;
   readonly #forget: () => void;
   readonly #authorizer: Authorizer;
@@ -324,24 +323,6 @@ export class OutgoingCall extends Emitter<OutgoingSipCallEvents> implements Outg
 
   byeReceived(reason: string | undefined): void {
     this.#end({ cause: 'remote-bye', ...(reason !== undefined && { reason }) });
-  }
-
-  reoffered(...args: OutgoingSipCallEvents['reoffered']): boolean {
-    if (this.#state === 'ended' || this.listenerCount('reoffered') === 0) return false;
-    this.emit('reoffered', ...args);
-    return true;
-  }
-
-  reofferAnswered(body: SipBody | null): void {
-    this.emit('reofferAnswered', body);
-  }
-
-  referReceived(refer: IncomingRefer): void {
-    if (this.#state === 'confirmed') this.emit('referReceived', refer);
-  }
-
-  infoReceived(body: SipBody | null): void {
-    if (this.#state !== 'ended') this.emit('infoReceived', body);
   }
 
   dialogOver(ending: SipEnding): void {
