@@ -42,6 +42,7 @@ import type { PhoneNumberRecord } from './voice/model.ts';
 import { createCommandRecognizer } from './voice/speech-recognition.ts';
 import { readTrunks } from './voice/carrier/trunks-file.ts';
 import { createTrunks, type DescribedTrunk } from './voice/carrier/trunks.ts';
+import { networksOfNobody } from './voice/carrier/inbound.ts';
 import { trustedSources } from './voice/carrier/trusted-sources.ts';
 import { createVoice } from './voice/voice.ts';
 
@@ -141,6 +142,10 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   const trunks = createTrunks({ repository: store.trunks, sipDirectory: store.sip, directory: store.directory, carrier: config.carrier });
   const describeTrunks = (): void => trunks.describe(trunksOfFile(config, { accountSid: credentials.accountSid, nowMs: clock.wallMs() }));
   describeTrunks();
+  for (const trunk of trunks.all()) {
+    const networks = networksOfNobody(trunk);
+    if (networks.length > 0) log.warn({ trunk: trunk.sid, networks }, 'networks of a trunk are wider than any carrier: calls from there are not taken for its calls, name those of the carrier');
+  }
   const demoUrls: string[] = [];
   const listening = { url: 'http://localhost' };
   const overload = new Overload(config.maxCalls);

@@ -21,9 +21,9 @@ beforeEach(() => {
   world.trunks.describe(readTrunks(JSON.stringify({ trunks: [ACME] }), { accountSid: world.accountSid, nowMs: 0 }));
 });
 
-function explain(request: Partial<ExplainRequest>): Explanation {
+function explain(request: Partial<ExplainRequest>, localHosts = ['127.0.0.1']): Explanation {
   const { directory, sipDirectory, trunks, sip, clock, accountSid } = world;
-  const config = { publicAddress: '192.0.2.1', localHosts: ['127.0.0.1'], strangers: 'unless-trunks' as const, carrier: null, dataDir: '', speech: { command: '' } };
+  const config = { publicAddress: '192.0.2.1', localHosts, strangers: 'unless-trunks' as const, carrier: null, dataDir: '', speech: { command: '' } };
   const carriers = new Carriers({ sip, trunks, clock, log: silentLog, publicAddress: '192.0.2.1' });
   return createExplainer({ directory, sipDirectory, trunks, config, carriers, mayDial: (destination) => world.live.mayDial(destination) }).explain(accountSid, { direction: 'inbound', from: '089998877', to: '030123456', ...request });
 }
@@ -34,6 +34,10 @@ it('a call of the trunk: by which source, which number, who answers', () => {
   expect(explained).toMatchObject({ accepted: true, outcome: expect.stringContaining('From +4989998877, To +4930123456, POST http://app.test/voice') as string });
   expect(rules(explained)).toEqual(['domain no', 'host yes', 'trunk yes', 'number yes', 'application yes', 'caller note']);
   expect(explained.steps[2]?.text).toMatch(/^203\.0\.113\.9 is a source of trunk acme \(BY/);
+});
+
+it('a number is called at an address that the server has, not at the wildcard it binds to', () => {
+  expect(explain({ source: '203.0.113.9' }, ['0.0.0.0', '198.51.100.5', 'localhost']).steps[1]?.text).toBe('198.51.100.5 is this server');
 });
 
 it('a stranger is asked who it is; a user of the trunk goes on, nobody else', () => {

@@ -2,6 +2,7 @@ import { messageOf, TwilioError } from '../base/errors.ts';
 import type { AccountSid } from '../base/sid.ts';
 import type { SipParty } from '../sip/contract.ts';
 import { bracket, parseSipUri } from '../sip/message/uri.ts';
+import { isWildcard } from '../sip/transport/own-address.ts';
 import type { Carriers } from './carrier/carriers.ts';
 import { usableBy } from './carrier/inbound.ts';
 import { checkCreate } from './create-checks.ts';
@@ -72,7 +73,7 @@ function told({ outcome, steps }: Decision): Explanation {
 
 function factsOf({ from, to, source = '127.0.0.1' }: ExplainRequest, localHosts: readonly string[]): CallFacts {
   if (addressBits(source) === null) throw new TwilioError(20001, 'Source must be an IP address');
-  const called = partyOf(to, localHosts[0] ?? 'localhost');
+  const called = partyOf(to, localHosts.find((host) => !isWildcard(host)) ?? 'localhost');
   return { requestUriUser: called.user, requestUriHost: called.host, toUser: called.user, from: partyOf(from, source), identity: { asserted: null, withheld: false }, sourceAddress: source, provenUser: null };
 }
 

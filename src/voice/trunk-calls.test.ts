@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { contactUserOf } from './carrier/inbound.ts';
+import { contactUserOf, networksOfNobody } from './carrier/inbound.ts';
 import { trustedSources } from './carrier/trusted-sources.ts';
 import { readTrunks } from './carrier/trunks-file.ts';
 import { makeDigestSecret } from '../sip/digest/secret.ts';
@@ -106,6 +106,7 @@ describe('a call of a trunk', () => {
     const [wide] = readTrunks(JSON.stringify({ trunks: [{ name: 'wide', inbound: { networks: ['10.0.0.0/8'] } }] }), { accountSid: world.accountSid, nowMs: 0 });
     if (wide?.trunk.settings) wide.trunk.settings.inbound.networks = [{ network: '0.0.0.0', prefixLength: 0 }, { network: '::', prefixLength: 0 }];
     world.trunks.describe(wide ? [wide] : []);
+    expect(world.trunks.all().map(networksOfNobody)).toEqual([['0.0.0.0/0', '::/0']]);
     expect([isTrusted('203.0.113.9'), isTrusted('2001:db8::9')]).toEqual([false, false]);
   });
 

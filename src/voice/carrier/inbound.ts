@@ -13,6 +13,11 @@ export function trunksOfSource(trunks: readonly Trunk[], address: string): Trunk
   return found.sort((a, b) => b.prefixLength - a.prefixLength).map(({ trunk }) => trunk);
 }
 
+/** Networks that older versions let trunks have, and that count for nobody's now. */
+export function networksOfNobody({ settings }: Pick<Trunk, 'settings'>): string[] {
+  return settings.inbound.networks.filter((range) => isTooWide(range, WIDEST_OF_OPERATOR)).map(({ network, prefixLength }) => `${network}/${prefixLength}`);
+}
+
 function narrowest({ settings }: Trunk, address: string): number {
   return Math.max(-1, ...settings.inbound.networks.filter((range) => !isTooWide(range, WIDEST_OF_OPERATOR) && inRange(address, range)).map(({ prefixLength }) => prefixLength));
 }

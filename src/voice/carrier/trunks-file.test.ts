@@ -65,7 +65,7 @@ describe('the trunks file', () => {
     [[{ name: 'a', inbound: { networks: ['example.com'] } }], /networks\[0\] must be an address/],
     [[{ name: 'a', outbound: { username: 'u' } }], /trunks\[0\]\.outbound username and password go together/],
     [[{ name: 'a', numbers: { out: 'national' } }], /trunks\[0\]\.numbers national numbers need a countryCode/],
-    [[{ name: 'a', register: { registrar: 'sip:r.test', username: 'u', password: 'a"b' } }], /register\.password must not hold/],
+    [[{ name: 'a', register: { registrar: 'sip:r.test', username: 'u', password: 'a"b' } }], /register\.password must be ASCII without quotation marks/],
     [[{ name: 'a', tragets: [] }], /trunks\[0\].*tragets/],
   ])('%j is refused by the path of the field', (trunks, line) => expect(refusal(trunks)).toMatch(line));
 

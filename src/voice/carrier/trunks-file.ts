@@ -17,7 +17,7 @@ const webUrl = z.string().refine((text) => resolveUrl(null, text) !== null, 'mus
 const method = z.enum(['GET', 'POST']);
 const sipTarget = z.string().refine(isTarget, 'must look like sip:host:port;transport=tcp');
 /** What fits into a quoted string of RFC 3261 as it is. */
-const quotable = z.string().min(1).max(255).regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/, 'must not hold quotation marks, backslashes or control characters');
+const quotable = z.string().min(1).max(255).regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/, 'must be ASCII without quotation marks, backslashes and control characters');
 const digits = z.string().regex(/^\d{0,8}$/, 'must be digits');
 const credentials = { username: quotable, password: quotable };
 
