@@ -106,12 +106,12 @@ describe('a phone behind a trusted proxy', () => {
   });
 });
 
-describe.skipIf(nginxMissing !== '')(`nginx with the configuration of the guide${nginxMissing}`, () => {
+describe.skipIf(nginxMissing !== '').each(['nat-and-firewall', 'run-on-a-network'])(`nginx with the configuration of %s${nginxMissing}`, (guide) => {
   let port: number;
   beforeAll(async () => {
     port = await freePort();
     const folder = temporaryFolder('nginx');
-    writeFileSync(`${folder}/nginx.conf`, nginxConfig(folder, port));
+    writeFileSync(`${folder}/nginx.conf`, nginxConfig(guide, { folder, port }));
     const nginx = await cast.add('nginx', startChild({ name: 'nginx', command: NGINX, args: ['-c', `${folder}/nginx.conf`, '-e', 'stderr', '-p', folder] }));
     await waitUntil(async () => nginx.exitCode !== undefined || (await fetch(`http://127.0.0.1:${port}/healthz`)).status > 0, { what: () => `nginx\n${nginx.log()}` });
   }, 20_000);
@@ -122,16 +122,23 @@ describe.skipIf(nginxMissing !== '')(`nginx with the configuration of the guide$
     expect(await call({ port, localAddress: '127.0.0.6', forwardedFor: LISTED })).toBe(403);
     expect(sourcesTold().slice(before)).toEqual(['127.0.0.5']);
   });
+
+  it.runIf(guide === 'run-on-a-network')('passes REST, whose links have the host that the client called', async () => {
+    const { body } = await stage.server.rest(`http://127.0.0.1:${port}/v1/Rooms`);
+    expect(body.meta.url).toMatch(/^http:\/\/127\.0\.0\.1\/v1\/Rooms/);
+  });
 });
 
-/** The `location` of docs/guides/nat-and-firewall.md in the smallest server there is. */
-function nginxConfig(folder: string, port: number): string {
-  const page = readFileSync(new URL('../../docs/guides/nat-and-firewall.md', import.meta.url), 'utf8');
+/** What the guide prints, in the smallest server there is. */
+function nginxConfig(guide: string, { folder, port }: { folder: string; port: number }): string {
+  const page = readFileSync(new URL(`../../docs/guides/${guide}.md`, import.meta.url), 'utf8');
   const location = /```nginx\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
-  if (!location.includes('http://127.0.0.1:8080;')) throw new Error('the guide has another configuration now');
+  if (!location.includes('http://127.0.0.1:8080;')) throw new Error(`${guide} has another configuration now`);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`).join(' ');
   return `daemon off; pid ${folder}/pid; error_log stderr;
     events {}
-    http { access_log off; ${temporary} server { listen 127.0.0.1:${port};
+    http { access_log off; ${temporary}
+    map $http_upgrade $connection_upgrade { '' close; default upgrade; }
+    server { listen 127.0.0.1:${port};
     ${location.replace(':8080', `:${stage.server.httpPort}`)} } }`;
 }
