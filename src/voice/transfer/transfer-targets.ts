@@ -31,7 +31,7 @@ const MAX_REFERRED_BY_CHARS = 500;
  */
 export function transferTargets({ target, replaces, referredBy }: Pick<IncomingSipRefer, 'target' | 'replaces' | 'referredBy'>, { call, dialler, callerId: given, by }: TransferContext): TransferTargets {
   const noun = nounOf(target, call, dialler);
-  if (!noun) return { statusCode: 403, reason: `${target.slice(0, 100)} is neither a user of a SIP domain of this account nor a number` };
+  if (!noun) return { statusCode: 403, reason: `${shown(target)} is neither a user of a SIP domain of this account nor a number` };
   if (noun.name === 'Number' && dialler.transfers?.toNumbers !== 'all' && !isUser(by, dialler)) return { statusCode: 403, reason: 'only users of SIP domains of this account transfer to numbers' };
   const found = targetsOf(noun, { accountSid: call.accountSid, dialler, planned: 0, warn: () => undefined });
   if ('errorCode' in found) return { statusCode: found.status === 'no-answer' ? 480 : 403, reason: found.message };
@@ -61,6 +61,12 @@ function nounOf(target: string, { accountSid }: Readonly<CallRecord>, { registra
   if (contacts?.length === 0 && number !== null) return element('Number', number);
   if (contacts) return element('Sip', `sip:${uri.user}@${uri.host}`);
   return transfers?.isOurs(uri.host) ? element('Number', number) : null;
+}
+
+/** For the log: a password of its URI is nobody's business. */
+function shown(target: string): string {
+  const uri = parseSipUri(target);
+  return (uri ? `${uri.user}@${uri.host}` : target).slice(0, 100);
 }
 
 function element(name: string, text: string | null): TwimlElement | null {
