@@ -115,6 +115,18 @@ describe('a DTLS association without ICE', () => {
     expect(target(latch)).toBe('192.0.2.77:5002');
   });
 
+  it('goes on where it was when its phone only said that it would move', () => {
+    const latch = secured();
+    latch.targetGiven(ELSEWHERE);
+    for (let nowMs = 1000; nowMs < 2980; nowMs += 20) {
+      expect(latch.admits(MEDIA, PHONE, nowMs)).toBe('take');
+      latch.opened(nowMs);
+      expect(target(latch)).toBe(at(ELSEWHERE));
+    }
+    latch.opened(3000);
+    expect(target(latch)).toBe(at(PHONE));
+  });
+
   it('goes on where it was when the new address of its phone says nothing to us', () => {
     const latch = secured();
     latch.targetGiven({ address: '10.0.0.5', port: 4000, awaited: true, signalingAddress: PHONE.address });

@@ -29,6 +29,8 @@ export class AssociationLatch {
   #heardMs = -Infinity;
   /** Signaling has just named another address: its packets go first. */
   #renewed = false;
+  /** Since when it is heard where it was although signaling names another address; -1: it is not. */
+  #stayedSinceMs = -1;
   readonly #holder = { address: '', port: 0 };
   /** May the phone have moved there? */
   readonly #trial = { address: '', port: 0, untilMs: -Infinity, /** Nobody else's packets are taken meanwhile. */ first: false };
@@ -38,6 +40,7 @@ export class AssociationLatch {
     this.address = target.awaited ? '' : target.address;
     this.port = target.awaited ? 0 : target.port;
     this.#renewed = this.#proven;
+    this.#stayedSinceMs = -1;
     if (!this.#proven) this.#held = false;
   }
 
@@ -72,11 +75,15 @@ export class AssociationLatch {
     if (nowMs < trial.untilMs) {
       this.#hold(trial, this.#expected.rankOf(trial.address, trial.port));
       trial.untilMs = -Infinity;
-    } else if (this.port === 0 && this.#held) {
-      // Its new address says nothing to us, and it is where it was.
-      this.#hold(this.#holder, this.#expected.rankOf(this.#holder.address, this.#holder.port));
-    }
+    } else if (this.#held && (this.port !== this.#holder.port || this.address !== this.#holder.address)) this.#stayed(nowMs);
     this.#heardMs = nowMs;
+  }
+
+  /** It only said that it would move, or its new address says nothing to us. */
+  #stayed(nowMs: number): void {
+    if (this.#stayedSinceMs < 0) this.#stayedSinceMs = nowMs;
+    if (this.port !== 0 && nowMs - this.#stayedSinceMs < RELATCH_SILENCE_MS) return;
+    this.#hold(this.#holder, this.#expected.rankOf(this.#holder.address, this.#holder.port));
   }
 
   /** Who tried could not prove to be the phone. False: nobody gets a turn any more. */
