@@ -28,7 +28,7 @@ module.exports = {
     {
       name: 'sockets-have-their-places',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(sip/transport|media/transport|signaling|api|voice/webhook|store|cluster|cli|testing|observe)/', '^src/(main|config|client-address|port-check|port-probe)\\.ts$', '\\.test\\.ts$'] },
+      from: { path: '^src/', pathNot: ['^src/(sip/transport|media/transport|signaling|api|voice/webhook|store|cluster|cli|testing|observe)/', '^src/(main|setting-kinds|client-address|port-check|port-probe)\\.ts$', '\\.test\\.ts$'] },
       to: { path: '^(node:)?(dgram|net|tls|http|https|http2)$' },
     },
     { name: 'tests-are-leaves', severity: 'error', from: { path: '^src/', pathNot: '\\.test\\.ts$' }, to: { path: '\\.test\\.ts$' } },

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -7,6 +6,7 @@ import { StartupError, messageOf } from './base/errors.ts';
 import { isSid } from './base/sid.ts';
 import { PHONE_CODECS, readPhoneCodecs } from './sdp/phone-codecs.ts';
 import { needsCredential, readIceUrls, type TurnAccess } from './signaling/ice-servers.ts';
+import { addresses, files, isAddress, isUrl, onOff, port, portRange, text, wholeNumber } from './setting-kinds.ts';
 import type { Strangers } from './voice/dial-plan/dial-plan.ts';
 import { CLOSED_POLICY, OPEN_POLICY, type OutboundPolicy } from './voice/dial-plan/fraud-guard.ts';
 import { isNetwork, type PrivateNetworks } from './voice/webhook/network-policy.ts';
@@ -25,81 +25,6 @@ interface Setting<T> {
   secret?: boolean;
   schema: z.ZodType<T, string | undefined>;
 }
-
-const PHONE_PORTS_PER_CALL = 2;
-
-const port = (fallback: number): z.ZodType<number, string | undefined> =>
-  z
-    .string()
-    .regex(/^\d{1,5}$/, 'must be a port number')
-    .transform(Number)
-    .refine((n) => n <= 65535, 'must be a port number up to 65535')
-    .optional()
-    .transform((n) => n ?? fallback);
-
-const text = (check: (value: string) => boolean, complaint: string): z.ZodType<string | null, string | undefined> =>
-  z
-    .string()
-    .refine(check, complaint)
-    .optional()
-    .transform((value) => value ?? null);
-
-const portRange = (fallback: { min: number; max: number }): z.ZodType<{ min: number; max: number }, string | undefined> =>
-  z
-    .string()
-    .regex(/^\d{1,5}-\d{1,5}$/, 'must be two port numbers like 10000-19999')
-    .transform((value) => {
-      const [min = 0, max = 0] = value.split('-').map(Number);
-      return { min, max };
-    })
-    .refine(({ min, max }) => min >= 1024 && max <= 65535 && max - min + 1 >= PHONE_PORTS_PER_CALL * 2, 'must be a rising range between 1024 and 65535 with room for two calls')
-    .optional()
-    .transform((value) => value ?? fallback);
-
-const onOff = (fallback: boolean): z.ZodType<boolean, string | undefined> =>
-  z
-    .string()
-    .toLowerCase()
-    .refine((value) => ['on', 'off', 'true', 'false', '1', '0'].includes(value), 'must be on or off')
-    .transform((value) => ['on', 'true', '1'].includes(value))
-    .optional()
-    .transform((value) => value ?? fallback);
-
-/** Null: not set. */
-const wholeNumber = (min: number, max: number): z.ZodType<number | null, string | undefined> =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/, 'must be a whole number')
-    .transform(Number)
-    .refine((n) => n >= min && n <= max, `must be ${min} to ${max}`)
-    .optional()
-    .transform((n) => n ?? null);
-
-const files = () =>
-  z
-    .string()
-    .optional()
-    .transform((value) => (value ?? '').split(',').map((file) => file.trim()).filter((file) => file !== ''));
-
-const isAddress = (value: string): boolean => isIP(value) !== 0;
-
-/** IP addresses separated by commas; `onePerFamily`: at most one of IPv4 and one of IPv6. */
-const addresses = ({ onePerFamily }: { onePerFamily: boolean }): z.ZodType<string[], string | undefined> =>
-  z
-    .string()
-    .transform((value) => value.split(',').map((address) => address.trim()))
-    .refine((list) => list.every(isAddress) && list.length <= 16, 'must be IP addresses separated by commas')
-    .refine((list) => new Set<string | number>(onePerFamily ? list.map((address) => isIP(address)) : list).size === list.length, onePerFamily ? 'must be one IPv4 address, one IPv6 address or both' : 'names an address twice')
-    .optional()
-    .transform((list) => list ?? []);
-
-const isUrl = (value: string, protocols: string[]): boolean => {
-  try {
-    return protocols.includes(new URL(value).protocol);
-  } catch {
-    return false;
-  }
-};
 
 const setting = <T>(value: Setting<T>): Setting<T> => value;
 

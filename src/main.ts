@@ -11,15 +11,17 @@ import { setListenerErrorSink } from './base/listener-errors.ts';
 import type { SipUserAgentOptions } from './sip/contract.ts';
 import { bracket } from './sip/message/uri.ts';
 import type { Log } from './base/log.ts';
-import { newSid, type AccountSid } from './base/sid.ts';
+import type { AccountSid } from './base/sid.ts';
+import { banner, type Reachable } from './banner.ts';
 import { createRoomConnector } from './bridge/phone-participant.ts';
 import { describeSettings, outboundPolicyOf, privateNetworksOf, readConfig, strangerRateOf, strangersOf, turnAccessOf, type Config } from './config.ts';
 import { loadCredentials, type Credentials } from './credentials.ts';
+import { DEMO_ROOM, demoUri, seedDemoNumber } from './demo-number.ts';
 import { keepRegistrations } from './kept-registrations.ts';
 import { createMediaPlane, type MediaPlaneHandle } from './media/worker-pool.ts';
 import { watchMedia } from './media-lateness.ts';
 import { Overload, watchEventLoop } from './overload.ts';
-import { choicesOf, isOwnSip, localHostsOf, mediaBinding, ownAddressesOf, phoneNetworksOf, shownSipAddress, sipAddressesOf } from './own-addresses.ts';
+import { choicesOf, isOwnSip, localHostsOf, mediaBinding, ownAddressesOf, phoneNetworksOf, sipAddressesOf } from './own-addresses.ts';
 import { checkPorts } from './port-check.ts';
 import { createRoomRecordings } from './recording/room-recordings.ts';
 import { FfmpegComposer } from './recording/composition/composer.ts';
@@ -38,7 +40,6 @@ import { serveMetrics } from './observe/metrics-server.ts';
 import { runSelfTest, selfTestLines } from './self-test.ts';
 import { createSipUserAgent } from './sip/user-agent.ts';
 import { openStore, type Store } from './store/store.ts';
-import type { PhoneNumberRecord } from './voice/model.ts';
 import { createCommandRecognizer } from './voice/speech-recognition.ts';
 import { readTrunks } from './voice/carrier/trunks-file.ts';
 import { createTrunks, type DescribedTrunk } from './voice/carrier/trunks.ts';
@@ -46,19 +47,13 @@ import { networksOfNobody } from './voice/carrier/inbound.ts';
 import { trustedSources } from './voice/carrier/trusted-sources.ts';
 import { createVoice } from './voice/voice.ts';
 
-const DEMO_ROOM = 'DailyStandup';
 const DRAIN_MS = 1500;
 /** RFC 3261 §21.5.4. */
 const OVERLOADED: NonNullable<ReturnType<NonNullable<SipUserAgentOptions['admit']>>> = { statusCode: 503, headers: [['Retry-After', '10']] };
 const clock = systemClock;
 
 /** A running server. */
-export interface RunningServer {
-  httpUrl: string;
-  sipPort: number;
-  /** Null without certificates. */
-  sipTlsPort: number | null;
-  credentials: Credentials;
+export interface RunningServer extends Reachable {
   media: MediaPlaneHandle;
   /** Reads the trunks file again; throws StartupError and leaves all as it is when something is wrong with it. */
   reload(): void;
@@ -270,7 +265,7 @@ async function build(config: Config, log: Log, { closers, stop }: { closers: Clo
   void voice.recordingMedia.selfCheck();
   if (config.demo) {
     demoUrls.push(`${httpUrl}/demo/voice`);
-    await seedDemoNumber(store, config, { accountSid: credentials.accountSid, httpUrl });
+    await seedDemoNumber(store, config, { accountSid: credentials.accountSid, httpUrl, nowMs: clock.wallMs() });
   }
   ready = true;
   const leave = async (): Promise<void> => {
@@ -325,34 +320,6 @@ async function seedDirectory(store: Store, config: Config, credentials: Credenti
   });
 }
 
-/** The demo number answers through the demo application of this server, over HTTP as any other application would. */
-async function seedDemoNumber(store: Store, config: Config, { accountSid, httpUrl }: { accountSid: AccountSid; httpUrl: string }): Promise<void> {
-  const nowMs = clock.wallMs();
-  const kept = store.directory.numberByDigits(config.demoNumber);
-  if (kept && kept.friendlyName !== DEMO_NUMBER_NAME) return;
-  const record: PhoneNumberRecord = {
-    sid: kept?.sid ?? newSid('PN'),
-    accountSid,
-    phoneNumber: config.demoNumber,
-    friendlyName: DEMO_NUMBER_NAME,
-    voiceUrl: `${httpUrl}/demo/voice`,
-    voiceMethod: 'POST',
-    voiceFallbackUrl: null,
-    voiceFallbackMethod: 'POST',
-    statusCallback: null,
-    statusCallbackMethod: 'POST',
-    voiceApplicationSid: null,
-    trunkSid: null,
-    voiceCallerIdLookup: false,
-    voiceReceiveMode: 'voice',
-    createdAtMs: kept?.createdAtMs ?? nowMs,
-    updatedAtMs: nowMs,
-  };
-  await store.directory.saveNumber(record);
-}
-
-const DEMO_NUMBER_NAME = 'Demo: join the room DailyStandup';
-
 function tokenKeys(store: Store): TokenKeys {
   return {
     secretOf: (keySid) => {
@@ -361,10 +328,6 @@ function tokenKeys(store: Store): TokenKeys {
     },
     accountActive: (sid) => store.directory.account(sid)?.status === 'active',
   };
-}
-
-function demoUri(config: Config, sipPort: number): string {
-  return `sip:${config.demoNumber}@${bracket(shownSipAddress(config))}:${sipPort}`;
 }
 
 async function listen(app: ReturnType<typeof createApi>, config: Config): Promise<string> {
@@ -400,36 +363,6 @@ function once(fn: () => Promise<void>): () => Promise<void> {
   return () => (running ??= fn());
 }
 
-/** What people see on their terminal once everything listens. */
-export function banner(config: Config, server: RunningServer, selfTest: readonly string[]): string {
-  const { credentials } = server;
-  const host = bracket(shownSipAddress(config));
-  const lines = [
-    '',
-    `  Partyline ${version()} is ready.`,
-    '',
-    `  Page         ${config.publicUrl ?? server.httpUrl}${config.demo ? `/      join the room ${DEMO_ROOM}` : ''}`,
-    `  Signaling    ${server.httpUrl.replace(/^http/, 'ws')}/signaling`,
-    `  SIP          ${host}:${server.sipPort}  UDP and TCP${server.sipTlsPort === null ? '' : `, TLS on ${server.sipTlsPort}`}; ${server.httpUrl.replace(/^http/, 'ws')}/sip for browsers`,
-    `  Media        UDP ${config.rtpPorts.min}-${config.rtpPorts.max} (phones), ${config.webrtcPort}${config.mediaWorkers > 1 ? `-${config.webrtcPort + config.mediaWorkers - 1}` : ''} (browsers), ${config.mediaWorkers} worker(s)`,
-    `  Webhooks     ${privateNetworksText(privateNetworksOf(config))}`,
-    ...selfTest,
-    '',
-    `  Account SID  ${credentials.accountSid}`,
-    `  Auth token   ${credentials.authToken}`,
-    `  API key      ${credentials.apiKeySid}`,
-    `  API secret   ${credentials.apiKeySecret}`,
-    `               kept in ${config.dataDir}/credentials.json`,
-  ];
-  if (config.demo) lines.push('', `  Dial         ${demoUri(config, server.sipPort)}`, `  or run       npx partyline call ${config.demoNumber}${server.sipPort === 5060 ? '' : ` --server ${host}:${server.sipPort}`}`);
-  return `${lines.join('\n')}\n\n`;
-}
-
-function privateNetworksText(networks: ReturnType<typeof privateNetworksOf>): string {
-  if (networks === 'allow') return 'may lead anywhere, into private networks too';
-  return networks === 'deny' ? 'into private networks are refused (PARTYLINE_WEBHOOK_PRIVATE_NETWORKS)' : `into private networks are refused but for ${networks.join(', ')}`;
-}
-
 /** `partyline serve`: runs until SIGINT or SIGTERM. Settles the exit code itself. */
 export async function serve(argv: string[]): Promise<void> {
   if (argv.includes('--help')) return void process.stdout.write(`partyline serve [options]\n\n${describeSettings()}\n`);
@@ -447,7 +380,7 @@ export async function serve(argv: string[]): Promise<void> {
     process.exit(1);
   }
   const selfTest = await runSelfTest(config, { ports: { udp: server.sipPort, tcp: server.sipPort, tls: server.sipTlsPort }, clock });
-  process.stdout.write(printable(banner(config, server, selfTestLines(selfTest)), { lines: true }));
+  process.stdout.write(printable(banner(config, server, { version: version(), selfTest: selfTestLines(selfTest) }), { lines: true }));
   const leave = (): void => {
     clock.after(10_000, () => process.exit(1));
     void server.stop().then(() => process.exit(0));
