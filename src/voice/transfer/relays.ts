@@ -14,6 +14,8 @@ export async function firstToAnswer(relays: readonly Relay[], signal: AbortSigna
       const { leg } = relay;
       const ended = (termination: Termination): void => {
         last = termination;
+        // It may have answered with nothing usable: that one does not wait for the others.
+        leg.hangup();
         if (--open === 0) resolve(null);
       };
       leg.on('answered', () => resolve(relay));
