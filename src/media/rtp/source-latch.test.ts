@@ -52,6 +52,23 @@ describe('where the phone is', () => {
     expect(target(latch)).toBe('10.0.0.5:4002');
   });
 
+  it('does not become a stranger’s while a phone that was heard is muted, however long', () => {
+    const latch = latched();
+    for (let nowMs = 0; nowMs < 1000; nowMs += 20) latch.accepts('203.0.113.9', 61_000, nowMs);
+    for (let nowMs = 1000; nowMs < 600_000; nowMs += 200) expect(latch.accepts('198.51.100.1', 9999, nowMs)).toBe(false);
+    expect(latch.accepts('203.0.113.9', 61_002, 600_000)).toBe(true); // its NAT gave it another port meanwhile
+    expect(latch.accepts('198.51.100.1', 9999, 700_000)).toBe(false);
+    latch.targetGiven({ address: '198.51.100.1', port: 9999 }, 700_000);
+    expect(latch.accepts('198.51.100.1', 9999, 700_000)).toBe(true);
+  });
+
+  it('is found by the phone when a stranger’s few packets came first', () => {
+    const latch = latched();
+    latch.accepts('198.51.100.1', 9999, 0);
+    expect(latch.accepts('203.0.113.9', 61_000, 1999)).toBe(false);
+    expect(latch.accepts('203.0.113.9', 61_000, 2000)).toBe(true);
+  });
+
   it('moves with a new offer, stays with the same one, and what is still on the way is heard', () => {
     const latch = latched();
     latch.accepts('203.0.113.9', 61_000, 0);

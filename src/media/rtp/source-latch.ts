@@ -1,5 +1,7 @@
 /** Media of the phone is believed to have moved when its old source has been silent for this long. */
 export const RELATCH_SILENCE_MS = 2000;
+/** After a second of sound a source is the phone's for good: silence of a phone that is muted, or listens only, gives nobody else its place. */
+const SETTLED_PACKETS = 50;
 
 /** Where signaling says that a phone's media is. */
 export interface MediaTarget {
@@ -44,8 +46,9 @@ export class ExpectedSource {
 
 /**
  * Symmetric RTP (RFC 4961): media is taken from, and sent to, where the first valid packet came from, whatever the SDP said. Others are
- * strangers until that source falls silent, signaling names another address, or one speaks that is likelier to be the phone: who was
- * faster than the phone does not keep it out. Pure.
+ * strangers until signaling names another address, one speaks that is likelier to be the phone (who was faster than the phone does not
+ * keep it out), or that source falls silent: then other ports of its address, and other addresses if it was not heard for a second.
+ * Pure.
  */
 export class SourceLatch {
   /** Where we send to: the SDP's word until something came; port 0 for nowhere. */
@@ -53,6 +56,7 @@ export class SourceLatch {
   port = 0;
   readonly #expected = new ExpectedSource();
   #rank: SourceRank = 0;
+  #packets = 0;
   #open = true;
   #heardMs = -Infinity;
   /** Where it was before it moved: what is still on the way from there is heard. */
@@ -86,25 +90,28 @@ export class SourceLatch {
       const left = this.#left;
       if (port === left.port && address === left.address) return false;
       if (nowMs < former.untilMs && port === former.port && address === former.address) return true;
-      if (!this.#takes(this.#expected.rankOf(address, port), nowMs)) return false;
+      if (!this.#takes(address, this.#expected.rankOf(address, port), nowMs)) return false;
     }
     this.moved(address, port, nowMs);
     return true;
   }
 
-  #takes(rank: SourceRank, nowMs: number): boolean {
-    return this.#open || rank > this.#rank || nowMs - this.#heardMs >= RELATCH_SILENCE_MS;
+  #takes(address: string, rank: SourceRank, nowMs: number): boolean {
+    if (this.#open || rank > this.#rank) return true;
+    return nowMs - this.#heardMs >= RELATCH_SILENCE_MS && (address === this.address || this.#packets < SETTLED_PACKETS);
   }
 
   /** The phone has proven to be there. */
   moved(address: string, port: number, nowMs: number): void {
     if (this.#open || port !== this.port || address !== this.address) {
+      if (this.#open || address !== this.address) this.#packets = 0;
       this.address = address;
       this.port = port;
       this.#rank = this.#expected.rankOf(address, port);
       this.#former.untilMs = -Infinity;
       this.#open = false;
     }
+    this.#packets++;
     this.#heardMs = nowMs;
   }
 }
