@@ -9,6 +9,7 @@ import { Cast } from '../peers/cast.ts';
 import { temporaryFolder } from '../peers/child.ts';
 import { freePorts } from '../peers/ports.ts';
 import { Stage } from '../peers/stage.ts';
+import { waitUntil } from '../peers/wait.ts';
 
 // Codecs, transports, encryption, ICE and families of address, as real phones bring them: each row calls into a room with a browser and is
 // called into it, and both hear each other's tone.
@@ -83,6 +84,8 @@ afterAll(removeCertificates);
 async function expectTonesBothWays(phone: Phone): Promise<void> {
   const other = (await stage.waitParticipants(ROOM, 2)).find((participant) => participant.identity !== 'anna');
   await anna.waitHears(other?.identity ?? '', PHONE_HZ);
+  // On a busy machine the other way may begin later.
+  await waitUntil(async () => (await phone.listen(300, [ANNA_HZ]))[ANNA_HZ]?.share === 1, { timeoutMs: 5000, what: () => `the phone to hear the browser\n${phone.log().slice(-3000)}` });
   const heard = await phone.listen(1500, [ANNA_HZ, PHONE_HZ]);
   expect(heard[ANNA_HZ]?.share, JSON.stringify(heard)).toBeGreaterThan(0.85);
 }
