@@ -169,9 +169,9 @@ export class Call {
     );
   }
 
-  /** A talk that it is in takes care of it; else its phone hands the call itself over. */
+  /** A talk that it is in takes care of it; else, and while that lasts, its phone hands the call itself over. */
   #referred(refer: IncomingSipRefer): void {
-    if (this.#referListeners.size === 0) return this.#handover.received(refer);
+    if (this.#referListeners.size === 0 || this.#handover.busy) return this.#handover.received(refer);
     for (const listener of this.#referListeners) listener(refer);
   }
 

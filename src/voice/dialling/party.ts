@@ -38,7 +38,7 @@ export class Party {
   #becomeReady: (phone: PhoneMedia | null) => void = () => undefined;
   #goneAtMs: number | null = null;
   readonly #answered = new AbortController();
-  readonly #referListeners = new Set<ReferListener>();
+  #onRefer: ChildContext['onRefer'] = () => () => undefined;
   #kept = false;
   #early: Promise<void> = Promise.resolve();
 
@@ -71,10 +71,9 @@ export class Party {
     return this.#kept;
   }
 
-  /** Hears the REFERs of its phone, from its answer on. */
+  /** Hears the REFERs of its phone, once it is ready. Those that come before hand its call over. */
   onRefer(listener: ReferListener): () => void {
-    this.#referListeners.add(listener);
-    return () => void this.#referListeners.delete(listener);
+    return this.#onRefer(listener);
   }
 
   /** Ends its call, unless it went its own way. */
@@ -100,10 +99,9 @@ export class Party {
     const declined = await this.#whisper(context);
     if (context.signal.aborted) return null;
     if (declined) return declined;
-    const forget = context.onRefer((refer) => this.#referListeners.forEach((listener) => listener(refer)));
+    this.#onRefer = (listener) => context.onRefer(listener);
     this.#becomeReady(phone);
     await this.#released;
-    forget();
     return null;
   }
 

@@ -64,6 +64,11 @@ export class Handover {
     return this.#by;
   }
 
+  /** Somebody is being called. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
   /** A REFER that nobody else takes care of. Left unanswered, that is refused with 603, where phones may not transfer. */
   received(refer: IncomingSipRefer): void {
     const { call, dialler, log, leg } = this.#options;

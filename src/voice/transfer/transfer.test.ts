@@ -76,6 +76,29 @@ describe('a called phone that transfers its call', () => {
     expect([world.live.liveCount, world.clock.pending]).toEqual([0, 0]);
   });
 
+  it('in the moment of its answer, before they talk: its call is handed over, and the caller talks with the target', async () => {
+    world.app.on('/voice', '<Response><Dial action="/after"><Number>+15557001000</Number></Dial></Response>');
+    const caller = world.arrive();
+    await later();
+    callee().answers();
+    const refer = new FakeRefer('tel:+15557002000');
+    callee().emit('referReceived', refer);
+    expect(refer.said).toEqual([202]);
+    await later();
+    const again = new FakeRefer('tel:+15557003000');
+    callee().emit('referReceived', again);
+    expect(again.said).toEqual([491]);
+    callee(1).answers();
+    await later();
+    expect([refer.said.at(-1), callee().said.at(-1), together(0, 1)]).toEqual([200, 'BYE', true]);
+    callee(1).emit('ended', { cause: 'remote-bye' });
+    await later();
+    expect(asked('/after')).toMatchObject([{ DialCallStatus: 'completed' }]);
+    caller.remoteEnds('remote-bye');
+    await later();
+    expect([world.live.liveCount, world.clock.pending]).toEqual([0, 0]);
+  });
+
   it('to somebody who is busy: both talk again, and it is told so', async () => {
     await talking();
     const refer = new FakeRefer('tel:+15557002000');
