@@ -113,8 +113,11 @@ afterEach(() => {
   for (const each of closing.splice(0)) each.close();
 });
 
+/** Lost on a busy machine, SCTP sends its INIT again after 1, 2, 4 and 8 s. */
+const PATIENCE_MS = 20_000;
+
 async function until(what: string, met: () => boolean): Promise<void> {
-  for (let i = 0; i < 500; i++) {
+  for (const beganMs = performance.now(); performance.now() - beganMs < PATIENCE_MS; ) {
     if (met()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
