@@ -64,12 +64,12 @@ describe('a subscriber with a bandwidth profile', () => {
 
   it('gets a higher layer, the lowest when its limit is low, and the higher one back', async () => {
     await waitWidth((width) => width >= 240, 'a higher layer');
-    const best = await rate();
     await viewer.setBandwidthProfile(profile(40_000));
     await waitWidth((width) => width === 120, 'the lowest layer');
     const least = await rate();
-    expect(least, `of ${best}`).toBeLessThan(best);
     await viewer.setBandwidthProfile(profile(2_000_000));
     await waitWidth((width) => width >= 240, 'the higher layer again');
+    // Compared with what comes now: at first the publisher's encoder was still below what it may send.
+    expect(await rate(), `of ${least}`).toBeGreaterThan(least);
   });
 });
