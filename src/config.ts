@@ -6,7 +6,7 @@ import { StartupError, messageOf } from './base/errors.ts';
 import { isSid } from './base/sid.ts';
 import { PHONE_CODECS, readPhoneCodecs } from './sdp/phone-codecs.ts';
 import { needsCredential, readIceUrls, type TurnAccess } from './signaling/ice-servers.ts';
-import { addresses, files, isAddress, isUrl, onOff, port, portRange, text, wholeNumber } from './setting-kinds.ts';
+import { addresses, files, isAddress, isUrl, networks, onOff, port, portRange, text, wholeNumber } from './setting-kinds.ts';
 import type { Strangers } from './voice/dial-plan/dial-plan.ts';
 import { CLOSED_POLICY, OPEN_POLICY, type OutboundPolicy } from './voice/dial-plan/fraud-guard.ts';
 import { isNetwork, type PrivateNetworks } from './voice/webhook/network-policy.ts';
@@ -86,23 +86,13 @@ export const settings = {
     env: 'PARTYLINE_LOCAL_NETWORKS',
     about: 'Networks on this side of the NAT, separated by commas (192.168.0.0/16): phones there are told the bind address',
     defaultText: 'none: everybody is told the public address',
-    schema: z
-      .string()
-      .transform((value) => value.split(',').map((network) => network.trim()))
-      .refine((list) => list.every(isNetwork), 'must be networks like 192.168.0.0/16 separated by commas')
-      .optional()
-      .transform((list) => list ?? []),
+    schema: networks('must be networks like 192.168.0.0/16 separated by commas'),
   }),
   trustedProxies: setting({
     env: 'PARTYLINE_TRUSTED_PROXIES',
     about: 'Addresses and networks, separated by commas, of HTTP proxies whose X-Forwarded-For is believed: limits and access lists see the client of a WebSocket behind it',
     defaultText: 'none: the address of the proxy counts',
-    schema: z
-      .string()
-      .transform((value) => value.split(',').map((network) => network.trim()))
-      .refine((list) => list.every(isNetwork), 'must be addresses or networks like 10.0.0.0/8 separated by commas')
-      .optional()
-      .transform((list) => list ?? []),
+    schema: networks('must be addresses or networks like 10.0.0.0/8 separated by commas'),
   }),
   publicUrl: setting({
     env: 'PARTYLINE_PUBLIC_URL',

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isNetwork } from './voice/webhook/network-policy.ts';
 
 // What the text of a setting may be, and what is made of it; without any it is the default.
 
@@ -71,6 +72,15 @@ export const addresses = ({ onePerFamily }: { onePerFamily: boolean }): z.ZodTyp
     .transform((value) => value.split(',').map((address) => address.trim()))
     .refine((list) => list.every(isAddress) && list.length <= 16, 'must be IP addresses separated by commas')
     .refine((list) => new Set<string | number>(onePerFamily ? list.map((address) => isIP(address)) : list).size === list.length, onePerFamily ? 'must be one IPv4 address, one IPv6 address or both' : 'names an address twice')
+    .optional()
+    .transform((list) => list ?? []);
+
+/** Networks like 192.168.0.0/16, or addresses; without any: none. */
+export const networks = (complaint: string): z.ZodType<string[], string | undefined> =>
+  z
+    .string()
+    .transform((value) => value.split(',').map((network) => network.trim()))
+    .refine((list) => list.every(isNetwork), complaint)
     .optional()
     .transform((list) => list ?? []);
 
