@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { IncomingHttpHeaders } from 'node:http';
-import { isWithin } from './sip/transport/own-address.ts';
+import { isWithin, oneSpelling } from './sip/transport/own-address.ts';
 
 /** What of an HTTP request says where it comes from. */
 export interface Received {
@@ -19,7 +19,7 @@ const MAX_HOPS = 32;
 export function clientAddresses(trusted: readonly string[]): (request: Received) => string {
   const isTrusted = isWithin(trusted);
   return ({ headers, socket }) => {
-    const peer = plain(socket.remoteAddress ?? '');
+    const peer = oneSpelling(socket.remoteAddress ?? '');
     const given = headers['x-forwarded-for'];
     if (given === undefined || !isTrusted(peer)) return peer;
     const hops = String(given).split(',').slice(-MAX_HOPS).map(addressOf);
@@ -35,15 +35,5 @@ export function clientAddresses(trusted: readonly string[]): (request: Received)
 function addressOf(text: string): string | null {
   const hop = text.trim();
   const address = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(hop)?.[1] ?? /^([\d.]+)(?::\d{1,5})?$/.exec(hop)?.[1] ?? hop;
-  return isIP(address) === 0 || address.includes('%') ? null : plain(address);
-}
-
-/** One spelling per address, so that none has several limits. */
-function plain(address: string): string {
-  if (isIP(address) !== 6 || address.includes('%')) return address;
-  const spelled = new URL(`http://[${address}]/`).hostname.slice(1, -1);
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(spelled);
-  if (!mapped) return spelled;
-  const [high, low] = [parseInt(mapped[1] ?? '', 16), parseInt(mapped[2] ?? '', 16)];
-  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+  return isIP(address) === 0 || address.includes('%') ? null : oneSpelling(address);
 }

@@ -1,4 +1,4 @@
-import { familyOf, isLoopback, isPrivateAddress, isWildcard } from '../sip/transport/own-address.ts';
+import { familyOf, isLoopback, isPrivateAddress, isWildcard, oneSpelling } from '../sip/transport/own-address.ts';
 
 /** Where phones can be, seen from here. */
 export interface PhoneNetworks {
@@ -20,13 +20,7 @@ export function isElsewhere(sdpAddress: string, signalingAddress: string, isNear
   return !isPrivateAddress(signaling) && !isLoopback(signaling) && !isNear(signaling);
 }
 
-/** One spelling; IPv4 inside IPv6 (`::ffff:10.0.0.1`, `::ffff:a00:1`) is written as IPv4. */
+/** As it is compared: without the brackets and the zone that SDP and sockets may write. */
 function plain(address: string): string {
-  const text = address.replace(/^\[|\]$/g, '').replace(/%.*$/, '').toLowerCase();
-  if (!text.includes(':') || !URL.canParse(`http://[${text}]/`)) return text;
-  const spelled = new URL(`http://[${text}]/`).hostname.slice(1, -1);
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(spelled);
-  if (!mapped) return spelled;
-  const [high, low] = [parseInt(mapped[1] ?? '', 16), parseInt(mapped[2] ?? '', 16)];
-  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+  return oneSpelling(address.replace(/^\[|\]$/g, '').replace(/%.*$/, '').toLowerCase());
 }

@@ -27,6 +27,16 @@ export function familyOf(address: string): AddressFamily | null {
   return version === 0 ? null : version === 6 ? 6 : 4;
 }
 
+/** One text for all spellings of an IPv6 address (RFC 5952); IPv4 inside IPv6 (`::ffff:10.0.0.1`, `::ffff:a00:1`) is written as IPv4. Other text stays as it is. */
+export function oneSpelling(address: string): string {
+  if (isIP(address) !== 6 || address.includes('%')) return address;
+  const spelled = new URL(`http://[${address}]/`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(spelled);
+  if (!mapped) return spelled;
+  const [high, low] = [parseInt(mapped[1] ?? '', 16), parseInt(mapped[2] ?? '', 16)];
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+}
+
 export function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || address.startsWith('127.');
 }
